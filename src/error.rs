@@ -1,0 +1,109 @@
+//! Owns what can go wrong, said without HTTP: each variant is named for what the caller can do about it.
+//!
+//! Texts are `&'static str`, so that no secret and no client byte gets into an answer by accident.
+
+use std::error::Error as StdError;
+
+/// The cause behind an [`Error::Unavailable`] or [`Error::Internal`]: logged once, never answered.
+pub type Source = Box<dyn StdError + Send + Sync>;
+
+/// A part of the service that can be out of order while the rest goes on.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Part {
+    /// The audit log: no entry, no answer.
+    Audit,
+    /// The key holder: a PKCS#11 token or the software provider.
+    Kek,
+    /// The process itself: starting, draining or overloaded.
+    Service,
+    /// The database.
+    Store,
+}
+
+/// Why the service refused or failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The state of the thing does not allow it.
+    #[error("{0}")]
+    Conflict(&'static str),
+    /// Tampered with, wrong context or wrong key.
+    #[error("{0}")]
+    Corrupt(&'static str),
+    /// The caller may not do this.
+    #[error("{0}")]
+    Deny(&'static str),
+    /// A thing of that name, or with that unique property, is there already.
+    #[error("{0}")]
+    Exists(&'static str),
+    /// A defect of the service itself.
+    #[error("internal: {what}")]
+    Internal {
+        /// What was being done.
+        what: &'static str,
+        /// What went wrong.
+        #[source]
+        source: Option<Source>,
+    },
+    /// The request is not well formed.
+    #[error("{0}")]
+    Invalid(&'static str),
+    /// The JSON is not what this operation reads. `expected` holds words of ours only, never the client's.
+    #[error("line {line}, column {column}: {expected}")]
+    Malformed {
+        /// What was expected.
+        expected: String,
+        /// Line of the body, from 1.
+        line: usize,
+        /// Column of the line, from 1.
+        column: usize,
+    },
+    /// An idempotency key came again with another body.
+    #[error("{0}")]
+    Mismatch(&'static str),
+    /// There is no such thing, or the caller may not know that there is.
+    #[error("{0}")]
+    NotFound(&'static str),
+    /// More than the limits allow.
+    #[error("{0}")]
+    TooLarge(&'static str),
+    /// One person would do what needs two.
+    #[error("{0}")]
+    TwoPerson(&'static str),
+    /// A part of the service does not answer at present; the same request may succeed later.
+    #[error("{part:?} unavailable: {what}")]
+    Unavailable {
+        /// Which part.
+        part: Part,
+        /// What was being done.
+        what: &'static str,
+        /// What went wrong.
+        #[source]
+        source: Option<Source>,
+    },
+}
+
+impl Error {
+    /// The key holder does not answer.
+    pub fn kek(what: &'static str, source: impl Into<Source>) -> Self {
+        Self::Unavailable {
+            part: Part::Kek,
+            what,
+            source: Some(source.into()),
+        }
+    }
+
+    /// The database does not answer.
+    pub fn store(what: &'static str, source: impl Into<Source>) -> Self {
+        Self::Unavailable {
+            part: Part::Store,
+            what,
+            source: Some(source.into()),
+        }
+    }
+
+    /// A defect of ours.
+    #[must_use]
+    pub fn internal(what: &'static str) -> Self {
+        Self::Internal { what, source: None }
+    }
+}

@@ -1,0 +1,188 @@
+//! Owns the joint to the key holder: what the service asks of a KEK, whatever token holds it.
+//!
+//! Nothing here knows PKCS#11, a database or HTTP; each provider is one file or folder below `kek/`.
+
+use std::fmt;
+
+use crate::{
+    algorithm::{Algorithm, Mechanism},
+    error::Error,
+    id::KekVersion,
+    secret::Secret,
+};
+
+pub mod pkcs11;
+pub mod software;
+
+/// The canary's nonce (12 bytes): constant, and used with one plaintext and one AAD only.
+pub(crate) const CANARY_NONCE: [u8; 12] = *b"aegis-canary";
+/// The canary's AAD: no [`Context`] makes it.
+pub(crate) const CANARY_AAD: &[u8] = b"aegis-custodian/canary/v1";
+/// The 32 bytes that the canary seals: public.
+pub(crate) const CANARY_SECRET: [u8; 32] = *b"aegis-custodian canary, 32 bytes";
+
+/// Seals and opens 32-byte secrets; with `probe`, all that daily work asks of a KEK.
+pub trait KekProvider: fmt::Debug + Send + Sync {
+    /// Seals `secret` under the current KEK version.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] if the token does not answer.
+    fn wrap(&self, secret: &Secret<32>, context: &Context<'_>) -> Result<WrappedSecret, Error>;
+
+    /// Opens what [`KekProvider::wrap`] made, under the version that it names.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] if the record or the context differs, [`Error::Unavailable`] if the token does not answer.
+    fn unwrap(&self, wrapped: &WrappedSecret, context: &Context<'_>) -> Result<Secret<32>, Error>;
+
+    /// Opens many, order kept; a provider may share what checking a refusal costs.
+    fn unwrap_each(
+        &self,
+        batch: &[(&WrappedSecret, Context<'_>)],
+    ) -> Vec<Result<Secret<32>, Error>> {
+        let one =
+            |(wrapped, context): &(&WrappedSecret, Context<'_>)| self.unwrap(wrapped, context);
+        batch.iter().map(one).collect()
+    }
+
+    /// A real round trip through the token with the current KEK version.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] if it does not come back the same.
+    fn probe(&self) -> Result<(), Error>;
+}
+
+/// The life cycle of KEK versions, apart from their daily use.
+pub trait KekKeeper: KekProvider {
+    /// Makes the key of `version` in the token. One that is there already and whole is taken as made,
+    /// so that an interrupted creation can be repeated.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] if the token does not answer; [`Error::Conflict`] if a key of that name is there
+    /// but not as it must be.
+    fn create(&self, version: &KekVersion) -> Result<(), Error>;
+
+    /// Finds every version of the ring, verifies its attributes and opens its canary; from then on
+    /// `wrap` uses `ring.current`. Never makes a key.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] if a key is missing, doubled, weaker than it must be, or not the one that made the canary.
+    fn adopt(&self, ring: Keyring) -> Result<(), Error>;
+
+    /// Seals a constant under `version` with a constant nonce: [`KekKeeper::adopt`] opens it to tell the key
+    /// from another of the same name. Always the same bytes, so it spends none of the key's 2^32 nonces.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] if the token does not answer.
+    fn canary(&self, version: &KekVersion) -> Result<Vec<u8>, Error>;
+
+    /// What `capabilities` and `doctor` say of this provider.
+    fn description(&self) -> Description;
+}
+
+/// What a provider is, for people.
+#[derive(Clone, Copy, Debug)]
+pub struct Description {
+    /// `pkcs11` or `software`.
+    pub provider: &'static str,
+    /// How secrets are sealed.
+    pub mechanism: Mechanism,
+    /// Whether the KEK never leaves a token.
+    pub keys_in_token: bool,
+}
+
+/// The KEK versions that the store knows.
+#[derive(Clone, Debug)]
+pub struct Keyring {
+    /// The version that wraps.
+    pub current: KekVersion,
+    /// Every version that may still unwrap, the current one too.
+    pub versions: Vec<RingEntry>,
+}
+
+/// One version of a [`Keyring`].
+#[derive(Clone, Debug)]
+pub struct RingEntry {
+    /// Its name: also the token object's CKA_ID.
+    pub version: KekVersion,
+    /// What [`KekKeeper::canary`] made of it; `None` only before the first was made.
+    pub canary: Option<Vec<u8>>,
+}
+
+/// A secret under a KEK, as the database and `kek` blobs keep it (formats.md section 1).
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct WrappedSecret {
+    /// The KEK version that sealed it.
+    pub kek: KekVersion,
+    /// How it was sealed.
+    pub mechanism: Mechanism,
+    /// As the token returned it: 12, 13 or 16 bytes.
+    pub nonce: Vec<u8>,
+    /// Ciphertext with tag: 48 bytes for a 32-byte secret under AES-GCM.
+    pub sealed: Vec<u8>,
+}
+
+/// What a wrapped secret is and where it belongs: bound as AAD, so that a row copied over another does not open.
+#[derive(Clone, Copy, Debug)]
+pub struct Context<'a> {
+    /// What the secret serves.
+    pub purpose: Purpose,
+    /// Which object it belongs to; empty for [`Purpose::OneTime`].
+    pub reference: &'a str,
+    /// What the secret is.
+    pub algorithm: Algorithm,
+}
+
+/// What a wrapped secret serves.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Purpose {
+    /// A DEK version; its reference is `{name}/{version}`.
+    Dek,
+    /// The key of one `/v1/wrap` blob.
+    OneTime,
+}
+
+impl Purpose {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Dek => "dek",
+            Self::OneTime => "one-time",
+        }
+    }
+}
+
+impl Context<'_> {
+    /// The AAD of formats.md section 1 under KEK version `kek`.
+    #[must_use]
+    pub fn aad(&self, kek: &KekVersion) -> Vec<u8> {
+        [
+            "aegis-custodian/wrap/v1",
+            self.purpose.name(),
+            self.reference,
+            self.algorithm.name(),
+            kek.as_str(),
+        ]
+        .join("\0")
+        .into_bytes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Context, Purpose};
+    use crate::algorithm::Algorithm;
+
+    #[test]
+    fn the_aad_is_the_one_of_the_formats_page() {
+        let context = Context {
+            purpose: Purpose::Dek,
+            reference: "telemetry/dek-v3-20261123",
+            algorithm: Algorithm::Aes256Gcm,
+        };
+        let kek = "kek-v1-20261123".parse().unwrap();
+        assert_eq!(
+            context.aad(&kek),
+            b"aegis-custodian/wrap/v1\0dek\0telemetry/dek-v3-20261123\0aes-256-gcm\0kek-v1-20261123"
+        );
+    }
+}

@@ -1,0 +1,194 @@
+//! A KEK in files of this machine: for `custodian dev` and tests only, where no token can be had.
+//!
+//! Anyone who can read its folder has the KEK. It keeps the same contract as a token (`tests/kek.rs`).
+
+use std::{
+    collections::HashMap,
+    fs,
+    io::{self, Write},
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+    sync::{RwLock, RwLockReadGuard},
+};
+
+use zeroize::Zeroizing;
+
+use crate::{
+    algorithm::Mechanism,
+    crypto::aes_gcm::{self, NONCE_BYTES},
+    error::Error,
+    id::KekVersion,
+    kek::{
+        CANARY_AAD, CANARY_NONCE, CANARY_SECRET, Context, Description, KekKeeper, KekProvider,
+        Keyring, WrappedSecret,
+    },
+    secret::Secret,
+};
+
+/// KEK versions as one file each below a folder.
+pub struct SoftwareKek {
+    folder: PathBuf,
+    live: RwLock<Option<Live>>,
+}
+
+struct Live {
+    current: KekVersion,
+    keys: HashMap<KekVersion, Secret<32>>,
+}
+
+impl SoftwareKek {
+    /// Uses `folder`, made if it is not there; nothing is usable before [`KekKeeper::adopt`].
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] if the folder cannot be made.
+    pub fn open(folder: &Path) -> Result<Self, Error> {
+        fs::create_dir_all(folder).map_err(|error| Error::kek("making the KEK's folder", error))?;
+        Ok(Self {
+            folder: folder.to_owned(),
+            live: RwLock::new(None),
+        })
+    }
+
+    fn file(&self, version: &KekVersion) -> PathBuf {
+        self.folder.join(format!("{version}.key"))
+    }
+
+    fn read(&self, version: &KekVersion) -> Result<Secret<32>, Error> {
+        let bytes = fs::read(self.file(version));
+        let mut bytes =
+            Zeroizing::new(bytes.map_err(|error| Error::kek("reading the KEK", error))?);
+        Secret::take(&mut bytes).ok_or_else(|| Error::kek("reading the KEK", "it is not 32 bytes"))
+    }
+
+    fn live(&self) -> RwLockReadGuard<'_, Option<Live>> {
+        self.live
+            .read()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    fn with_key<T>(
+        &self,
+        version: Option<&KekVersion>,
+        work: impl FnOnce(&KekVersion, &Secret<32>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let guard = self.live();
+        let live = guard
+            .as_ref()
+            .ok_or_else(|| Error::kek("using the KEK", "no KEK is adopted"))?;
+        let version = version.unwrap_or(&live.current);
+        let key = live.keys.get(version);
+        work(
+            version,
+            key.ok_or(Error::Corrupt("no KEK version of that name is in use"))?,
+        )
+    }
+}
+
+impl std::fmt::Debug for SoftwareKek {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str("SoftwareKek")
+    }
+}
+
+impl KekProvider for SoftwareKek {
+    fn wrap(&self, secret: &Secret<32>, context: &Context<'_>) -> Result<WrappedSecret, Error> {
+        self.with_key(None, |version, key| {
+            let sealed = aes_gcm::seal(key, &context.aad(version), secret.expose())?;
+            let (nonce, sealed) = sealed.split_at(NONCE_BYTES);
+            Ok(WrappedSecret {
+                kek: version.clone(),
+                mechanism: Mechanism::AesGcm,
+                nonce: nonce.to_vec(),
+                sealed: sealed.to_vec(),
+            })
+        })
+    }
+
+    fn unwrap(&self, wrapped: &WrappedSecret, context: &Context<'_>) -> Result<Secret<32>, Error> {
+        self.with_key(Some(&wrapped.kek), |version, key| {
+            let sealed = [wrapped.nonce.as_slice(), &wrapped.sealed].concat();
+            let opened = aes_gcm::open(key, &context.aad(version), &sealed)?;
+            let mut opened = Zeroizing::new(opened.expose().to_vec());
+            Secret::take(&mut opened).ok_or(Error::Corrupt("the wrapped secret is not 32 bytes"))
+        })
+    }
+
+    fn probe(&self) -> Result<(), Error> {
+        let current = self.live().as_ref().map(|live| live.current.clone());
+        let current = current.ok_or_else(|| Error::kek("using the KEK", "no KEK is adopted"))?;
+        self.canary(&current).map(drop)
+    }
+}
+
+impl KekKeeper for SoftwareKek {
+    fn create(&self, version: &KekVersion) -> Result<(), Error> {
+        if self.file(version).exists() {
+            return self.read(version).map(drop);
+        }
+        let key = aes_gcm::fresh_key()?;
+        let write = || -> io::Result<()> {
+            let part = self.file(version).with_extension("part");
+            let mut options = fs::OpenOptions::new();
+            let mut file = options
+                .write(true)
+                .create(true)
+                .truncate(true)
+                .mode(0o600)
+                .open(&part)?;
+            file.write_all(key.expose())?;
+            file.sync_all()?;
+            fs::rename(part, self.file(version))?;
+            fs::File::open(&self.folder)?.sync_all()
+        };
+        write().map_err(|error| Error::kek("writing the KEK", error))
+    }
+
+    fn adopt(&self, ring: Keyring) -> Result<(), Error> {
+        let mut keys = HashMap::new();
+        for entry in &ring.versions {
+            let key = self.read(&entry.version)?;
+            if entry
+                .canary
+                .as_ref()
+                .is_some_and(|canary| seal_canary(&key).ok().as_ref() != Some(canary))
+            {
+                return Err(Error::kek(
+                    "adopting the KEK",
+                    "its canary was made by another key",
+                ));
+            }
+            keys.insert(entry.version.clone(), key);
+        }
+        if !keys.contains_key(&ring.current) {
+            return Err(Error::kek(
+                "adopting the KEK",
+                "the current version is not in the ring",
+            ));
+        }
+        let live = Live {
+            current: ring.current,
+            keys,
+        };
+        *self
+            .live
+            .write()
+            .unwrap_or_else(std::sync::PoisonError::into_inner) = Some(live);
+        Ok(())
+    }
+
+    fn canary(&self, version: &KekVersion) -> Result<Vec<u8>, Error> {
+        seal_canary(&self.read(version)?)
+    }
+
+    fn description(&self) -> Description {
+        Description {
+            provider: "software",
+            mechanism: Mechanism::AesGcm,
+            keys_in_token: false,
+        }
+    }
+}
+
+fn seal_canary(key: &Secret<32>) -> Result<Vec<u8>, Error> {
+    aes_gcm::seal_with_nonce(key, &CANARY_NONCE, CANARY_AAD, &CANARY_SECRET)
+}

@@ -1,0 +1,3 @@
+//! The `custodian` binary.
+
+fn main() {}
