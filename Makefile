@@ -1,0 +1,28 @@
+# Thin: each target says what it runs; the work is in scripts/ and in cargo.
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench clean
+
+help: ## List the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
+
+demo: ## Build, start on loopback, and show the main job with real calls
+	python3 scripts/demo.py
+
+test: ## Install what the tests need, then run them all
+	./softhsm/install.sh
+	./scripts/python-env.sh
+	cargo test --locked --no-fail-fast
+
+check: ## The gate: format, lints, docs, dependencies
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
+	./scripts/cargo-deny.sh
+
+bench: ## Run the benchmarks
+	cargo bench --locked
+
+clean: ## Remove what was built
+	cargo clean
+	rm -rf .venv
