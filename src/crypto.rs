@@ -1,3 +1,6 @@
 //! Pure cryptographic composition: bytes in, bytes out. No clock, no store, no key holder.
 
 pub mod aes_gcm;
+pub mod blob;
+pub mod canonical;
+pub mod wrapped;

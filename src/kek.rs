@@ -4,12 +4,9 @@
 
 use std::fmt;
 
-use crate::{
-    algorithm::{Algorithm, Mechanism},
-    error::Error,
-    id::KekVersion,
-    secret::Secret,
-};
+use crate::{algorithm::Mechanism, error::Error, id::KekVersion, secret::Secret};
+
+pub use crate::crypto::wrapped::{Context, Purpose, WrappedSecret};
 
 pub mod pkcs11;
 pub mod software;
@@ -107,82 +104,4 @@ pub struct RingEntry {
     pub version: KekVersion,
     /// What [`KekKeeper::canary`] made of it; `None` only before the first was made.
     pub canary: Option<Vec<u8>>,
-}
-
-/// A secret under a KEK, as the database and `kek` blobs keep it (formats.md section 1).
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct WrappedSecret {
-    /// The KEK version that sealed it.
-    pub kek: KekVersion,
-    /// How it was sealed.
-    pub mechanism: Mechanism,
-    /// As the token returned it: 12, 13 or 16 bytes.
-    pub nonce: Vec<u8>,
-    /// Ciphertext with tag: 48 bytes for a 32-byte secret under AES-GCM.
-    pub sealed: Vec<u8>,
-}
-
-/// What a wrapped secret is and where it belongs: bound as AAD, so that a row copied over another does not open.
-#[derive(Clone, Copy, Debug)]
-pub struct Context<'a> {
-    /// What the secret serves.
-    pub purpose: Purpose,
-    /// Which object it belongs to; empty for [`Purpose::OneTime`].
-    pub reference: &'a str,
-    /// What the secret is.
-    pub algorithm: Algorithm,
-}
-
-/// What a wrapped secret serves.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Purpose {
-    /// A DEK version; its reference is `{name}/{version}`.
-    Dek,
-    /// The key of one `/v1/wrap` blob.
-    OneTime,
-}
-
-impl Purpose {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Dek => "dek",
-            Self::OneTime => "one-time",
-        }
-    }
-}
-
-impl Context<'_> {
-    /// The AAD of formats.md section 1 under KEK version `kek`.
-    #[must_use]
-    pub fn aad(&self, kek: &KekVersion) -> Vec<u8> {
-        [
-            "aegis-custodian/wrap/v1",
-            self.purpose.name(),
-            self.reference,
-            self.algorithm.name(),
-            kek.as_str(),
-        ]
-        .join("\0")
-        .into_bytes()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{Context, Purpose};
-    use crate::algorithm::Algorithm;
-
-    #[test]
-    fn the_aad_is_the_one_of_the_formats_page() {
-        let context = Context {
-            purpose: Purpose::Dek,
-            reference: "telemetry/dek-v3-20261123",
-            algorithm: Algorithm::Aes256Gcm,
-        };
-        let kek = "kek-v1-20261123".parse().unwrap();
-        assert_eq!(
-            context.aad(&kek),
-            b"aegis-custodian/wrap/v1\0dek\0telemetry/dek-v3-20261123\0aes-256-gcm\0kek-v1-20261123"
-        );
-    }
 }

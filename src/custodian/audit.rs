@@ -1,0 +1,134 @@
+//! Writes the audit log: each change with its entry in one transaction, each use of a key before its answer.
+
+use std::sync::atomic::Ordering;
+
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+
+use super::{Caller, Custodian};
+use crate::{
+    error::{Error, Part},
+    log::{Actor, Entry, Outcome},
+    store::Tx,
+};
+
+/// What an entry says beyond who, when and for what.
+#[derive(Clone, Debug)]
+pub struct Event {
+    object: Option<String>,
+    outcome: Outcome,
+    detail: Map<String, Value>,
+}
+
+/// A part of the log.
+#[derive(Debug)]
+pub struct Excerpt {
+    /// The entries' bytes, exactly as they were logged.
+    pub entries: Vec<Vec<u8>>,
+    /// How many entries the whole log has.
+    pub size: u64,
+}
+
+impl Event {
+    /// Something was done to `object`.
+    pub fn done(object: impl Into<Option<String>>) -> Self {
+        Self {
+            object: object.into(),
+            outcome: Outcome::Ok,
+            detail: Map::new(),
+        }
+    }
+
+    /// A request ended with a problem of this `code`.
+    #[must_use]
+    pub fn refused(object: Option<String>, outcome: Outcome, code: &'static str) -> Self {
+        let event = Self {
+            object,
+            outcome,
+            detail: Map::new(),
+        };
+        event.with("code", code)
+    }
+
+    /// Adds a detail. Never a secret, a plaintext or a token.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.detail.insert(name.to_owned(), value.into());
+        self
+    }
+}
+
+impl Custodian {
+    /// Changes the store and writes down what was changed, both or neither.
+    pub(super) fn change<T: Send + 'static>(
+        &self,
+        who: &Caller,
+        work: impl FnOnce(&Tx<'_>, Timestamp) -> Result<(T, Event), Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let (caller, now) = (who.clone(), self.clock.now());
+        let changed = self.store.transact(move |tx| {
+            let (value, event) = work(tx, now)?;
+            append(tx, now, caller.action.name(), Some(&caller), &event)?;
+            Ok(value)
+        })?;
+        who.recorded.store(true, Ordering::Release);
+        Ok(changed)
+    }
+
+    /// Writes down a use of a key or a refusal; answers when it is on disk.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] of [`Part::Audit`]: then there is no answer to give either.
+    pub fn record(&self, who: &Caller, event: Event) -> Result<(), Error> {
+        let (caller, now) = (who.clone(), self.clock.now());
+        let write = move |tx: &Tx<'_>| append(tx, now, caller.action.name(), Some(&caller), &event);
+        self.store
+            .transact(write)
+            .map_err(|error| Error::Unavailable {
+                part: Part::Audit,
+                what: "writing an audit entry",
+                source: Some(error.into()),
+            })?;
+        who.recorded.store(true, Ordering::Release);
+        Ok(())
+    }
+
+    /// Entries from number `from` on, at most `limit`.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub fn audit_entries(&self, from: u64, limit: usize) -> Result<Excerpt, Error> {
+        self.store.read(|view| {
+            Ok(Excerpt {
+                entries: view.audit_entries(from, limit)?,
+                size: view.audit_size()?,
+            })
+        })
+    }
+}
+
+/// Appends one entry in the transaction of what it is about.
+pub(super) fn append(
+    tx: &Tx<'_>,
+    now: Timestamp,
+    action: &str,
+    who: Option<&Caller>,
+    event: &Event,
+) -> Result<(), Error> {
+    tx.append_entry(now, |index, at| {
+        let entry = Entry {
+            action,
+            actor: who.map(|who| Actor {
+                id: &who.principal.id,
+                subject: &who.principal.subject,
+            }),
+            at,
+            detail: &event.detail,
+            index,
+            object: event.object.as_deref(),
+            outcome: event.outcome,
+            request_id: who.map(|who| &*who.request_id),
+        };
+        entry.bytes()
+    })
+}

@@ -1,0 +1,80 @@
+//! Bearer tokens: made here, shown once, kept as a hash.
+
+use std::{fmt, sync::Arc};
+
+use base64ct::{Base64UrlUnpadded, Encoding};
+use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
+
+use super::Custodian;
+use crate::{crypto::aes_gcm, error::Error, policy::Principal, secret::Secret};
+
+const PREFIX: &str = "cst_";
+
+/// A token in the clear: wiped on drop, silent in `Debug`.
+pub struct BearerToken(Zeroizing<String>);
+
+impl BearerToken {
+    /// A fresh one: `cst_` and 32 random bytes in base64url.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] if the system gives no random bytes.
+    pub fn fresh() -> Result<Self, Error> {
+        let random = Secret::<32>::fill(|bytes| aes_gcm::random(bytes))?;
+        let text = Zeroizing::new(Base64UrlUnpadded::encode_string(random.expose()));
+        Ok(Self(Zeroizing::new([PREFIX, &text].concat())))
+    }
+
+    /// What the caller sent.
+    #[must_use]
+    pub fn given(text: &str) -> Self {
+        Self(Zeroizing::new(text.to_owned()))
+    }
+
+    /// The text: only for the answer that shows it once, or for its file.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// What is stored of it.
+    #[must_use]
+    pub fn sha256(&self) -> [u8; 32] {
+        Sha256::digest(self.0.as_bytes()).into()
+    }
+}
+
+impl fmt::Debug for BearerToken {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("BearerToken")
+    }
+}
+
+impl Custodian {
+    /// Whom a token stands for now; `None` if nobody, whatever the reason.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] if the store does not answer.
+    pub fn bearer(&self, token: &BearerToken) -> Result<Option<Arc<Principal>>, Error> {
+        let (sha256, now): (_, Timestamp) = (token.sha256(), self.clock.now());
+        let found = self.store.read(|view| view.bearer(&sha256, now))?;
+        let same = found.filter(|found| bool::from(found.sha256.ct_eq(&sha256)));
+        Ok(same.map(|found| Arc::new(found.principal)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::BearerToken;
+
+    #[test]
+    fn a_token_is_43_characters_of_base64url_behind_its_prefix() {
+        let token = BearerToken::fresh().unwrap();
+        assert_eq!(token.expose().len(), 4 + 43);
+        assert!(token.expose().starts_with("cst_"));
+        assert_ne!(token.expose(), BearerToken::fresh().unwrap().expose());
+        assert_eq!(format!("{token:?}"), "BearerToken");
+    }
+}

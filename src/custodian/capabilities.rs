@@ -1,0 +1,64 @@
+//! What this build, configuration and token can do.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::Custodian;
+use crate::algorithm::Algorithm;
+
+/// The answer of `GET /v1/capabilities`.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Capabilities {
+    /// The version of the service.
+    version: &'static str,
+    kek: KekCapabilities,
+    /// Signature schemes of custodians.
+    signature_schemes: Vec<&'static str>,
+    /// Algorithms of DEKs.
+    encryption: Vec<Algorithm>,
+    schema_signing: SchemaSigning,
+    /// What else is on.
+    features: Vec<&'static str>,
+}
+
+/// Who holds the KEK.
+#[derive(Debug, Serialize, ToSchema)]
+struct KekCapabilities {
+    /// `pkcs11` or `software`.
+    provider: &'static str,
+    /// How secrets are sealed under the KEK.
+    mechanism: &'static str,
+    /// Whether the KEK never leaves a token.
+    keys_in_token: bool,
+}
+
+/// Whether MCP tool schemas can be signed.
+#[derive(Debug, Serialize, ToSchema)]
+struct SchemaSigning {
+    available: bool,
+    /// Why not.
+    reason: &'static str,
+}
+
+impl Custodian {
+    /// What can be done here.
+    #[must_use]
+    pub fn capabilities(&self) -> Capabilities {
+        let kek = self.kek.description();
+        Capabilities {
+            version: env!("CARGO_PKG_VERSION"),
+            kek: KekCapabilities {
+                provider: kek.provider,
+                mechanism: kek.mechanism.name(),
+                keys_in_token: kek.keys_in_token,
+            },
+            signature_schemes: Vec::new(),
+            encryption: vec![Algorithm::Aes256Gcm],
+            schema_signing: SchemaSigning {
+                available: false,
+                reason: "this version cannot sign MCP tool schemas yet",
+            },
+            features: vec!["wrap", "deks", "batch", "idempotency", "admin-quorum"],
+        }
+    }
+}

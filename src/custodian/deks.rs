@@ -1,0 +1,267 @@
+//! DEKs and their versions: made, listed, shown, rotated (api.md section 7).
+
+use jiff::Timestamp;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::{
+    Caller, Custodian,
+    audit::Event,
+    once::{self, Made, Once},
+    page::{Page, Wanted},
+};
+use crate::{
+    algorithm::Algorithm,
+    crypto::aes_gcm,
+    duration::Period,
+    error::Error,
+    id::{DekName, DekVersion, KekVersion},
+    kek::{Context, Purpose},
+    policy,
+    store::{DekRow, VersionRow, View},
+};
+
+/// How often a rotation that another one overtook is begun again.
+const TRIES: usize = 8;
+
+/// What a new DEK is to be.
+#[derive(Clone, Debug)]
+pub struct NewDek {
+    /// Its name, for ever.
+    pub name: DekName,
+    /// What its versions are.
+    pub algorithm: Algorithm,
+    /// How long a version encrypts before the next one does.
+    pub rotation_period: Option<Period>,
+}
+
+/// A DEK as callers see it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct DekView {
+    #[schema(value_type = String, example = "telemetry")]
+    name: DekName,
+    algorithm: Algorithm,
+    /// The version that encrypts; every other only decrypts.
+    #[schema(value_type = String, example = "dek-v3-20261123")]
+    current: DekVersion,
+    versions: Vec<VersionView>,
+    /// Seconds after which a version is to be rotated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rotation_period_seconds: Option<i64>,
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Timestamp,
+}
+
+/// A DEK version as callers see it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct VersionView {
+    #[schema(value_type = String, example = "dek-v3-20261123")]
+    version: DekVersion,
+    number: u32,
+    /// `enabled`.
+    state: &'static str,
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Timestamp,
+    /// The KEK version that wraps it.
+    #[schema(value_type = String, example = "kek-v1-20261123")]
+    kek: KekVersion,
+}
+
+impl DekView {
+    /// Its path.
+    #[must_use]
+    pub fn location(&self) -> String {
+        location(&self.name)
+    }
+}
+
+impl Custodian {
+    /// Makes a DEK with its first version.
+    ///
+    /// # Errors
+    /// [`Error::Exists`] if the name is taken; [`Error::Invalid`] for an algorithm that this build lacks;
+    /// [`Error::Unavailable`].
+    pub fn create_dek(
+        &self,
+        who: &Caller,
+        new: &NewDek,
+        once: Option<&Once>,
+    ) -> Result<Made<DekView>, Error> {
+        self.once(who, once, || self.make_dek(who, new, once))
+    }
+
+    /// Makes the next version, which encrypts from then on.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::Conflict`] if others rotate it all the time; [`Error::Unavailable`].
+    pub fn rotate_dek(
+        &self,
+        who: &Caller,
+        name: &DekName,
+        once: Option<&Once>,
+    ) -> Result<Made<VersionView>, Error> {
+        self.once(who, once, || {
+            let overtaken =
+                |tried: &Result<VersionView, Error>| matches!(tried, Err(Error::Conflict(_)));
+            let mut tries = (0..TRIES).map(|_| self.make_next_version(who, name, once));
+            tries
+                .find(|tried| !overtaken(tried))
+                .unwrap_or(Err(OVERTAKEN))
+        })
+    }
+
+    /// One DEK, if the caller may know of it.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Unavailable`].
+    pub fn dek(&self, who: &Caller, name: &DekName) -> Result<DekView, Error> {
+        policy::see_dek(&who.principal, name)?;
+        self.store.read(|view| {
+            let dek = view.dek(name)?.ok_or(policy::NO_DEK)?;
+            shown(view, dek)
+        })
+    }
+
+    /// A page of the DEKs that the caller may know of, in the order of their names.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub fn deks(&self, who: &Caller, wanted: &Wanted) -> Result<Page<DekView>, Error> {
+        let seen = |dek: &DekRow| policy::see_dek(&who.principal, &dek.name).is_ok();
+        self.store.read(|view| {
+            let rows = visible(view, wanted, seen)?;
+            let page = wanted.page(rows, |dek| dek.name.to_string());
+            let items = page.items.into_iter().map(|dek| shown(view, dek));
+            Ok(Page {
+                items: items.collect::<Result<_, _>>()?,
+                next_cursor: page.next_cursor,
+            })
+        })
+    }
+
+    fn make_dek(&self, who: &Caller, new: &NewDek, once: Option<&Once>) -> Result<DekView, Error> {
+        if new.algorithm != Algorithm::Aes256Gcm {
+            return Err(Error::Invalid(
+                "algorithm: this version makes `aes-256-gcm` DEKs only",
+            ));
+        }
+        let dek = DekRow {
+            name: new.name.clone(),
+            algorithm: new.algorithm,
+            rotation_period: new.rotation_period.map(seconds).transpose()?,
+            created_at: self.clock.now(),
+        };
+        let version = self.new_version(&dek.name, dek.algorithm, 1)?;
+        let once = once.cloned();
+        self.change(who, move |tx, now| {
+            tx.insert_dek(&dek)?;
+            tx.insert_version(&dek.name, &version)?;
+            let event = Event::done(dek.name.reference(&version.version));
+            let made = shown(tx, dek)?;
+            once::keep(once.as_ref(), tx, now, made.location(), &made)?;
+            Ok((made, event))
+        })
+    }
+
+    fn make_next_version(
+        &self,
+        who: &Caller,
+        name: &DekName,
+        once: Option<&Once>,
+    ) -> Result<VersionView, Error> {
+        let (algorithm, newest) = self.store.read(|view| {
+            let dek = view.dek(name)?.ok_or(policy::NO_DEK)?;
+            Ok((
+                dek.algorithm,
+                view.newest_version(name)?.map_or(0, |newest| newest.number),
+            ))
+        })?;
+        let version = self.new_version(name, algorithm, newest + 1)?;
+        let (name, once) = (name.clone(), once.cloned());
+        self.change(who, move |tx, now| {
+            tx.insert_version(&name, &version)?;
+            let event = Event::done(name.reference(&version.version));
+            let made = version_shown(version);
+            once::keep(once.as_ref(), tx, now, location(&name), &made)?;
+            Ok((made, event))
+        })
+    }
+
+    fn new_version(
+        &self,
+        name: &DekName,
+        algorithm: Algorithm,
+        number: u32,
+    ) -> Result<VersionRow, Error> {
+        let created_at = self.clock.now();
+        let version = DekVersion::new(number, created_at);
+        let context = Context {
+            purpose: Purpose::Dek,
+            reference: &name.reference(&version),
+            algorithm,
+        };
+        let wrapped = self.kek.wrap(&aes_gcm::fresh_key()?, &context)?;
+        Ok(VersionRow {
+            number,
+            version,
+            wrapped,
+            created_at,
+        })
+    }
+}
+
+const OVERTAKEN: Error = Error::Conflict("this DEK is being rotated by other requests; try again");
+
+/// The path of a DEK.
+#[must_use]
+pub fn location(name: &DekName) -> String {
+    format!("/v1/deks/{name}")
+}
+
+/// Rows are read on until the page is full, since some may not be for the caller.
+fn visible(
+    view: &View<'_>,
+    wanted: &Wanted,
+    seen: impl Fn(&DekRow) -> bool,
+) -> Result<Vec<DekRow>, Error> {
+    let mut after = wanted.after().unwrap_or_default().to_owned();
+    let mut found = Vec::new();
+    while found.len() < wanted.rows() {
+        let rows = view.deks_after(&after, wanted.rows())?;
+        let Some(last) = rows.last() else { break };
+        after = last.name.to_string();
+        found.extend(rows.into_iter().filter(&seen));
+    }
+    found.truncate(wanted.rows());
+    Ok(found)
+}
+
+fn shown(view: &View<'_>, dek: DekRow) -> Result<DekView, Error> {
+    let versions = view.dek_versions(&dek.name)?;
+    let current = versions.last().map(|newest| newest.version.clone());
+    Ok(DekView {
+        current: current.ok_or(Error::Corrupt(
+            "this DEK has lost its versions; restore it from a backup",
+        ))?,
+        versions: versions.into_iter().map(version_shown).collect(),
+        name: dek.name,
+        algorithm: dek.algorithm,
+        rotation_period_seconds: dek.rotation_period,
+        created_at: dek.created_at,
+    })
+}
+
+fn version_shown(row: VersionRow) -> VersionView {
+    VersionView {
+        version: row.version,
+        number: row.number,
+        state: "enabled",
+        created_at: row.created_at,
+        kek: row.wrapped.kek,
+    }
+}
+
+fn seconds(period: Period) -> Result<i64, Error> {
+    let seconds = period.duration().as_secs();
+    i64::try_from(seconds).map_err(|_| Error::Invalid("rotation_period is too long"))
+}

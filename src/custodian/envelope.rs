@@ -1,0 +1,154 @@
+//! Encrypt and decrypt with DEKs: the only place that joins the KEK and the AEAD.
+
+use std::collections::HashMap;
+
+use super::{
+    Caller, Custodian,
+    items::{Items, ToOpen, ToSeal},
+};
+use crate::{
+    algorithm::Algorithm,
+    crypto::{aes_gcm, blob::DekBlob},
+    error::Error,
+    id::{DekName, DekVersion},
+    kek::{Context, Purpose},
+    policy,
+    secret::{Plaintext, Secret},
+    store::VersionRow,
+};
+
+/// An encrypted item.
+#[derive(Debug)]
+pub struct Encrypted {
+    /// The blob's text.
+    pub ciphertext: String,
+    /// The DEK version that encrypted it.
+    pub version: DekVersion,
+}
+
+/// A decrypted item.
+#[derive(Debug)]
+pub struct Decrypted {
+    /// What was encrypted.
+    pub plaintext: Plaintext,
+    /// The DEK version that had encrypted it.
+    pub version: DekVersion,
+}
+
+/// DEK versions opened for one request; `None` is one that is not what was stored.
+type Opened = HashMap<DekVersion, Option<Secret<32>>>;
+
+impl Custodian {
+    /// Encrypts each item under the current version of a DEK in the caller's grants.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Unavailable`]; for one item, its refusal.
+    pub fn encrypt(
+        &self,
+        who: &Caller,
+        name: &DekName,
+        items: Items<ToSeal>,
+    ) -> Result<Items<Encrypted>, Error> {
+        policy::use_dek(&who.principal, name)?;
+        let newest = self.store.read(|view| view.newest_version(name))?;
+        let newest = newest.ok_or(policy::NO_DEK)?;
+        let key = self.open_version(name, &newest)?;
+        let object = Some(name.reference(&newest.version));
+        let encrypt =
+            |item: Result<ToSeal, Error>| encrypt_one(name, &newest.version, &key, &item?);
+        self.used(who, object, items, |items| {
+            items.into_iter().map(encrypt).collect()
+        })
+    }
+
+    /// Decrypts each blob that this DEK made, under whichever of its versions.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Unavailable`]; for one item, its refusal.
+    pub fn decrypt(
+        &self,
+        who: &Caller,
+        name: &DekName,
+        items: Items<ToOpen>,
+    ) -> Result<Items<Decrypted>, Error> {
+        policy::use_dek(&who.principal, name)?;
+        self.store
+            .read(|view| view.dek(name))?
+            .ok_or(policy::NO_DEK)?;
+        let mut opened = Opened::new();
+        let mut decrypt = |item: Result<ToOpen, Error>| self.decrypt_one(name, &item?, &mut opened);
+        let object = Some(name.to_string());
+        self.used(who, object, items, |items| {
+            items.into_iter().map(&mut decrypt).collect()
+        })
+    }
+
+    fn decrypt_one(
+        &self,
+        name: &DekName,
+        item: &ToOpen,
+        opened: &mut Opened,
+    ) -> Result<Decrypted, Error> {
+        let blob = DekBlob::decode(&item.blob)?;
+        if blob.name != *name {
+            return Err(Error::Corrupt("this blob was made by another DEK"));
+        }
+        let key = self.key_of(name, &blob.version, opened)?;
+        let aad = DekBlob::payload_aad(name, &blob.version, &item.context);
+        let plaintext = aes_gcm::open(key, &aad, &blob.payload)?;
+        Ok(Decrypted {
+            plaintext,
+            version: blob.version,
+        })
+    }
+
+    fn key_of<'a>(
+        &self,
+        name: &DekName,
+        version: &DekVersion,
+        opened: &'a mut Opened,
+    ) -> Result<&'a Secret<32>, Error> {
+        if !opened.contains_key(version) {
+            let row = self.store.read(|view| view.dek_version(name, version))?;
+            let row = row.ok_or(Error::Corrupt(
+                "this DEK never had the version that the blob names",
+            ))?;
+            let key = match self.open_version(name, &row) {
+                Err(Error::Corrupt(_)) => None,
+                key => Some(key?),
+            };
+            opened.insert(version.clone(), key);
+        }
+        let key = opened.get(version).and_then(Option::as_ref);
+        key.ok_or(Error::Corrupt(
+            "the stored DEK version is damaged; restore it from a backup",
+        ))
+    }
+
+    fn open_version(&self, name: &DekName, row: &VersionRow) -> Result<Secret<32>, Error> {
+        let context = Context {
+            purpose: Purpose::Dek,
+            reference: &name.reference(&row.version),
+            algorithm: Algorithm::Aes256Gcm,
+        };
+        self.kek.unwrap(&row.wrapped, &context)
+    }
+}
+
+fn encrypt_one(
+    name: &DekName,
+    version: &DekVersion,
+    key: &Secret<32>,
+    item: &ToSeal,
+) -> Result<Encrypted, Error> {
+    let aad = DekBlob::payload_aad(name, version, &item.context);
+    let blob = DekBlob {
+        name: name.clone(),
+        version: version.clone(),
+        payload: aes_gcm::seal(key, &aad, item.plaintext.expose())?,
+    };
+    Ok(Encrypted {
+        ciphertext: blob.encode(),
+        version: version.clone(),
+    })
+}

@@ -1,0 +1,88 @@
+//! Whether the service can do its work: a background look at each part, and the snapshot that answers show.
+
+use std::{
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use super::Custodian;
+use crate::error::Error;
+
+/// A snapshot older than this says nothing any more.
+const STALE: Duration = Duration::from_secs(10);
+
+/// What the last look found; `None` until the first.
+#[derive(Debug, Default)]
+pub(super) struct Health(Mutex<Option<Look>>);
+
+#[derive(Clone, Copy, Debug)]
+struct Look {
+    checks: Checks,
+    at: Instant,
+}
+
+/// Which parts are well.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Checks {
+    /// The KEK wraps and unwraps.
+    pub kek: bool,
+    /// The database reads and writes.
+    pub store: bool,
+    /// The audit log can be appended to, and the clock has not gone back.
+    pub audit: bool,
+}
+
+impl Checks {
+    /// Whether all are.
+    #[must_use]
+    pub fn ready(self) -> bool {
+        self.kek && self.store && self.audit
+    }
+}
+
+impl Custodian {
+    /// What the last look found; nothing is well if it was too long ago.
+    #[must_use]
+    pub fn health(&self) -> Checks {
+        let look = *self.health.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let fresh = look.filter(|look| look.at.elapsed() < STALE);
+        fresh.map_or_else(Checks::default, |look| look.checks)
+    }
+
+    /// Looks at each part and keeps what it finds; says so in the log when that changes.
+    pub fn look(&self) {
+        let kek = well("kek", self.kek.probe());
+        let store = well("store", self.store.check());
+        let checks = Checks {
+            kek,
+            store,
+            audit: store && !self.clock.jumped_back(),
+        };
+        if self.health() != checks {
+            tracing::info!(
+                kek,
+                store,
+                audit = checks.audit,
+                ready = checks.ready(),
+                "readiness changed"
+            );
+        }
+        let look = Look {
+            checks,
+            at: Instant::now(),
+        };
+        *self.health.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(look);
+    }
+
+    /// Says at once that nothing is ready: the service is going down.
+    pub fn close_doors(&self) {
+        *self.health.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
+
+fn well(part: &'static str, check: Result<(), Error>) -> bool {
+    if let Err(error) = &check {
+        tracing::debug!(part, error = error as &dyn std::error::Error, "not well");
+    }
+    check.is_ok()
+}

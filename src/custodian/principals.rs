@@ -1,0 +1,359 @@
+//! Principals and their grants: proposed by one admin, approved by another (api.md sections 2 and 4).
+
+use jiff::Timestamp;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::{
+    Caller, Custodian, Quorum,
+    audit::Event,
+    bearer::BearerToken,
+    once::{self, Made, Once, ShownOnce},
+    page::{self, Page, Wanted},
+    tokens::{Lifetime, TokenView},
+};
+use crate::{
+    error::Error,
+    id::{Id, Subject},
+    policy::{self, Acquaintance, Grants, Principal, Role, Roles},
+    store::{NewPrincipal, PrincipalRow, PrincipalState, TokenRow, TokenState, Tx, View},
+};
+
+/// What an admin asks for; a field that is missing is refused only after separation of duties was checked.
+#[derive(Clone, Debug)]
+pub struct Proposal {
+    /// Unique among live principals: 1 to 128 printable characters.
+    pub name: Option<String>,
+    /// The human or service behind it.
+    pub subject: Option<Subject>,
+    /// What it may be.
+    pub roles: Roles,
+    /// Which DEKs it may use.
+    pub grants: Grants,
+    /// Absent: the new principal's own id.
+    pub wrap_scope: Option<String>,
+    /// How long its first token lives.
+    pub lifetime: Lifetime,
+    /// SHA-256 of its TLS client certificate, lower-case hex.
+    pub client_cert: Option<String>,
+    /// Which custodian record it is bound to.
+    pub custodian_id: Option<Id>,
+}
+
+/// A principal as admins see it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct PrincipalView {
+    #[schema(value_type = String)]
+    id: Id,
+    name: String,
+    #[schema(value_type = String)]
+    subject: Subject,
+    #[schema(value_type = Vec<Role>)]
+    roles: Roles,
+    grants: Grants,
+    wrap_scope: String,
+    /// `active`, or `pending` until another admin approves.
+    status: &'static str,
+    /// The subject that proposed it.
+    created_by: String,
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_cert_sha256: Option<String>,
+    /// Grants that wait for another admin.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pending_grants: Option<Grants>,
+    tokens: Vec<TokenView>,
+}
+
+/// A principal and the token that is shown once.
+#[derive(Debug)]
+pub struct Welcome {
+    /// The principal.
+    pub view: WelcomeView,
+    /// Its first token.
+    pub token: BearerToken,
+}
+
+/// A new principal as its proposer sees it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct WelcomeView {
+    #[serde(flatten)]
+    principal: PrincipalView,
+    /// When its first token ends; null is never.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    expires_at: Option<Timestamp>,
+}
+
+impl WelcomeView {
+    /// Its path.
+    #[must_use]
+    pub fn location(&self) -> String {
+        location(&self.principal.id)
+    }
+}
+
+impl Custodian {
+    /// Makes a principal with its first token.
+    ///
+    /// # Errors
+    /// [`Error::TwoPerson`], [`Error::Invalid`], [`Error::Exists`], [`Error::Unavailable`].
+    pub fn create_principal(
+        &self,
+        who: &Caller,
+        proposal: Proposal,
+        once: Option<&Once>,
+    ) -> Result<Made<Welcome>, Error> {
+        self.once(who, once, || {
+            self.make_principal(who, proposal, once.cloned())
+        })
+    }
+
+    /// One principal with its tokens.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Unavailable`].
+    pub fn principal(&self, id: &Id) -> Result<PrincipalView, Error> {
+        self.store.read(|view| shown(view, live(view, id)?))
+    }
+
+    /// A page of the live principals in the order of their creation.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a cursor of another list; [`Error::Unavailable`].
+    pub fn principals(&self, wanted: &Wanted) -> Result<Page<PrincipalView>, Error> {
+        let after = wanted
+            .after()
+            .map(str::parse)
+            .transpose()
+            .map_err(|_| page::NOT_OURS)?;
+        self.store.read(|view| {
+            let rows = view.principals_after(after.unwrap_or(0), wanted.rows())?;
+            let page = wanted.page(rows, |row| row.seq.to_string());
+            let items = page.items.into_iter().map(|row| shown(view, row));
+            Ok(Page {
+                items: items.collect::<Result<_, _>>()?,
+                next_cursor: page.next_cursor,
+            })
+        })
+    }
+
+    /// Deletes a principal; its tokens die with it.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::Conflict`] for one of the last two admins; [`Error::Unavailable`].
+    pub fn delete_principal(&self, who: &Caller, id: &Id) -> Result<(), Error> {
+        let id = id.clone();
+        self.change(who, move |tx, now| {
+            let row = live(tx, &id)?;
+            if row.principal.roles.contains(&Role::Admin) && tx.other_admins(&id, now)? < 2 {
+                return Err(Error::Conflict(
+                    "the last two admins cannot be deleted; make another one first",
+                ));
+            }
+            tx.delete_principal(&id)?;
+            tx.revoke_tokens_of(&id)?;
+            let event = Event::done(id.to_string()).with("subject", row.principal.subject.as_str());
+            Ok(((), event))
+        })
+    }
+
+    /// Lets a pending principal sign in.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::TwoPerson`], [`Error::Conflict`] unless it is pending, [`Error::Unavailable`].
+    pub fn approve_principal(&self, who: &Caller, id: &Id) -> Result<PrincipalView, Error> {
+        let (id, approver) = (id.clone(), who.clone());
+        self.change(who, move |tx, _| {
+            let row = live(tx, &id)?;
+            if row.state != PrincipalState::Pending {
+                return Err(Error::Conflict(
+                    "this principal is not waiting for an approval",
+                ));
+            }
+            independent(tx, &approver, &row.created_by)?;
+            tx.activate_principal(&id)?;
+            Ok((shown(tx, live(tx, &id)?)?, Event::done(id.to_string())))
+        })
+    }
+
+    /// Changes which DEKs a principal may use; with a quorum of two it waits for another admin.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`], [`Error::NotFound`], [`Error::Unavailable`].
+    pub fn change_grants(
+        &self,
+        who: &Caller,
+        id: &Id,
+        grants: Grants,
+    ) -> Result<PrincipalView, Error> {
+        grants.check()?;
+        let (id, by, quorum) = (
+            id.clone(),
+            who.principal.subject.clone(),
+            self.rules.admin_quorum,
+        );
+        self.change(who, move |tx, _| {
+            live(tx, &id)?;
+            match quorum {
+                Quorum::One => tx.set_grants(&id, &grants)?,
+                Quorum::Two => tx.propose_grants(&id, &grants, &by)?,
+            }
+            let event = Event::done(id.to_string()).with("deks", grants.deks);
+            Ok((shown(tx, live(tx, &id)?)?, event))
+        })
+    }
+
+    /// Puts a proposed change of grants in force.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::TwoPerson`], [`Error::Conflict`] if none is proposed, [`Error::Unavailable`].
+    pub fn approve_grants(&self, who: &Caller, id: &Id) -> Result<PrincipalView, Error> {
+        let (id, approver) = (id.clone(), who.clone());
+        self.change(who, move |tx, _| {
+            let proposed = live(tx, &id)?.pending_grants;
+            let none =
+                Error::Conflict("no change of this principal's grants waits for an approval");
+            let (grants, by) = proposed.ok_or(none)?;
+            independent(tx, &approver, &by)?;
+            tx.set_grants(&id, &grants)?;
+            let event = Event::done(id.to_string()).with("deks", grants.deks);
+            Ok((shown(tx, live(tx, &id)?)?, event))
+        })
+    }
+
+    fn make_principal(
+        &self,
+        who: &Caller,
+        proposal: Proposal,
+        once: Option<Once>,
+    ) -> Result<Welcome, Error> {
+        let token = BearerToken::fresh()?;
+        let (sha256, by) = (token.sha256(), who.principal.subject.clone());
+        let expires_at = self.expiry(proposal.lifetime);
+        let state = self.first_state(&proposal.roles);
+        let view = self.change(who, move |tx, now| {
+            separate(tx, &proposal)?;
+            let new = NewPrincipal {
+                principal: named(&proposal)?,
+                client_cert: proposal.client_cert,
+                state,
+                created_by: by.to_string(),
+                created_at: now,
+            };
+            tx.insert_principal(&new)?;
+            let id = &new.principal.id;
+            tx.insert_token(
+                id,
+                &TokenRow::issued(&by, TokenState::Active, now, expires_at),
+                &sha256,
+            )?;
+            let event = Event::done(id.to_string())
+                .with("subject", new.principal.subject.as_str())
+                .with("roles", serde_json::json!(new.principal.roles))
+                .with("status", state.name());
+            let principal = shown(tx, live(tx, id)?)?;
+            let view = WelcomeView {
+                principal,
+                expires_at,
+            };
+            once::keep(
+                once.as_ref(),
+                tx,
+                now,
+                view.location(),
+                &ShownOnce::without(&view),
+            )?;
+            Ok((view, event))
+        })?;
+        Ok(Welcome { view, token })
+    }
+
+    fn first_state(&self, roles: &Roles) -> PrincipalState {
+        match self.rules.admin_quorum {
+            Quorum::Two if policy::needs_approval(roles) => PrincipalState::Pending,
+            Quorum::One | Quorum::Two => PrincipalState::Active,
+        }
+    }
+}
+
+/// The path of a principal.
+#[must_use]
+pub fn location(id: &Id) -> String {
+    format!("/v1/admin/principals/{id}")
+}
+
+/// The principal of that id, if it is not deleted.
+pub(super) fn live(view: &View<'_>, id: &Id) -> Result<PrincipalRow, Error> {
+    let none = Error::NotFound("there is no principal of that id");
+    view.principal(id)?.ok_or(none)
+}
+
+/// Whether `approver` is independent of whoever proposed.
+pub(super) fn independent(tx: &Tx<'_>, approver: &Caller, proposer: &str) -> Result<(), Error> {
+    let own = live(tx, &approver.principal.id)?;
+    policy::approve(Acquaintance {
+        same_subject: own.principal.subject.as_str() == proposer,
+        created: own.created_by == proposer,
+        gave_token: tx.issued_for(proposer, &own.principal.id)?,
+    })
+}
+
+fn separate(tx: &Tx<'_>, proposal: &Proposal) -> Result<(), Error> {
+    let mut union = match &proposal.subject {
+        Some(subject) => tx.roles_of(subject)?,
+        None => Roles::new(),
+    };
+    union.extend(&proposal.roles);
+    policy::separate(&union)
+}
+
+fn named(proposal: &Proposal) -> Result<Principal, Error> {
+    proposal.grants.check()?;
+    let id = Id::random();
+    let name = proposal
+        .name
+        .clone()
+        .ok_or(Error::Invalid("missing field `name`"))?;
+    let subject = proposal
+        .subject
+        .clone()
+        .ok_or(Error::Invalid("missing field `subject`"))?;
+    if proposal.roles.is_empty() {
+        return Err(Error::Invalid("roles has at least one role"));
+    }
+    if proposal.custodian_id.is_some() || proposal.roles.contains(&Role::Custodian) {
+        return Err(Error::Invalid(
+            "the role custodian needs the custodian_id of an enrolled custodian, and this version enrols none yet",
+        ));
+    }
+    Ok(Principal {
+        wrap_scope: proposal
+            .wrap_scope
+            .clone()
+            .unwrap_or_else(|| id.to_string()),
+        id,
+        name,
+        subject,
+        roles: proposal.roles.clone(),
+        grants: proposal.grants.clone(),
+    })
+}
+
+pub(super) fn shown(view: &View<'_>, row: PrincipalRow) -> Result<PrincipalView, Error> {
+    let tokens = view.tokens_of(&row.principal.id)?;
+    Ok(PrincipalView {
+        tokens: tokens.into_iter().map(TokenView::from).collect(),
+        id: row.principal.id,
+        name: row.principal.name,
+        subject: row.principal.subject,
+        roles: row.principal.roles,
+        grants: row.principal.grants,
+        wrap_scope: row.principal.wrap_scope,
+        status: row.state.name(),
+        created_by: row.created_by,
+        created_at: row.created_at,
+        client_cert_sha256: row.client_cert,
+        pending_grants: row.pending_grants.map(|(grants, _)| grants),
+    })
+}

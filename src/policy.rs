@@ -1,0 +1,238 @@
+//! Owns who may do what: pure rules over roles, grants and persons. No clock, no store: time is an argument.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::{
+    error::Error,
+    id::{DekName, Id, Subject},
+};
+
+mod action;
+
+pub use action::Action;
+
+/// What a principal may be (api.md section 2).
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Principals, tokens, custodian enrolment.
+    Admin,
+    /// Uses keys within its grants and its wrap scope.
+    App,
+    /// Reads everything that is not secret.
+    Auditor,
+    /// Signs or rejects overrides with its own key.
+    Custodian,
+    /// Reads `/metrics`.
+    Metrics,
+    /// The life cycle of DEKs and the KEK.
+    Operator,
+}
+
+/// The roles of a principal, or the union over one person's principals.
+pub type Roles = BTreeSet<Role>;
+
+/// Who a request comes from, as the store knows it.
+#[derive(Clone, Debug)]
+pub struct Principal {
+    /// Unique for ever.
+    pub id: Id,
+    /// Unique among the live principals.
+    pub name: String,
+    /// The human or service behind it.
+    pub subject: Subject,
+    /// What it may be.
+    pub roles: Roles,
+    /// Which DEKs it may use.
+    pub grants: Grants,
+    /// Bound into each blob of `/v1/wrap`; only the same scope opens it.
+    pub wrap_scope: String,
+}
+
+/// The DEKs that a principal may use: names, or prefixes with one final `*`.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Grants {
+    /// For example `["telemetry", "payroll-*"]`; `["*"]` is every DEK.
+    #[serde(default)]
+    #[schema(example = json!(["telemetry", "payroll-*"]))]
+    pub deks: Vec<String>,
+}
+
+impl Grants {
+    /// Whether every pattern is a DEK name or a prefix of one with a final `*`.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] says what a pattern looks like.
+    pub fn check(&self) -> Result<(), Error> {
+        let plain = |pattern: &str| {
+            let stem = pattern.strip_suffix('*').unwrap_or(pattern);
+            pattern == "*" || stem.parse::<DekName>().is_ok()
+        };
+        if self.deks.len() <= 256 && self.deks.iter().all(|pattern| plain(pattern)) {
+            return Ok(());
+        }
+        Err(Error::Invalid(
+            "each of grants.deks (at most 256) is a DEK name, or the start of one followed by one final `*`",
+        ))
+    }
+
+    /// Whether `name` is covered.
+    #[must_use]
+    pub fn cover(&self, name: &DekName) -> bool {
+        self.deks
+            .iter()
+            .any(|pattern| match pattern.strip_suffix('*') {
+                Some(prefix) => name.as_str().starts_with(prefix),
+                None => name.as_str() == pattern,
+            })
+    }
+}
+
+/// Separation of duties over the union of one person's roles.
+///
+/// # Errors
+/// [`Error::TwoPerson`] if whoever manages keys or people could also use keys or approve.
+pub fn separate(union: &Roles) -> Result<(), Error> {
+    let manages = union.contains(&Role::Admin) || union.contains(&Role::Operator);
+    let uses = union.contains(&Role::App) || union.contains(&Role::Custodian);
+    if manages && uses {
+        return Err(Error::TwoPerson(
+            "one subject may not hold `admin` or `operator` together with `app` or `custodian`; name another subject",
+        ));
+    }
+    Ok(())
+}
+
+/// Whether a new principal with these roles waits for a second admin when the quorum is two.
+#[must_use]
+pub fn needs_approval(roles: &Roles) -> bool {
+    let quiet = [Role::Auditor, Role::Metrics];
+    roles.iter().any(|role| !quiet.contains(role))
+}
+
+/// What an approver and the proposer have to do with each other.
+#[derive(Clone, Copy, Debug)]
+pub struct Acquaintance {
+    /// Both are the same person.
+    pub same_subject: bool,
+    /// The proposer created the approver's principal.
+    pub created: bool,
+    /// The proposer gave the approver's principal a token.
+    pub gave_token: bool,
+}
+
+/// Whether an admin may approve what another proposed.
+///
+/// # Errors
+/// [`Error::TwoPerson`] if the proposer could act as the approver.
+pub fn approve(between: Acquaintance) -> Result<(), Error> {
+    if between.same_subject {
+        return Err(Error::TwoPerson(
+            "an admin of another subject than the proposer's must approve this",
+        ));
+    }
+    if between.created || between.gave_token {
+        return Err(Error::TwoPerson(
+            "the proposer created this admin or gave it a token; an independent admin must approve",
+        ));
+    }
+    Ok(())
+}
+
+/// Whether the caller may use this DEK.
+///
+/// # Errors
+/// [`Error::NotFound`], since whoever has no grant may not know that the DEK exists.
+pub fn use_dek(caller: &Principal, name: &DekName) -> Result<(), Error> {
+    if caller.grants.cover(name) {
+        return Ok(());
+    }
+    Err(NO_DEK)
+}
+
+/// Whether the caller may see this DEK's metadata.
+///
+/// # Errors
+/// [`Error::NotFound`] for an app without a grant.
+pub fn see_dek(caller: &Principal, name: &DekName) -> Result<(), Error> {
+    if sees_all_deks(caller) {
+        return Ok(());
+    }
+    use_dek(caller, name)
+}
+
+/// Whether the caller sees every DEK, or only those in its grants.
+#[must_use]
+pub fn sees_all_deks(caller: &Principal) -> bool {
+    caller.roles.contains(&Role::Operator) || caller.roles.contains(&Role::Auditor)
+}
+
+/// What a DEK that is not there, or not for this caller, answers.
+pub const NO_DEK: Error = Error::NotFound("there is no DEK of that name among your grants");
+
+#[cfg(test)]
+mod tests {
+    use super::{Acquaintance, Grants, Role, Roles, approve, separate};
+
+    fn roles(list: &[Role]) -> Roles {
+        list.iter().copied().collect()
+    }
+
+    #[test]
+    fn whoever_manages_may_not_use() {
+        for manager in [Role::Admin, Role::Operator] {
+            for user in [Role::App, Role::Custodian] {
+                assert!(separate(&roles(&[manager, user])).is_err());
+            }
+            assert!(separate(&roles(&[manager, Role::Auditor, Role::Metrics])).is_ok());
+        }
+        assert!(separate(&roles(&[Role::Admin, Role::Operator])).is_ok());
+        assert!(separate(&roles(&[Role::App, Role::Custodian])).is_ok());
+    }
+
+    #[test]
+    fn a_grant_is_a_name_or_a_prefix_with_one_final_star() {
+        let grants = |list: &[&str]| Grants {
+            deks: list.iter().map(ToString::to_string).collect(),
+        };
+        assert!(grants(&["telemetry", "payroll-*", "*"]).check().is_ok());
+        for bad in ["", "**", "a*b", "*a", "A", "a b"] {
+            assert!(grants(&[bad]).check().is_err(), "{bad}");
+        }
+        let some = grants(&["telemetry", "payroll-*"]);
+        assert!(some.cover(&"telemetry".parse().unwrap()));
+        assert!(some.cover(&"payroll-eu".parse().unwrap()));
+        assert!(!some.cover(&"telemetry2".parse().unwrap()));
+        assert!(!some.cover(&"payroll".parse().unwrap()));
+        assert!(!Grants::default().cover(&"telemetry".parse().unwrap()));
+    }
+
+    #[test]
+    fn an_approver_is_independent_of_the_proposer() {
+        let stranger = Acquaintance {
+            same_subject: false,
+            created: false,
+            gave_token: false,
+        };
+        assert!(approve(stranger).is_ok());
+        let bad = [
+            Acquaintance {
+                same_subject: true,
+                ..stranger
+            },
+            Acquaintance {
+                created: true,
+                ..stranger
+            },
+            Acquaintance {
+                gave_token: true,
+                ..stranger
+            },
+        ];
+        assert!(bad.into_iter().all(|between| approve(between).is_err()));
+    }
+}

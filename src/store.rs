@@ -1,0 +1,125 @@
+//! The database: one SQLite file, one writer, one door for changes ([`Store::transact`]).
+//!
+//! Only `store` and `store/` name rusqlite. Nothing here knows HTTP, PKCS#11 or a policy.
+
+use std::{
+    fs::{File, OpenOptions, TryLockError},
+    ops::Deref,
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use rusqlite::Connection;
+
+use crate::error::Error;
+
+mod audit;
+mod connection;
+mod deks;
+mod keks;
+mod principals;
+mod readers;
+mod replies;
+mod rows;
+mod tokens;
+mod writer;
+
+pub use deks::{DekRow, VersionRow};
+pub use keks::KekRow;
+pub use principals::{NewPrincipal, PrincipalRow, PrincipalState};
+pub use replies::{KeptReply, ReplyKey};
+pub use tokens::{Bearer, TokenRow, TokenState};
+
+/// An open database. Clones share one writer and one lock.
+#[derive(Clone, Debug)]
+pub struct Store {
+    writer: Arc<writer::Writer>,
+    readers: Arc<readers::Readers>,
+    _lock: Arc<File>,
+}
+
+/// What a reader sees: one snapshot of the database.
+pub struct View<'a>(&'a Connection);
+
+/// What a change sees and does: all of it or nothing. No method commits.
+pub struct Tx<'a>(View<'a>);
+
+impl<'a> Deref for Tx<'a> {
+    type Target = View<'a>;
+
+    fn deref(&self) -> &View<'a> {
+        &self.0
+    }
+}
+
+impl Store {
+    /// Opens or makes the database at `path`, migrates it, and holds an exclusive lock while it is open.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] if another process has it, if it cannot be read, or if a newer version made it.
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        let lock = lock(path)?;
+        connection::create_private(path)?;
+        let mut writing = connection::writing(path)?;
+        connection::migrate(&mut writing)?;
+        Ok(Self {
+            writer: Arc::new(writer::Writer::start(writing)?),
+            readers: Arc::new(readers::Readers::new(path)),
+            _lock: Arc::new(lock),
+        })
+    }
+
+    /// Runs `work` in a transaction and answers when its outcome is on disk. Many callers share one commit.
+    ///
+    /// # Errors
+    /// Those of `work`, after which nothing of it remains; [`Error::Unavailable`] if the commit failed.
+    pub fn transact<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Tx<'_>) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        self.writer.transact(work)
+    }
+
+    /// Runs `work` on one snapshot, beside whatever is being written.
+    ///
+    /// # Errors
+    /// Those of `work`; [`Error::Unavailable`] if the database cannot be read.
+    pub fn read<T>(&self, work: impl FnOnce(&View<'_>) -> Result<T, Error>) -> Result<T, Error> {
+        self.readers.read(|connection| work(&View(connection)))
+    }
+
+    /// Asks reader and writer for a sign of life.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] if either does not answer.
+    pub fn check(&self) -> Result<(), Error> {
+        self.read(|view| view.check())?;
+        self.transact(|tx| tx.check())
+    }
+}
+
+impl View<'_> {
+    fn check(&self) -> Result<(), Error> {
+        let sql = "SELECT 1 FROM kek_versions";
+        self.one("checking the database", sql, [], |_| Ok(()))
+            .map(drop)
+    }
+}
+
+fn lock(path: &Path) -> Result<File, Error> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".lock");
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(false).mode(0o600);
+    let file = options.open(PathBuf::from(beside));
+    let file = file.map_err(|error| Error::store("opening the database's lock file", error))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(Error::store(
+            "locking the database",
+            "another process has it open: stop that one first",
+        )),
+        Err(TryLockError::Error(error)) => Err(Error::store("locking the database", error)),
+    }
+}

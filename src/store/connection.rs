@@ -1,0 +1,61 @@
+//! Opens connections with the pragmas that durability and trust depend on, and runs the migrations.
+
+use std::{fs::OpenOptions, os::unix::fs::OpenOptionsExt, path::Path, time::Duration};
+
+use rusqlite::{Connection, OpenFlags, config::DbConfig};
+use rusqlite_migration::{M, Migrations};
+
+use crate::error::Error;
+
+const MIGRATIONS: [&str; 1] = [include_str!("../../schema/0001_foundation.sql")];
+
+const BUSY: Duration = Duration::from_secs(5);
+const STATEMENTS: usize = 128;
+
+/// Makes the file with mode 0600 if it is not there; SQLite gives its companions the same mode.
+pub(super) fn create_private(path: &Path) -> Result<(), Error> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(false).mode(0o600);
+    options
+        .open(path)
+        .map(drop)
+        .map_err(|error| Error::store("making the database file", error))
+}
+
+/// The one connection that writes.
+pub(super) fn writing(path: &Path) -> Result<Connection, Error> {
+    let open = || -> rusqlite::Result<Connection> {
+        let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        connection.pragma_update(None, "journal_mode", "WAL")?;
+        connection.pragma_update(None, "synchronous", "FULL")?;
+        connection.pragma_update(None, "secure_delete", true)?;
+        Ok(connection)
+    };
+    open().map_err(|error| Error::store("opening the database", error))
+}
+
+/// One of the connections that only read.
+pub(super) fn reading(path: &Path) -> Result<Connection, Error> {
+    open(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
+        .map_err(|error| Error::store("opening the database for reading", error))
+}
+
+/// Brings the schema up to date; a database of a newer version is refused.
+pub(super) fn migrate(connection: &mut Connection) -> Result<(), Error> {
+    let migrated = Migrations::new(MIGRATIONS.map(M::up).to_vec()).to_latest(connection);
+    migrated.map_err(|error| Error::store("migrating the database", error))
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place that opens connections"
+)]
+fn open(path: &Path, mode: OpenFlags) -> rusqlite::Result<Connection> {
+    let connection = Connection::open_with_flags(path, mode | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    connection.busy_timeout(BUSY)?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    Ok(connection)
+}

@@ -1,0 +1,131 @@
+//! The one thread that writes. Whatever waits when it comes round shares one commit, each in a savepoint
+//! of its own: many requests, one fsync, and a refusal of one undoes nothing of another.
+
+use std::{
+    iter,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Mutex, PoisonError},
+    thread::{self, JoinHandle},
+};
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+use rusqlite::Connection;
+
+use super::{Tx, View};
+use crate::error::Error;
+
+/// Jobs that may wait; beyond it callers wait for a place.
+const QUEUE: usize = 1024;
+/// Jobs that share one commit at most.
+const GROUP: usize = 256;
+
+/// Does the work inside the savepoint; answers whether to keep it, and how to tell the caller.
+type Job = Box<dyn FnOnce(&Tx<'_>) -> Done + Send>;
+
+/// Tells the caller how the commit ended.
+type Tell = Box<dyn FnOnce(Result<(), &'static str>)>;
+
+struct Done {
+    keep: bool,
+    tell: Tell,
+}
+
+#[derive(Debug)]
+pub(super) struct Writer {
+    jobs: Option<Sender<Job>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Writer {
+    pub(super) fn start(connection: Connection) -> Result<Self, Error> {
+        let (jobs, queue) = bounded(QUEUE);
+        let thread = thread::Builder::new().name("store-writer".to_owned());
+        let thread = thread.spawn(move || write(&connection, &queue));
+        let thread = thread.map_err(|error| Error::store("starting the writer", error))?;
+        Ok(Self {
+            jobs: Some(jobs),
+            thread: Mutex::new(Some(thread)),
+        })
+    }
+
+    pub(super) fn transact<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Tx<'_>) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let (reply, answer) = bounded(1);
+        let job: Job = Box::new(move |tx| {
+            let result = run(work, tx);
+            Done {
+                keep: result.is_ok(),
+                tell: Box::new(move |committed| {
+                    let failed = |what| Err(Error::store(what, "see the log"));
+                    let _caller_may_be_gone =
+                        reply.send(committed.map_or_else(failed, |()| result));
+                }),
+            }
+        });
+        let gone = || Error::store("writing to the database", "the writer has stopped");
+        let jobs = self.jobs.as_ref().ok_or_else(gone)?;
+        jobs.send(job).map_err(|_| gone())?;
+        answer.recv().map_err(|_| gone())?
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        drop(self.jobs.take());
+        let thread = self
+            .thread
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if thread.is_some_and(|thread| thread.join().is_err()) {
+            tracing::error!("the store's writer ended in a panic");
+        }
+    }
+}
+
+/// A panic in one caller's work must not end the writing of all others.
+fn run<T>(work: impl FnOnce(&Tx<'_>) -> Result<T, Error>, tx: &Tx<'_>) -> Result<T, Error> {
+    let panicked = |_| Err(Error::internal("a transaction panicked"));
+    catch_unwind(AssertUnwindSafe(|| work(tx))).unwrap_or_else(panicked)
+}
+
+fn write(connection: &Connection, queue: &Receiver<Job>) {
+    while let Ok(first) = queue.recv() {
+        let group = iter::once(first).chain(queue.try_iter()).take(GROUP);
+        commit(connection, group);
+    }
+    if let Err(error) = connection.pragma_update(None, "wal_checkpoint", "TRUNCATE") {
+        tracing::warn!(%error, "the write-ahead log could not be folded in at the end");
+    }
+}
+
+fn commit(connection: &Connection, mut group: impl Iterator<Item = Job>) {
+    let mut told = Vec::new();
+    let begun = connection.execute_batch("BEGIN IMMEDIATE");
+    let worked =
+        begun.and_then(|()| group.try_for_each(|job| savepoint(connection, job, &mut told)));
+    let committed = worked.and_then(|()| connection.execute_batch("COMMIT"));
+    let outcome = committed.map_err(|error| {
+        tracing::error!(%error, "a commit failed; nothing of it remains");
+        let _none_open = connection.execute_batch("ROLLBACK");
+        "committing to the database"
+    });
+    for tell in told {
+        tell(outcome);
+    }
+}
+
+fn savepoint(connection: &Connection, job: Job, told: &mut Vec<Tell>) -> rusqlite::Result<()> {
+    connection.prepare_cached("SAVEPOINT job")?.execute([])?;
+    let done = job(&Tx(View(connection)));
+    told.push(done.tell);
+    if !done.keep {
+        connection.prepare_cached("ROLLBACK TO job")?.execute([])?;
+    }
+    connection
+        .prepare_cached("RELEASE job")?
+        .execute([])
+        .map(drop)
+}
