@@ -1,3 +1,7 @@
-//! The `custodian` binary.
+//! The `custodian` binary: arguments, one command, an exit code.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    aegis_custodian::cli::run()
+}

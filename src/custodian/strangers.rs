@@ -32,11 +32,11 @@ struct Count {
 
 impl Custodian {
     /// Counts a request that was answered 401, or 429 if `limited`.
-    pub fn count_stranger(&self, source: Option<IpAddr>, limited: bool) {
-        let now = self.clock.now();
-        if let Err(error) = self.log_strangers(now, false) {
-            tracing::error!(%error, "failed sign-ins could not be logged");
-        }
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] if the minute before cannot be logged.
+    pub fn count_stranger(&self, source: Option<IpAddr>, limited: bool) -> Result<(), Error> {
+        self.log_strangers(self.clock.now(), false)?;
         let mut minute = self
             .strangers
             .0
@@ -50,6 +50,7 @@ impl Custodian {
             &mut count.refused
         };
         *counter = counter.saturating_add(1);
+        Ok(())
     }
 
     /// Writes an entry for each source of a minute that is over; with `all`, of this one too.

@@ -1,0 +1,76 @@
+//! The command line: one file per command. Exit codes: 0 fine, 1 usage or local error.
+
+use std::{error::Error as StdError, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+
+use crate::{
+    error::Source,
+    telemetry::{self, Format},
+};
+
+mod dev;
+
+/// An HSM-first key custodian: the KEK never leaves its PKCS#11 token.
+#[derive(Debug, Parser)]
+#[command(name = "custodian", version, max_term_width = 100)]
+struct Arguments {
+    /// What goes to the log on standard error, for example `info` or `debug`.
+    #[arg(long, global = true, env = "CUSTODIAN_LOG", default_value = "info")]
+    log: String,
+    /// How log lines look.
+    #[arg(
+        long,
+        global = true,
+        env = "CUSTODIAN_LOG_FORMAT",
+        default_value = "text"
+    )]
+    log_format: Format,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run everything on this machine, for trying out and for tests.
+    Dev(dev::Arguments),
+}
+
+/// Runs the command that the arguments name.
+pub fn run() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(refusal) => return usage(&refusal),
+    };
+    let started = telemetry::start(&arguments.log, arguments.log_format);
+    let done = started
+        .map_err(Source::from)
+        .and_then(|()| match arguments.command {
+            Command::Dev(arguments) => dev::run(&arguments),
+        });
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("custodian: {}", chain(&*error));
+            ExitCode::from(1)
+        }
+    }
+}
+
+fn usage(refusal: &clap::Error) -> ExitCode {
+    let help = !refusal.use_stderr();
+    if refusal.print().is_err() || !help {
+        ExitCode::from(1)
+    } else {
+        ExitCode::SUCCESS
+    }
+}
+
+/// An error and its causes in one line.
+fn chain(error: &(dyn StdError + 'static)) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(": ")
+}

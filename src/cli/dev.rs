@@ -1,0 +1,67 @@
+//! `custodian dev`: everything on one machine.
+
+use std::{
+    io::{self, Write},
+    net::{SocketAddr, TcpListener},
+    os::unix::process::CommandExt,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use crate::{
+    config,
+    error::Source,
+    server::{
+        self,
+        dev::{self, Choice},
+    },
+};
+
+/// Everything on one machine, for trying out and for tests: plain HTTP on loopback, one admin alone decides,
+/// keys are destroyed at once. Writes admin.token, operator.token, app.token and auditor.token (mode 0600)
+/// below the data folder, and prints the address when ready.
+#[derive(clap::Args, Debug)]
+pub(super) struct Arguments {
+    /// Where the token, the database and the bearer tokens are kept.
+    #[arg(long, value_name = "DIR", default_value = "custodian-dev")]
+    data_dir: PathBuf,
+    /// Where to listen; port 0 takes a free one.
+    #[arg(long, value_name = "127.0.0.1:PORT", default_value = "127.0.0.1:7820")]
+    listen: SocketAddr,
+    /// Who holds the KEK.
+    #[arg(long, default_value = "softhsm")]
+    kek: Choice,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<(), Source> {
+    let data_dir = dev::folder(&arguments.data_dir)?;
+    if arguments.kek == Choice::Softhsm {
+        point_softhsm_at(&data_dir)?;
+    }
+    let (config, custodian) = dev::open(&data_dir, arguments.listen, arguments.kek)?;
+    let listener = TcpListener::bind(config.listen)?;
+    let address = listener.local_addr()?;
+    server::serve(listener, custodian, config.limits, || announce(address))
+}
+
+/// SoftHSM reads where its tokens are from the environment, which a running process cannot change safely:
+/// so this one begins again with it set.
+fn point_softhsm_at(data_dir: &Path) -> Result<(), Source> {
+    let conf = dev::softhsm_conf(data_dir)?;
+    if config::softhsm_conf().is_some_and(|set| set == *conf) {
+        return Ok(());
+    }
+    let mut again = Command::new(std::env::current_exe()?);
+    again
+        .args(std::env::args_os().skip(1))
+        .env("SOFTHSM2_CONF", conf);
+    Err(again.exec().into())
+}
+
+fn announce(address: SocketAddr) {
+    let mut out = io::stdout();
+    let printed = writeln!(out, "listening on http://{address}").and_then(|()| out.flush());
+    if let Err(error) = printed {
+        tracing::warn!(%error, "standard output is closed");
+    }
+}

@@ -1,0 +1,160 @@
+//! Configuration: checked values, safe where nothing was said. Secrets only by path. The only reader of the environment.
+
+use std::{
+    env,
+    ffi::OsString,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use crate::{custodian::Quorum, duration::Period};
+
+/// Everything that an operator decides.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where the database is, and in `dev` everything else.
+    pub data_dir: PathBuf,
+    /// Loopback, since there is no TLS yet.
+    pub listen: SocketAddr,
+    /// Who holds the KEK.
+    pub kek: Kek,
+    /// Admins that a change of people or grants needs.
+    pub admin_quorum: Quorum,
+    /// How long a token lives unless another time is asked for.
+    pub token_lifetime: Period,
+    /// Limits of the transport.
+    pub limits: Limits,
+}
+
+/// Who holds the KEK.
+#[derive(Clone, Debug)]
+pub enum Kek {
+    /// A PKCS#11 token.
+    Pkcs11 {
+        /// The vendor's library.
+        module: PathBuf,
+        /// The token's label.
+        token: String,
+        /// The file that holds the user's PIN.
+        pin_file: PathBuf,
+        /// Sessions, and threads that use them.
+        sessions: usize,
+        /// How long one call to the token may take.
+        deadline: Duration,
+    },
+    /// Files below this folder: `dev` and tests only.
+    Software(PathBuf),
+}
+
+/// Limits of the transport.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Largest body, bytes.
+    pub body_bytes: usize,
+    /// How long a request may take to arrive.
+    pub request_head: Duration,
+    /// How long answers may take to finish once the service goes down.
+    pub drain: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            body_bytes: 1024 * 1024,
+            request_head: Duration::from_secs(10),
+            drain: Duration::from_secs(20),
+        }
+    }
+}
+
+/// Why a configuration is refused.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Unsafe(&'static str);
+
+/// How long a token of `dev` lives.
+const DEV_TOKENS: Period = Period::days(90);
+
+/// One worker is best on SoftHSM (measured, see `benches/token.rs`); a second one stands in while a call is stuck.
+const DEV_SESSIONS: usize = 2;
+
+/// So that a request is refused within two seconds of the token's going away.
+const DEV_DEADLINE: Duration = Duration::from_millis(1500);
+
+/// The label of the token that `dev` makes.
+pub const DEV_TOKEN: &str = "aegis-custodian-dev";
+
+impl Config {
+    /// Everything on one machine, below `data_dir`.
+    ///
+    /// # Errors
+    /// [`Unsafe`] if `listen` is not loopback.
+    pub fn dev(data_dir: &Path, listen: SocketAddr, kek: Kek) -> Result<Self, Unsafe> {
+        if !listen.ip().is_loopback() {
+            return Err(Unsafe(
+                "dev speaks plain HTTP, so it listens on loopback only: use 127.0.0.1:PORT",
+            ));
+        }
+        Ok(Self {
+            data_dir: data_dir.to_owned(),
+            listen,
+            kek,
+            admin_quorum: Quorum::One,
+            token_lifetime: DEV_TOKENS,
+            limits: Limits::default(),
+        })
+    }
+
+    /// The database.
+    #[must_use]
+    pub fn database(&self) -> PathBuf {
+        self.data_dir.join("custodian.db")
+    }
+}
+
+impl Kek {
+    /// The SoftHSM token of `dev`.
+    #[must_use]
+    pub fn softhsm(module: PathBuf, pin_file: PathBuf) -> Self {
+        Self::Pkcs11 {
+            module,
+            token: DEV_TOKEN.to_owned(),
+            pin_file,
+            sessions: DEV_SESSIONS,
+            deadline: DEV_DEADLINE,
+        }
+    }
+}
+
+/// Where SoftHSM reads its configuration from in this process.
+#[must_use]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one reader of the environment"
+)]
+pub fn softhsm_conf() -> Option<OsString> {
+    env::var_os("SOFTHSM2_CONF")
+}
+
+/// Places where distributions put SoftHSM's PKCS#11 module.
+const SOFTHSM_MODULES: [&str; 6] = [
+    "/usr/lib/softhsm/libsofthsm2.so",
+    "/usr/lib/x86_64-linux-gnu/softhsm/libsofthsm2.so",
+    "/usr/lib/aarch64-linux-gnu/softhsm/libsofthsm2.so",
+    "/usr/lib64/pkcs11/libsofthsm2.so",
+    "/usr/lib64/softhsm/libsofthsm2.so",
+    "/usr/local/lib/softhsm/libsofthsm2.so",
+];
+
+/// SoftHSM's PKCS#11 module on this machine.
+///
+/// # Errors
+/// [`Unsafe`] says how to install it.
+pub fn softhsm_module() -> Result<PathBuf, Unsafe> {
+    let found = SOFTHSM_MODULES
+        .map(PathBuf::from)
+        .into_iter()
+        .find(|path| path.exists());
+    found.ok_or(Unsafe("SoftHSM is not installed: run softhsm/install.sh (apt package softhsm2), or try --kek software"))
+}

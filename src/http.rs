@@ -1,0 +1,347 @@
+//! REST: every route on one screen. No SQL, no PKCS#11, no cryptography.
+
+use std::{num::NonZeroU32, sync::Arc};
+
+use actix_web::{
+    HttpResponse, Route,
+    http::{Method, header},
+    middleware::from_fn,
+    web::{self, ServiceConfig},
+};
+use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use metrics_exporter_prometheus::PrometheusHandle;
+
+use crate::{custodian::Custodian, policy::Action};
+use problem::{Code, Problem};
+
+mod audit;
+mod body;
+mod caller;
+mod deks;
+mod health;
+mod meta;
+mod openapi;
+mod principals;
+mod problem;
+mod query;
+mod reply;
+mod segment;
+mod telemetry;
+mod tokens;
+mod wrap;
+
+pub use telemetry::observe;
+
+/// One route: what it is, what it does, what it may answer beside success.
+struct Entry {
+    method: Method,
+    path: &'static str,
+    /// `None` for the few that need no authentication.
+    action: Option<Action>,
+    refusals: &'static [Code],
+    handler: fn() -> Route,
+}
+
+/// Every route of the service but `/docs`, in the order of the contract.
+fn routes() -> Vec<Entry> {
+    use Action as Do;
+    use Code::{
+        AlreadyExists as Exists, Conflict, IntegrityFailure as Integrity, InvalidRequest as Invalid,
+    };
+    use Code::{
+        KekUnavailable as Kek, NotFound, TooLarge, TwoPersonRule as TwoPerson,
+        UnsupportedMediaType as Media,
+    };
+    const GET: Method = Method::GET;
+    const PUT: Method = Method::PUT;
+    const POST: Method = Method::POST;
+    const DELETE: Method = Method::DELETE;
+    vec![
+        public(GET, "/v1/health/live", || web::to(health::live)),
+        public(GET, "/v1/health/ready", || web::to(health::ready)),
+        public(GET, "/openapi.json", || web::to(meta::openapi)),
+        entry(GET, "/v1/capabilities", Do::CapabilitiesRead, &[], || {
+            web::to(meta::capabilities)
+        }),
+        entry(GET, "/metrics", Do::MetricsRead, &[], || {
+            web::to(meta::metrics)
+        }),
+        entry(
+            POST,
+            "/v1/admin/principals",
+            Do::PrincipalCreate,
+            &[
+                Media,
+                TooLarge,
+                Invalid,
+                Exists,
+                Conflict,
+                TwoPerson,
+                Code::IdempotencyMismatch,
+            ],
+            || web::to(principals::create),
+        ),
+        entry(
+            GET,
+            "/v1/admin/principals",
+            Do::PrincipalRead,
+            &[Invalid],
+            || web::to(principals::list),
+        ),
+        entry(
+            GET,
+            "/v1/admin/principals/{id}",
+            Do::PrincipalRead,
+            &[NotFound],
+            || web::to(principals::show),
+        ),
+        entry(
+            DELETE,
+            "/v1/admin/principals/{id}",
+            Do::PrincipalDelete,
+            &[NotFound, Conflict],
+            || web::to(principals::delete),
+        ),
+        entry(
+            POST,
+            "/v1/admin/principals/{id}/approve",
+            Do::PrincipalApprove,
+            &[NotFound, Media, TooLarge, Invalid, Conflict, TwoPerson],
+            || web::to(principals::approve),
+        ),
+        entry(
+            PUT,
+            "/v1/admin/principals/{id}/grants",
+            Do::GrantsChange,
+            &[NotFound, Media, TooLarge, Invalid],
+            || web::to(principals::change_grants),
+        ),
+        entry(
+            POST,
+            "/v1/admin/principals/{id}/grants/approve",
+            Do::GrantsApprove,
+            &[NotFound, Media, TooLarge, Invalid, Conflict, TwoPerson],
+            || web::to(principals::approve_grants),
+        ),
+        entry(
+            POST,
+            "/v1/admin/principals/{id}/tokens",
+            Do::TokenCreate,
+            &[
+                NotFound,
+                Media,
+                TooLarge,
+                Invalid,
+                Conflict,
+                Code::IdempotencyMismatch,
+            ],
+            || web::to(tokens::issue),
+        ),
+        entry(
+            POST,
+            "/v1/admin/principals/{id}/tokens/{token_id}/approve",
+            Do::TokenApprove,
+            &[NotFound, Media, TooLarge, Invalid, Conflict, TwoPerson],
+            || web::to(tokens::approve),
+        ),
+        entry(
+            DELETE,
+            "/v1/admin/principals/{id}/tokens/{token_id}",
+            Do::TokenRevoke,
+            &[NotFound, Conflict],
+            || web::to(tokens::revoke),
+        ),
+        entry(
+            POST,
+            "/v1/wrap",
+            Do::KekWrap,
+            &[Media, TooLarge, Invalid, Kek],
+            || web::to(wrap::wrap),
+        ),
+        entry(
+            POST,
+            "/v1/unwrap",
+            Do::KekUnwrap,
+            &[Media, TooLarge, Invalid, Integrity, Kek],
+            || web::to(wrap::unwrap),
+        ),
+        entry(
+            POST,
+            "/v1/rewrap",
+            Do::KekRewrap,
+            &[Media, TooLarge, Invalid, Integrity, Kek],
+            || web::to(wrap::rewrap),
+        ),
+        entry(
+            POST,
+            "/v1/deks",
+            Do::DekCreate,
+            &[
+                Media,
+                TooLarge,
+                Invalid,
+                Exists,
+                Conflict,
+                Code::IdempotencyMismatch,
+                Kek,
+            ],
+            || web::to(deks::create),
+        ),
+        entry(GET, "/v1/deks", Do::DekRead, &[Invalid], || {
+            web::to(deks::list)
+        }),
+        entry(GET, "/v1/deks/{name}", Do::DekRead, &[NotFound], || {
+            web::to(deks::show)
+        }),
+        entry(
+            POST,
+            "/v1/deks/{name}/rotate",
+            Do::DekRotate,
+            &[
+                NotFound,
+                Media,
+                TooLarge,
+                Invalid,
+                Conflict,
+                Code::IdempotencyMismatch,
+                Kek,
+            ],
+            || web::to(deks::rotate),
+        ),
+        entry(
+            POST,
+            "/v1/deks/{name}/encrypt",
+            Do::DekEncrypt,
+            &[NotFound, Media, TooLarge, Invalid, Integrity, Kek],
+            || web::to(deks::encrypt),
+        ),
+        entry(
+            POST,
+            "/v1/deks/{name}/decrypt",
+            Do::DekDecrypt,
+            &[NotFound, Media, TooLarge, Invalid, Integrity, Kek],
+            || web::to(deks::decrypt),
+        ),
+        entry(GET, "/v1/audit/entries", Do::AuditRead, &[Invalid], || {
+            web::to(audit::entries)
+        }),
+    ]
+}
+
+/// What handlers share.
+pub struct Service {
+    custodian: Arc<Custodian>,
+    metrics: PrometheusHandle,
+    body_bytes: usize,
+    failed_sign_ins: DefaultKeyedRateLimiter<Option<std::net::IpAddr>>,
+}
+
+/// Failed sign-ins that one source may try at once, and how many more each second.
+const FAILED_SIGN_INS: (u32, u32) = (200, 10);
+
+impl Service {
+    /// Joins the verbs with the limits of the transport; a body has at most `body_bytes`.
+    #[must_use]
+    pub fn new(custodian: Arc<Custodian>, metrics: PrometheusHandle, body_bytes: usize) -> Self {
+        let (burst, rate) = FAILED_SIGN_INS;
+        let at_least_one = |number| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
+        let quota = Quota::per_second(at_least_one(rate)).allow_burst(at_least_one(burst));
+        Self {
+            custodian,
+            metrics,
+            body_bytes,
+            failed_sign_ins: RateLimiter::keyed(quota),
+        }
+    }
+
+    /// Says at once that nothing is ready any more: the service is going down.
+    pub fn close_doors(&self) {
+        self.custodian.close_doors();
+    }
+
+    /// Forgets sources that have been quiet, so that memory stays bounded.
+    pub fn forget_quiet_sources(&self) {
+        self.failed_sign_ins.retain_recent();
+        self.failed_sign_ins.shrink_to_fit();
+    }
+}
+
+/// Mounts every route: 404 and 405 come before authentication, that before a body is read.
+pub fn mount(config: &mut ServiceConfig) {
+    let routes = routes();
+    let mut paths: Vec<_> = routes.iter().map(|entry| entry.path).collect();
+    paths.dedup();
+    for path in paths {
+        let here: Vec<_> = routes.iter().filter(|entry| entry.path == path).collect();
+        let allowed = here
+            .iter()
+            .map(|entry| entry.method.as_str())
+            .collect::<Vec<_>>()
+            .join(", ");
+        let wrong_method = move || {
+            let allowed = allowed.clone();
+            async move { wrong_method(&allowed) }
+        };
+        let resource = web::resource(path).default_service(web::to(wrong_method));
+        config.service(
+            here.into_iter()
+                .fold(resource, |resource, entry| resource.route(gated(entry))),
+        );
+    }
+    config.service(meta::viewer());
+    config.default_service(web::to(async || {
+        Problem::of(
+            Code::NotFound,
+            "there is nothing at this path; see /openapi.json",
+        )
+        .refuse()
+    }));
+}
+
+fn gated(entry: &Entry) -> Route {
+    let route = (entry.handler)().method(entry.method.clone());
+    match entry.action {
+        Some(action) => route.wrap(from_fn(move |request, next| {
+            caller::gate(action, request, next)
+        })),
+        None => route,
+    }
+}
+
+fn wrong_method(allowed: &str) -> HttpResponse {
+    let mut answer = Problem::of(
+        Code::MethodNotAllowed,
+        "this path has other methods; see the Allow header",
+    )
+    .refuse();
+    if let Ok(allowed) = header::HeaderValue::from_str(allowed) {
+        answer.headers_mut().insert(header::ALLOW, allowed);
+    }
+    answer
+}
+
+const fn public(method: Method, path: &'static str, handler: fn() -> Route) -> Entry {
+    Entry {
+        method,
+        path,
+        action: None,
+        refusals: &[],
+        handler,
+    }
+}
+
+const fn entry(
+    method: Method,
+    path: &'static str,
+    action: Action,
+    refusals: &'static [Code],
+    handler: fn() -> Route,
+) -> Entry {
+    Entry {
+        method,
+        path,
+        action: Some(action),
+        refusals,
+        handler,
+    }
+}

@@ -1,0 +1,211 @@
+//! Bodies: content type, size, strict JSON, and the idempotency key that may come with one.
+
+use std::{future::Future, pin::Pin};
+
+use actix_web::{
+    FromRequest, HttpMessage, HttpRequest,
+    dev::Payload,
+    http::header::{self, HeaderName},
+    web::Data,
+};
+use base64ct::{Base64, Encoding};
+use futures_util::StreamExt;
+use serde::{Deserialize, Deserializer, de::DeserializeOwned};
+use sha2::{Digest, Sha256};
+use utoipa::ToSchema;
+use zeroize::Zeroizing;
+
+use super::{
+    Service,
+    problem::{Code, Problem},
+};
+use crate::{
+    custodian::{Caller, once::Once},
+    error::Error,
+    json::{self, OneOrMany},
+    secret::Plaintext,
+    store::ReplyKey,
+};
+
+/// A body that is too large is read up to here, so that its sender reads the refusal.
+const DRAINED: usize = 8 * 1024 * 1024;
+
+/// How much to make room for before anything has arrived.
+const FIRST_ROOM: usize = 64 * 1024;
+
+const TOO_LARGE: Problem = Problem::of(
+    Code::TooLarge,
+    "the body is larger than this service reads; send less at once",
+);
+
+/// One JSON object, and the idempotency key of its request.
+pub(super) struct Body<T> {
+    pub(super) value: T,
+    pub(super) once: Option<Once>,
+}
+
+/// One JSON object, or a batch of them.
+pub(super) struct Items<T>(pub(super) OneOrMany<T>);
+
+/// A body without any field; an empty one will do.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Nothing {}
+
+/// Base64 of a caller's bytes, wiped on drop.
+#[derive(ToSchema)]
+#[schema(value_type = String, format = Byte)]
+pub(super) struct Base64Text(Zeroizing<String>);
+
+impl Base64Text {
+    pub(super) fn decode(&self) -> Result<Plaintext, Error> {
+        let decoded = Base64::decode_vec(&self.0);
+        let refused =
+            Error::Invalid("plaintext is standard base64 with padding (RFC 4648 section 4)");
+        decoded.map(Plaintext::new).map_err(|_| refused)
+    }
+}
+
+impl<'de> Deserialize<'de> for Base64Text {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        String::deserialize(from).map(|text| Self(Zeroizing::new(text)))
+    }
+}
+
+impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
+    type Error = Problem;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (request, payload) = (request.clone(), payload.take());
+        Box::pin(async move {
+            let bytes = read(&request, payload).await?;
+            let value = json::read(or_empty(&bytes))?;
+            let once = once(&request, &bytes)?;
+            Ok(Self { value, once })
+        })
+    }
+}
+
+impl<T: DeserializeOwned + 'static> FromRequest for Items<T> {
+    type Error = Problem;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (request, payload) = (request.clone(), payload.take());
+        Box::pin(async move {
+            let bytes = read(&request, payload).await?;
+            Ok(Self(json::read_one_or_many(or_empty(&bytes))?))
+        })
+    }
+}
+
+/// An absent body reads like an object without fields.
+fn or_empty(bytes: &[u8]) -> &[u8] {
+    if bytes.is_empty() { b"{}" } else { bytes }
+}
+
+async fn read(request: &HttpRequest, payload: Payload) -> Result<Zeroizing<Vec<u8>>, Problem> {
+    let limit = request
+        .app_data::<Data<Service>>()
+        .map_or(0, |service| service.body_bytes);
+    media_type(request)?;
+    let bytes = collect(payload, limit).await?;
+    if !bytes.is_empty() && !request.headers().contains_key(header::CONTENT_TYPE) {
+        return Err(MEDIA);
+    }
+    Ok(bytes)
+}
+
+const MEDIA: Problem = Problem::of(
+    Code::UnsupportedMediaType,
+    "send the body as `Content-Type: application/json`, without a Content-Encoding",
+);
+
+fn media_type(request: &HttpRequest) -> Result<(), Problem> {
+    let Some(given) = request.headers().get(header::CONTENT_TYPE) else {
+        return plain(request);
+    };
+    let given = given.to_str().unwrap_or_default();
+    let kind = given.split(';').next().unwrap_or_default().trim();
+    if !kind.eq_ignore_ascii_case("application/json") {
+        return Err(MEDIA);
+    }
+    plain(request)
+}
+
+fn plain(request: &HttpRequest) -> Result<(), Problem> {
+    let encoded = request.headers().contains_key(header::CONTENT_ENCODING);
+    if encoded { Err(MEDIA) } else { Ok(()) }
+}
+
+async fn collect(mut payload: Payload, limit: usize) -> Result<Zeroizing<Vec<u8>>, Problem> {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(FIRST_ROOM));
+    let mut seen: usize = 0;
+    while let Some(chunk) = payload.next().await {
+        let chunk = chunk
+            .map_err(|_| Problem::of(Code::InvalidRequest, "the body ended before it was whole"))?;
+        seen = seen.saturating_add(chunk.len());
+        match seen {
+            _ if seen > DRAINED => return Err(TOO_LARGE),
+            _ if seen <= limit => bytes.extend_from_slice(&chunk),
+            _ => bytes.clear(),
+        }
+    }
+    if seen > limit {
+        Err(TOO_LARGE)
+    } else {
+        Ok(bytes)
+    }
+}
+
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+
+/// The request's idempotency key, bound to the caller, the path and the raw body.
+fn once(request: &HttpRequest, body: &[u8]) -> Result<Option<Once>, Problem> {
+    let mut given = request.headers().get_all(IDEMPOTENCY_KEY);
+    let Some(key) = given.next() else {
+        return Ok(None);
+    };
+    let printable = |byte: &u8| (b' '..=b'~').contains(byte);
+    let sound = (1..=128).contains(&key.len())
+        && key.as_bytes().iter().all(printable)
+        && given.next().is_none();
+    let refused = Problem::of(
+        Code::InvalidRequest,
+        "one Idempotency-Key of 1 to 128 printable ASCII characters",
+    );
+    let key = key.to_str().ok().filter(|_| sound).ok_or(refused)?;
+    let Some(who) = request.extensions().get::<Caller>().cloned() else {
+        return Ok(None);
+    };
+    Ok(Some(Once {
+        key: ReplyKey {
+            principal: who.principal.id.clone(),
+            method: request.method().to_string(),
+            path: request.path().to_owned(),
+            key: key.to_owned(),
+        },
+        body_sha256: Sha256::digest(body).into(),
+    }))
+}
+
+impl<T> Items<T> {
+    /// Takes the callers' references aside and converts each item, so that a bad one is refused alone.
+    pub(super) fn split<I>(
+        self,
+        reference: impl Fn(&mut T) -> Option<String>,
+        convert: impl Fn(T) -> Result<I, Error>,
+    ) -> (Vec<Option<String>>, OneOrMany<Result<I, Error>>) {
+        match self.0 {
+            OneOrMany::One(mut item) => (vec![reference(&mut item)], OneOrMany::One(convert(item))),
+            OneOrMany::Many(mut items) => {
+                let references = items.iter_mut().map(reference).collect();
+                (
+                    references,
+                    OneOrMany::Many(items.into_iter().map(convert).collect()),
+                )
+            }
+        }
+    }
+}

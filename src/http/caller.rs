@@ -1,0 +1,167 @@
+//! Who calls: authenticated before a body is read, checked against the action, audited if refused.
+
+use std::{
+    future::{Ready, ready},
+    net::IpAddr,
+    sync::Arc,
+};
+
+use actix_web::{
+    Error, FromRequest, HttpMessage, HttpRequest,
+    body::{BoxBody, MessageBody},
+    dev::{Payload, ServiceRequest, ServiceResponse},
+    http::header,
+    middleware::Next,
+    web::Data,
+};
+use governor::clock::{Clock as _, DefaultClock};
+
+use super::{
+    Service,
+    problem::{Code, Problem},
+    reply::block,
+    segment,
+    telemetry::RequestId,
+};
+use crate::{
+    custodian::{Caller, audit::Event, bearer::BearerToken},
+    error,
+    policy::{Action, Principal},
+};
+
+const SIGN_IN: Problem = Problem::of(
+    Code::Unauthenticated,
+    "send a valid token as `Authorization: Bearer cst_…`; an admin issues one",
+);
+
+/// Lets a request through to its handler, and sees to its one audit entry.
+pub(super) async fn gate(
+    action: Action,
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let Some(service) = request.app_data::<Data<Service>>().cloned() else {
+        return Ok(refused(
+            request,
+            Problem::from(error::Error::internal("the service is not mounted")),
+        ));
+    };
+    let principal = match sign_in(&service, &request).await {
+        Ok(principal) => principal,
+        Err(problem) => return Ok(refused(request, problem)),
+    };
+    let caller = Caller::new(principal, action, request_id(request.request()));
+    let response = match permitted(&caller) {
+        Ok(()) => {
+            request.extensions_mut().insert(caller.clone());
+            next.call(request).await?.map_into_boxed_body()
+        }
+        Err(problem) => refused(request, problem),
+    };
+    Ok(audited(&service, &caller, response).await)
+}
+
+/// The id that [`super::telemetry`] gave this request.
+pub(super) fn request_id(request: &HttpRequest) -> Arc<str> {
+    let given = request.extensions().get::<RequestId>().cloned();
+    given.map_or_else(|| Arc::from("unknown"), |id| id.0)
+}
+
+fn permitted(caller: &Caller) -> Result<(), Problem> {
+    if caller.action.open_to(&caller.principal.roles) {
+        return Ok(());
+    }
+    Err(Problem::of(
+        Code::Forbidden,
+        "none of your roles may do this; /openapi.json lists the roles of each operation",
+    ))
+}
+
+async fn sign_in(
+    service: &Data<Service>,
+    request: &ServiceRequest,
+) -> Result<Arc<Principal>, Problem> {
+    if let Some(token) = bearer(request) {
+        let found = block(service, move |custodian| custodian.bearer(&token)).await?;
+        if let Some(principal) = found {
+            return Ok(principal);
+        }
+    }
+    let source = request.peer_addr().map(|peer| peer.ip());
+    Err(stranger(service, source).await)
+}
+
+fn bearer(request: &ServiceRequest) -> Option<BearerToken> {
+    let mut values = request.headers().get_all(header::AUTHORIZATION);
+    let value = values
+        .next()
+        .filter(|_| values.next().is_none())?
+        .to_str()
+        .ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    scheme
+        .eq_ignore_ascii_case("bearer")
+        .then(|| BearerToken::given(token))
+}
+
+/// What a request without a valid token gets: the limit refuses strangers only, never a valid token.
+async fn stranger(service: &Data<Service>, source: Option<IpAddr>) -> Problem {
+    let limit = service.failed_sign_ins.check_key(&source);
+    let limited = limit.is_err();
+    let counted = block(service, move |custodian| {
+        custodian.count_stranger(source, limited)
+    })
+    .await;
+    match (counted, limit) {
+        (Err(problem), _) => problem,
+        (Ok(()), Ok(())) => SIGN_IN,
+        (Ok(()), Err(until)) => {
+            let wait = until.wait_time_from(DefaultClock::default().now());
+            let detail = "too many requests without a valid token came from your address; wait as Retry-After says";
+            Problem::of(Code::RateLimited, detail).retry_after(wait.as_secs() + 1)
+        }
+    }
+}
+
+/// Exactly one entry a request: the verb wrote it, or the refusal is written here. No entry, no answer.
+async fn audited(
+    service: &Data<Service>,
+    caller: &Caller,
+    response: ServiceResponse<BoxBody>,
+) -> ServiceResponse<BoxBody> {
+    if !caller.action.audited() || caller.recorded() {
+        return response;
+    }
+    let unwritten = || {
+        Problem::from(error::Error::internal(
+            "a verb answered without an audit entry",
+        ))
+    };
+    let problem = Problem::within(response.response()).unwrap_or_else(unwritten);
+    let object = segment::object(response.request());
+    let event = Event::refused(object, problem.outcome(), problem.code.name());
+    let who = caller.clone();
+    let answer = match block(service, move |custodian| custodian.record(&who, event)).await {
+        Ok(()) if response.status().is_success() => problem,
+        Ok(()) => return response,
+        Err(unavailable) => unavailable,
+    };
+    response.into_response(answer.refuse())
+}
+
+fn refused(request: ServiceRequest, problem: Problem) -> ServiceResponse<BoxBody> {
+    request.into_response(problem.refuse())
+}
+
+/// The caller, for a handler.
+pub(super) struct Who(pub(super) Caller);
+
+impl FromRequest for Who {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let caller = request.extensions().get::<Caller>().cloned();
+        ready(caller.map(Self).ok_or(SIGN_IN))
+    }
+}

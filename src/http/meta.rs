@@ -1,0 +1,44 @@
+//! What the service says of itself: capabilities, metrics, OpenAPI and its viewer.
+
+use actix_web::{HttpResponse, web::Data};
+use utoipa_swagger_ui::{Config, SwaggerUi};
+
+use super::{Service, openapi as description, reply};
+use crate::custodian::capabilities::Capabilities;
+
+/// What this build, configuration and token can do.
+#[utoipa::path(get, path = "/v1/capabilities", tag = "discovery",
+    responses((status = 200, description = "What can be done here", body = Capabilities)))]
+pub(super) async fn capabilities(service: Data<Service>) -> HttpResponse {
+    reply::ok(&service.custodian.capabilities())
+}
+
+/// Figures for Prometheus.
+#[utoipa::path(get, path = "/metrics", tag = "discovery",
+    responses((status = 200, description = "Prometheus text format", body = String, content_type = "text/plain")))]
+pub(super) async fn metrics(service: Data<Service>) -> HttpResponse {
+    let health = service.custodian.health();
+    for (part, well) in [
+        ("kek", health.kek),
+        ("store", health.store),
+        ("audit", health.audit),
+    ] {
+        metrics::gauge!("custodian_up", "part" => part).set(f64::from(u8::from(well)));
+    }
+    let text = service.metrics.render();
+    HttpResponse::Ok()
+        .content_type("text/plain; version=0.0.4; charset=utf-8")
+        .body(text)
+}
+
+/// This description.
+#[utoipa::path(get, path = "/openapi.json", tag = "discovery",
+    responses((status = 200, description = "OpenAPI 3.1", body = Object)))]
+pub(super) async fn openapi() -> HttpResponse {
+    reply::ok(&description::document())
+}
+
+/// `/docs`: the viewer, from this binary alone.
+pub(super) fn viewer() -> SwaggerUi {
+    SwaggerUi::new("/docs{_:.*}").config(Config::from("/openapi.json").validator_url("none"))
+}

@@ -1,0 +1,198 @@
+//! Principals over REST (api.md section 4).
+
+use actix_web::{HttpResponse, web::Data};
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::{
+    Service,
+    body::{Body, Nothing},
+    caller::Who,
+    problem::Problem,
+    query::{PageParams, Params},
+    reply::{self, List, block},
+    segment::Segment,
+    tokens::lifetime,
+};
+use crate::{
+    custodian::{
+        once::ShownOnce,
+        page::Wanted,
+        principals::{PrincipalView, Proposal, WelcomeView},
+    },
+    error::Error,
+    id::{Id, Subject, is_subject},
+    policy::{Grants, Role},
+};
+
+/// A new principal.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CreatePrincipal {
+    /// Required: 1 to 128 characters, unique among live principals.
+    name: Option<String>,
+    /// Required: the human or service, 1 to 128 of `[A-Za-z0-9._@+-]`, compared in lower case.
+    subject: Option<String>,
+    /// At least one.
+    #[serde(default)]
+    roles: Vec<Role>,
+    /// Absent: none.
+    grants: Option<Grants>,
+    /// Absent: the principal's own id. 1 to 128 of `[A-Za-z0-9._@+-]`.
+    wrap_scope: Option<String>,
+    /// How long its first token lives, for example `90d`, or `never`.
+    #[schema(example = "90d")]
+    expires_in: Option<String>,
+    /// SHA-256 of its TLS client certificate, 64 lower-case hex digits.
+    client_cert_sha256: Option<String>,
+    /// Only with the role `custodian`.
+    custodian_id: Option<String>,
+}
+
+/// Make a principal; its first token is shown this once.
+#[utoipa::path(post, path = "/v1/admin/principals", tag = "principals", request_body = CreatePrincipal,
+    params(("Idempotency-Key" = Option<String>, Header, description = "1 to 128 printable ASCII characters")),
+    responses((status = 201, description = "The principal and its `token`", body = WelcomeView)))]
+pub(super) async fn create(
+    service: Data<Service>,
+    Who(who): Who,
+    body: Body<CreatePrincipal>,
+) -> Result<HttpResponse, Problem> {
+    let (proposal, once) = (body.value.check()?, body.once);
+    let made = block(&service, move |custodian| {
+        custodian.create_principal(&who, proposal, once.as_ref())
+    });
+    reply::made(made.await?, |welcome| {
+        let shown = ShownOnce::with(&welcome.view, &welcome.token);
+        (welcome.view.location(), serde_json::to_vec(&shown))
+    })
+}
+
+/// List the live principals in the order of their creation.
+#[utoipa::path(get, path = "/v1/admin/principals", tag = "principals", params(PageParams),
+    responses((status = 200, description = "A page of principals", body = List<PrincipalView>)))]
+pub(super) async fn list(
+    service: Data<Service>,
+    query: Params<PageParams>,
+) -> Result<HttpResponse, Problem> {
+    let wanted = Wanted::new(query.0.limit, query.0.cursor.as_deref())?;
+    let page = block(&service, move |custodian| custodian.principals(&wanted));
+    Ok(reply::list(page.await?))
+}
+
+/// Show a principal and its tokens.
+#[utoipa::path(get, path = "/v1/admin/principals/{id}", tag = "principals", params(("id" = String, Path)),
+    responses((status = 200, description = "The principal", body = PrincipalView)))]
+pub(super) async fn show(service: Data<Service>, id: Segment<Id>) -> Result<HttpResponse, Problem> {
+    let principal = block(&service, move |custodian| custodian.principal(&id.0));
+    Ok(reply::ok(&principal.await?))
+}
+
+/// Delete a principal; its tokens die with it.
+#[utoipa::path(delete, path = "/v1/admin/principals/{id}", tag = "principals", params(("id" = String, Path)),
+    responses((status = 204, description = "Deleted")))]
+pub(super) async fn delete(
+    service: Data<Service>,
+    Who(who): Who,
+    id: Segment<Id>,
+) -> Result<HttpResponse, Problem> {
+    let deleted = block(&service, move |custodian| {
+        custodian.delete_principal(&who, &id.0)
+    });
+    deleted.await.map(reply::gone)
+}
+
+/// Let a pending principal sign in: by another admin than its proposer.
+#[utoipa::path(post, path = "/v1/admin/principals/{id}/approve", tag = "principals",
+    request_body = Option<Nothing>, params(("id" = String, Path)),
+    responses((status = 200, description = "The active principal", body = PrincipalView)))]
+pub(super) async fn approve(
+    service: Data<Service>,
+    Who(who): Who,
+    id: Segment<Id>,
+    _body: Body<Nothing>,
+) -> Result<HttpResponse, Problem> {
+    let approved = block(&service, move |custodian| {
+        custodian.approve_principal(&who, &id.0)
+    });
+    Ok(reply::ok(&approved.await?))
+}
+
+/// Change which DEKs a principal may use; with a quorum of two it waits for another admin.
+#[utoipa::path(put, path = "/v1/admin/principals/{id}/grants", tag = "principals", request_body = Grants,
+    params(("id" = String, Path)),
+    responses((status = 200, description = "The principal; `pending_grants` wait", body = PrincipalView)))]
+pub(super) async fn change_grants(
+    service: Data<Service>,
+    Who(who): Who,
+    id: Segment<Id>,
+    body: Body<Grants>,
+) -> Result<HttpResponse, Problem> {
+    let changed = block(&service, move |custodian| {
+        custodian.change_grants(&who, &id.0, body.value)
+    });
+    Ok(reply::ok(&changed.await?))
+}
+
+/// Put a proposed change of grants in force: by another admin than its proposer.
+#[utoipa::path(post, path = "/v1/admin/principals/{id}/grants/approve", tag = "principals",
+    request_body = Option<Nothing>, params(("id" = String, Path)),
+    responses((status = 200, description = "The principal with its new grants", body = PrincipalView)))]
+pub(super) async fn approve_grants(
+    service: Data<Service>,
+    Who(who): Who,
+    id: Segment<Id>,
+    _body: Body<Nothing>,
+) -> Result<HttpResponse, Problem> {
+    let approved = block(&service, move |custodian| {
+        custodian.approve_grants(&who, &id.0)
+    });
+    Ok(reply::ok(&approved.await?))
+}
+
+impl CreatePrincipal {
+    fn check(self) -> Result<Proposal, Error> {
+        let subject = self.subject.map(|text| Subject::folded(&text)).transpose();
+        let custodian_id = self.custodian_id.map(|text| text.parse()).transpose();
+        let named = |name: &String| {
+            (1..=128).contains(&name.chars().count()) && !name.contains(char::is_control)
+        };
+        let digest = |text: &String| {
+            text.len() == 64
+                && text
+                    .bytes()
+                    .all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
+        };
+        let wrong = |bad: bool, detail| {
+            if bad {
+                Err(Error::Invalid(detail))
+            } else {
+                Ok(())
+            }
+        };
+        wrong(
+            !self.name.as_ref().is_none_or(named),
+            "name has 1 to 128 characters, none of them a control character",
+        )?;
+        wrong(
+            !self.wrap_scope.as_deref().is_none_or(is_subject),
+            "wrap_scope is 1 to 128 of A-Z a-z 0-9 . _ @ + -",
+        )?;
+        wrong(
+            !self.client_cert_sha256.as_ref().is_none_or(digest),
+            "client_cert_sha256 is 64 lower-case hex digits",
+        )?;
+        Ok(Proposal {
+            name: self.name,
+            subject: subject
+                .map_err(|_| Error::Invalid("subject is 1 to 128 of A-Z a-z 0-9 . _ @ + -"))?,
+            roles: self.roles.into_iter().collect(),
+            grants: self.grants.unwrap_or_default(),
+            wrap_scope: self.wrap_scope,
+            lifetime: lifetime(self.expires_in.as_deref())?,
+            client_cert: self.client_cert_sha256,
+            custodian_id: custodian_id
+                .map_err(|_| Error::Invalid("custodian_id is the id of a custodian"))?,
+        })
+    }
+}

@@ -1,0 +1,140 @@
+//! Replies: what verbs answer, as JSON with the right status.
+
+use actix_web::{
+    HttpResponse,
+    http::{StatusCode, header},
+    web::{self, Data},
+};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::{
+    Service,
+    problem::{Problem, ProblemBody},
+};
+use crate::{
+    custodian::{Custodian, items::Items, once::Made, page::Page},
+    error::{Error, Part},
+    json::OneOrMany,
+};
+
+/// Runs a verb where it may block.
+pub(super) async fn block<T: Send + 'static>(
+    service: &Data<Service>,
+    verb: impl FnOnce(&Custodian) -> Result<T, Error> + Send + 'static,
+) -> Result<T, Problem> {
+    let (custodian, span) = (service.custodian.clone(), tracing::Span::current());
+    let done = web::block(move || span.in_scope(|| verb(&custodian))).await;
+    let overloaded = |_| Error::Unavailable {
+        part: Part::Service,
+        what: "starting the work",
+        source: None,
+    };
+    Ok(done.map_err(overloaded)??)
+}
+
+/// 200 and the value.
+pub(super) fn ok<T: Serialize>(value: &T) -> HttpResponse {
+    HttpResponse::Ok().json(value)
+}
+
+/// 204.
+pub(super) fn gone(_: ()) -> HttpResponse {
+    HttpResponse::NoContent().finish()
+}
+
+/// 201 with its place, or the answer that was given before.
+pub(super) fn made<T>(
+    made: Made<T>,
+    first: impl FnOnce(T) -> (String, serde_json::Result<Vec<u8>>),
+) -> Result<HttpResponse, Problem> {
+    let mut response = HttpResponse::build(StatusCode::CREATED);
+    response.content_type("application/json");
+    let (location, body) = match made {
+        Made::Now(value) => {
+            let (location, body) = first(value);
+            (
+                Some(location),
+                body.map_err(|_| Error::internal("writing an answer"))?,
+            )
+        }
+        Made::Earlier(kept) => {
+            response.insert_header(("Idempotent-Replayed", "true"));
+            (kept.location, kept.reply.into_bytes())
+        }
+    };
+    if let Some(location) = location {
+        response.insert_header((header::LOCATION, location));
+    }
+    Ok(response.body(body))
+}
+
+/// A page of a list.
+#[derive(Serialize, ToSchema)]
+pub(super) struct List<T> {
+    items: Vec<T>,
+    /// Asks for the next page; null at the end.
+    next_cursor: Option<String>,
+}
+
+/// 200 and a page.
+pub(super) fn list<T: Serialize>(page: Page<T>) -> HttpResponse {
+    let (items, next_cursor) = (page.items, page.next_cursor);
+    ok(&List { items, next_cursor })
+}
+
+/// One item's answer in a batch, beside the caller's own reference.
+#[derive(Serialize)]
+struct Referred<'a, T> {
+    #[serde(flatten)]
+    answer: Answer<'a, T>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reference: Option<String>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Answer<'a, T> {
+    Done(T),
+    Refused { error: ProblemBody<'a> },
+}
+
+/// 200 and what came of one item or of each; `show` turns a verb's answer into the reply's form.
+pub(super) fn items<T, R: Serialize>(
+    items: Items<T>,
+    references: Vec<Option<String>>,
+    request_id: &str,
+    show: impl Fn(T) -> R,
+) -> Result<HttpResponse, Problem> {
+    match items {
+        OneOrMany::One(item) => {
+            let answer = Answer::Done(show(item?));
+            let reference = references.into_iter().next().flatten();
+            Ok(ok(&Referred { answer, reference }))
+        }
+        OneOrMany::Many(items) => Ok(batch(items, references, request_id, show)),
+    }
+}
+
+fn batch<T, R: Serialize>(
+    items: Vec<Result<T, Error>>,
+    references: Vec<Option<String>>,
+    request_id: &str,
+    show: impl Fn(T) -> R,
+) -> HttpResponse {
+    let items: Vec<_> = items
+        .into_iter()
+        .map(|item| item.map(&show).map_err(Problem::from))
+        .collect();
+    let answer = |item| match item {
+        Ok(done) => Answer::Done(done),
+        Err(problem) => Answer::Refused {
+            error: Problem::body(problem, request_id),
+        },
+    };
+    let items = items.iter().map(Result::as_ref).map(answer).zip(references);
+    let items: Vec<_> = items
+        .map(|(answer, reference)| Referred { answer, reference })
+        .collect();
+    ok(&serde_json::json!({ "items": items }))
+}

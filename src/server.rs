@@ -1,0 +1,181 @@
+//! Joins configuration to constructors, binds, serves, drains, shuts down: the only place that knows all parts.
+
+use std::{
+    io,
+    net::TcpListener,
+    sync::Arc,
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+use actix_web::{
+    App, HttpServer,
+    middleware::{DefaultHeaders, from_fn},
+    rt::{self, signal::unix},
+    web::Data,
+};
+use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
+
+use crate::{
+    config::{Config, Kek, Limits},
+    custodian::{Clock, Custodian, Rules},
+    error::{Error, Source},
+    http::{self, Service},
+    kek::{
+        KekKeeper,
+        pkcs11::{self, Pkcs11Kek},
+        software::SoftwareKek,
+    },
+    store::Store,
+    telemetry,
+};
+
+pub mod dev;
+
+/// How often the parts are looked at.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Looks between two rounds of sweeping what is past its time.
+const SWEEP: u32 = 600;
+
+/// Opens store and key holder as configured; no KEK is in use yet.
+///
+/// # Errors
+/// [`Error::Unavailable`] says which part.
+pub fn assemble(config: &Config) -> Result<Custodian, Error> {
+    let rules = Rules {
+        admin_quorum: config.admin_quorum,
+        token_lifetime: config.token_lifetime,
+    };
+    let store = Store::open(&config.database())?;
+    Custodian::new(key_holder(&config.kek)?, store, Clock::system(), rules)
+}
+
+/// Serves until SIGTERM or SIGINT, then lets what was begun finish. `ready` is called once requests are taken.
+///
+/// # Errors
+/// If the listener cannot be served, or what was left to audit cannot be written.
+pub fn serve(
+    listener: TcpListener,
+    custodian: Custodian,
+    limits: Limits,
+    ready: impl FnOnce(),
+) -> Result<(), Source> {
+    let custodian = Arc::new(custodian);
+    let service = Data::new(Service::new(
+        custodian.clone(),
+        telemetry::metrics()?,
+        limits.body_bytes,
+    ));
+    custodian.look();
+    let watch = Watch::start(custodian.clone(), service.clone())?;
+    let served = rt::System::new().block_on(run(listener, service, limits, ready));
+    watch.stop();
+    custodian.flush_strangers(true)?;
+    tracing::info!("stopped");
+    Ok(served?)
+}
+
+fn key_holder(kek: &Kek) -> Result<Arc<dyn KekKeeper>, Error> {
+    match kek {
+        Kek::Pkcs11 {
+            module,
+            token,
+            pin_file,
+            sessions,
+            deadline,
+        } => Ok(Arc::new(Pkcs11Kek::open(pkcs11::Settings {
+            module: module.clone(),
+            token_label: token.clone(),
+            pin: pkcs11::PinSource::file(pin_file),
+            sessions: *sessions,
+            deadline: *deadline,
+        })?)),
+        Kek::Software(folder) => Ok(Arc::new(SoftwareKek::open(folder)?)),
+    }
+}
+
+async fn run(
+    listener: TcpListener,
+    service: Data<Service>,
+    limits: Limits,
+    ready: impl FnOnce(),
+) -> io::Result<()> {
+    let mounted = service.clone();
+    let server = HttpServer::new(move || {
+        App::new()
+            .app_data(mounted.clone())
+            .wrap(from_fn(http::observe))
+            .wrap(headers())
+            .configure(http::mount)
+    });
+    let server = server
+        .client_request_timeout(limits.request_head)
+        .shutdown_timeout(limits.drain.as_secs())
+        .disable_signals()
+        .listen(listener)?
+        .run();
+    let handle = server.handle();
+    let (mut terminate, mut interrupt) = (
+        unix::signal(unix::SignalKind::terminate())?,
+        unix::signal(unix::SignalKind::interrupt())?,
+    );
+    rt::spawn(async move {
+        futures_util::future::select(Box::pin(terminate.recv()), Box::pin(interrupt.recv())).await;
+        tracing::info!("finishing what was begun, then stopping");
+        service.close_doors();
+        handle.stop(true).await;
+    });
+    ready();
+    server.await
+}
+
+/// No answer is for a cache or for a guess at its type.
+fn headers() -> DefaultHeaders {
+    DefaultHeaders::new()
+        .add(("Cache-Control", "no-store"))
+        .add(("X-Content-Type-Options", "nosniff"))
+}
+
+/// The thread that looks at the parts and sweeps.
+struct Watch {
+    stop: Sender<()>,
+    thread: JoinHandle<()>,
+}
+
+impl Watch {
+    fn start(custodian: Arc<Custodian>, service: Data<Service>) -> io::Result<Self> {
+        let (stop, stopped) = bounded(0);
+        let thread = thread::Builder::new()
+            .name("watch".to_owned())
+            .spawn(move || {
+                let mut looks: u32 = 0;
+                while stopped.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) {
+                    custodian.look();
+                    log_failure(custodian.flush_strangers(false));
+                    looks = looks.wrapping_add(1);
+                    if looks.is_multiple_of(SWEEP) {
+                        service.forget_quiet_sources();
+                        log_failure(custodian.forget_replies());
+                    }
+                }
+            })?;
+        Ok(Self { stop, thread })
+    }
+
+    fn stop(self) {
+        drop(self.stop);
+        if self.thread.join().is_err() {
+            tracing::error!("the watching thread ended in a panic");
+        }
+    }
+}
+
+fn log_failure(done: Result<(), Error>) {
+    if let Err(error) = done {
+        tracing::error!(
+            error = &error as &dyn std::error::Error,
+            "a background task failed"
+        );
+    }
+}
