@@ -532,10 +532,14 @@ fn two_tokens_of_one_label_are_refused() {
     let (pkcs11, slot) = second.beside();
     // SoftHSM keeps the officer's PIN: only a free slot can take the second label.
     let free = pkcs11.get_slots_with_token().unwrap().into_iter();
-    let free = free.filter(|slot| !pkcs11.get_token_info(*slot).unwrap().token_initialized());
+    let mut free = free.filter(|slot| !pkcs11.get_token_info(*slot).unwrap().token_initialized());
     assert_ne!(free.clone().next().unwrap(), slot);
     pkcs11
-        .init_token(free.last().unwrap(), &"officer-pin".into(), &first.label)
+        .init_token(
+            free.next_back().unwrap(),
+            &"officer-pin".into(),
+            &first.label,
+        )
         .unwrap();
     assert!(cause(Pkcs11Kek::open(first.settings(1))).contains("two tokens"));
 }

@@ -1,7 +1,10 @@
 //! Owns one generation of the opened token: its slot, login, sessions and key handles. A new generation replaces
 //! it whole; nothing of an old one is ever reused.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    mem,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use cryptoki::{
     context::Pkcs11, error::Error as Pkcs11Error, session::Session, session::UserType, slot::Slot,
@@ -31,13 +34,14 @@ impl Address {
     }
 }
 
-/// An open token. The fields are dropped in this order: every session is closed before the lease ends.
+/// An open token. Its sessions are closed by [`Drop`], before the lease ends: C_Finalize leaves handles behind
+/// that a new generation would reuse. `cryptoki` would log an error for each that is dead already, so it closes none.
 pub(super) struct Live {
     pub(super) generation: u64,
     idle: Mutex<Vec<Session>>,
     keys: Mutex<Option<Arc<Keys>>>,
     /// Closing a token's last session logs out; this one does no work.
-    _anchor: Mutex<Session>,
+    anchor: Mutex<Option<Session>>,
     slot: Slot,
     lease: Arc<Lease>,
 }
@@ -59,21 +63,36 @@ impl Live {
         let lease = lease.map_err(|error| Error::kek("initialising the PKCS#11 module", error))?;
         let slot = find(lease.pkcs11(), &address.label)?
             .ok_or_else(|| Error::kek("finding the token", "no token has that label"))?;
-        let anchor = lease.pkcs11().open_ro_session(slot);
+        let anchor = lease.pkcs11().open_ro_session_no_drop(slot);
         let anchor = anchor.map_err(|error| Error::kek("opening a session", error))?;
+        let live = Self {
+            generation,
+            idle: Mutex::default(),
+            keys: Mutex::default(),
+            anchor: Mutex::new(None),
+            slot,
+            lease,
+        };
+        let entered = live.enter(&anchor, address, ring);
+        // Kept even if it could not enter: then dropping `live` closes it.
+        *lock(&live.anchor) = Some(anchor);
+        entered.map(|()| live)
+    }
+
+    /// Logs in and finds the keys of `ring`.
+    fn enter(
+        &self,
+        anchor: &Session,
+        address: &Address,
+        ring: Option<&Keyring>,
+    ) -> Result<(), Error> {
         address
             .login
             .present(|pin| anchor.login(UserType::User, Some(pin)))?;
-        let keys = ring.map(|ring| Keys::load(&anchor, ring)).transpose();
+        let keys = ring.map(|ring| Keys::load(anchor, ring)).transpose();
         let keys = keys.map_err(|fault| fault.into_error("finding the KEK in the token"))?;
-        Ok(Self {
-            generation,
-            idle: Mutex::default(),
-            keys: Mutex::new(keys.map(Arc::new)),
-            _anchor: Mutex::new(anchor),
-            slot,
-            lease,
-        })
+        *lock(&self.keys) = keys.map(Arc::new);
+        Ok(())
     }
 
     /// The handles of the adopted ring.
@@ -94,11 +113,13 @@ impl Live {
         let idle = lock(&self.idle).pop();
         let session = match idle {
             Some(session) => session,
-            None => self.lease.pkcs11().open_ro_session(self.slot)?,
+            None => self.lease.pkcs11().open_ro_session_no_drop(self.slot)?,
         };
         let result = work(&session);
         if result.as_ref().err().is_none_or(Fault::spares_session) {
             lock(&self.idle).push(session);
+        } else {
+            close(session);
         }
         result
     }
@@ -108,8 +129,24 @@ impl Live {
         &self,
         work: impl FnOnce(&Session) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
-        work(&self.lease.pkcs11().open_rw_session(self.slot)?)
+        let session = self.lease.pkcs11().open_rw_session_no_drop(self.slot)?;
+        let result = work(&session);
+        close(session);
+        result
     }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        let idle = mem::take(&mut *lock(&self.idle));
+        let anchor = lock(&self.anchor).take();
+        idle.into_iter().chain(anchor).for_each(close);
+    }
+}
+
+/// A session that is dead already needs no closing.
+fn close(session: Session) {
+    let _dead = session.close();
 }
 
 /// The slot of the token with that label, if it is there. Two of one label are refused.
