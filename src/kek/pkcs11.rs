@@ -52,6 +52,8 @@ pub use self::{pin::PinSource, provision::provision_token};
 
 /// Making and finding keys may take this many times the deadline of a daily call.
 const SLOW: u32 = 4;
+/// A longer deadline is none.
+const LONGEST: Duration = Duration::from_secs(600);
 /// How long dropping a provider waits for its supervisor.
 const FAREWELL: Duration = Duration::from_secs(1);
 
@@ -90,11 +92,12 @@ impl Pkcs11Kek {
             label: settings.token_label,
             login: Login::new(settings.pin),
         };
-        let shared = Shared::open(address, settings.deadline)?;
+        let deadline = settings.deadline.min(LONGEST);
+        let shared = Shared::open(address, deadline)?;
         Ok(Self {
             pool: Pool::start(settings.sessions)?,
             pulse: Pulse::default(),
-            deadline: settings.deadline,
+            deadline,
             supervisor: Some(shared.supervise()?),
             shared,
         })

@@ -1,7 +1,7 @@
 //! Owns what happens around a call into the token: deadline, and after a failure the round trip, the reopening
 //! and the one repetition that decide between a bad record and a sick token.
 
-use std::{collections::BTreeMap, sync::Arc, time::Instant};
+use std::{collections::BTreeMap, error::Error as _, sync::Arc, time::Instant};
 
 use super::{Pkcs11Kek, fault::Fault, keys::Keys, pulse::Beat, record::Record, token::Live};
 use crate::{error::Error, secret::Secret};
@@ -229,11 +229,11 @@ fn settle(failed: Vec<(Waiting, Fault)>, alive: bool, answers: &mut Answers) -> 
 }
 
 fn refuse_all(places: impl Iterator<Item = usize>, error: Error, answers: &mut Answers) {
-    let source = error.to_string();
+    let cause = error
+        .source()
+        .map_or_else(|| error.to_string(), ToString::to_string);
     for place in places {
-        answers.insert(
-            place,
-            Err(Error::kek("opening wrapped secrets", source.clone())),
-        );
+        let error = Error::kek("opening wrapped secrets", cause.clone());
+        answers.insert(place, Err(error));
     }
 }

@@ -5,7 +5,10 @@ use std::{
     collections::HashMap,
     fs,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak},
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak,
+        atomic::{AtomicBool, Ordering::SeqCst},
+    },
 };
 
 use cryptoki::{
@@ -23,6 +26,8 @@ pub(super) struct Module {
     pkcs11: Pkcs11,
     leases: Mutex<Weak<Lease>>,
     provisioning: Mutex<()>,
+    /// Somebody's token can come back only by C_Finalize, which another's lease forbids.
+    wanted: AtomicBool,
 }
 
 /// The initialised library. While one is held, nobody finalizes; whoever has sessions holds one beyond them.
@@ -50,6 +55,7 @@ impl Module {
             pkcs11,
             leases: Mutex::new(Weak::new()),
             provisioning: Mutex::new(()),
+            wanted: AtomicBool::new(false),
         });
         modules.insert(path, Arc::clone(&module));
         Ok(module)
@@ -64,6 +70,17 @@ impl Module {
     /// (another provider, a call that is stuck) it can only be joined.
     pub(super) fn renew(&self) -> Result<Arc<Lease>, Pkcs11Error> {
         self.enter(true)
+    }
+
+    /// Whether users of the library should give up their leases for a moment, so that it can be renewed.
+    pub(super) fn wants_renewal(&self) -> bool {
+        self.wanted.load(SeqCst)
+    }
+
+    /// Says whether the holder of `lease`, after [`Module::renew`], still does not see its token.
+    pub(super) fn want_renewal(&self, lease: &Arc<Lease>, missing: bool) {
+        self.wanted
+            .store(missing && Arc::strong_count(lease) > 1, SeqCst);
     }
 
     /// Held while a free slot is taken, so that two do not take the same.

@@ -143,10 +143,16 @@ impl Shared {
             match &mut state.phase {
                 Phase::Reopening { old, .. } => break (old.take(), ring, generation),
                 Phase::Stopped => return false,
-                Phase::Up(_) | Phase::Down => {
-                    let woken = self.changed.wait(state);
-                    state = woken.unwrap_or_else(PoisonError::into_inner);
+                Phase::Up(live) if self.address.module.wants_renewal() => {
+                    let generation = live.generation;
+                    drop(state);
+                    self.lose(
+                        generation,
+                        &"another user of the library must initialise it",
+                    );
+                    state = self.lock();
                 }
+                Phase::Up(_) | Phase::Down => state = self.wait(state, LONGEST_PAUSE),
             }
         };
         state.generation = generation;
@@ -196,7 +202,8 @@ impl Shared {
     /// Closes a generation's sessions, once the calls in it have come back. One that is stuck keeps it open:
     /// its lease then forbids C_Finalize, and the token is opened again beside it.
     fn retire(&self, live: Arc<Live>) {
-        let patience = Instant::now() + self.deadline;
+        // Half, so that those who wait for the reopening have the other half for their call.
+        let patience = Instant::now() + self.deadline / 2;
         while Arc::strong_count(&live) > 1 && Instant::now() < patience {
             thread::sleep(Duration::from_millis(1));
         }

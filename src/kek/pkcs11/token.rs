@@ -61,8 +61,12 @@ impl Live {
             module.lease()
         };
         let lease = lease.map_err(|error| Error::kek("initialising the PKCS#11 module", error))?;
-        let slot = find(lease.pkcs11(), &address.label)?
-            .ok_or_else(|| Error::kek("finding the token", "no token has that label"))?;
+        let found = find(lease.pkcs11(), &address.label)?;
+        if afresh {
+            module.want_renewal(&lease, found.is_none());
+        }
+        let slot =
+            found.ok_or_else(|| Error::kek("finding the token", "no token has that label"))?;
         let anchor = lease.pkcs11().open_ro_session_no_drop(slot);
         let anchor = anchor.map_err(|error| Error::kek("opening a session", error))?;
         let live = Self {
