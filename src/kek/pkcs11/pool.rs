@@ -4,11 +4,11 @@
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU8, AtomicUsize, Ordering::SeqCst},
     },
     thread,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use crossbeam_channel::{Receiver, Sender, bounded};
@@ -17,8 +17,11 @@ use crate::error::Error;
 
 /// Jobs that may wait for each thread.
 const QUEUE_PER_THREAD: usize = 256;
-/// Stuck threads that are replaced, for each thread of the pool; beyond that calls are refused at once.
+/// Stuck threads that are replaced, for each thread of the pool.
 const LOST_PER_THREAD: usize = 2;
+/// With so many lost, calls are refused at once for this long after each that got stuck; then the threads that
+/// are left try again, since those lost may never come back though the token does.
+const REFUSAL: Duration = Duration::from_secs(1);
 
 const QUEUED: u8 = 0;
 const RUNNING: u8 = 1;
@@ -43,6 +46,7 @@ struct Crew {
     jobs: Receiver<Job>,
     size: usize,
     lost: AtomicUsize,
+    refuse_until: Mutex<Option<Instant>>,
 }
 
 /// A job's answer, to be waited for.
@@ -61,6 +65,7 @@ impl Pool {
             jobs,
             size,
             lost: AtomicUsize::new(0),
+            refuse_until: Mutex::new(None),
         });
         for _ in 0..size {
             Crew::hire(&crew).map_err(|error| Error::kek("starting the token's threads", error))?;
@@ -87,7 +92,7 @@ impl Pool {
         deadline: Instant,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<Pending<T>, Error> {
-        if self.crew.lost.load(SeqCst) >= self.crew.most_lost() {
+        if self.crew.is_refusing() {
             return Err(refuse("too many earlier calls are stuck in the library"));
         }
         let (reply, answer) = bounded(1);
@@ -127,6 +132,18 @@ impl Crew {
         self.size.saturating_mul(LOST_PER_THREAD)
     }
 
+    fn is_refusing(&self) -> bool {
+        let until = *self.lock();
+        self.lost.load(SeqCst) >= self.most_lost()
+            && until.is_some_and(|until| Instant::now() < until)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.refuse_until
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn hire(crew: &Arc<Self>) -> std::io::Result<()> {
         let own = Arc::clone(crew);
         let name = "token-worker".to_owned();
@@ -151,6 +168,7 @@ impl Crew {
     }
 
     fn give_up(self: &Arc<Self>, state: &AtomicU8) {
+        *self.lock() = Instant::now().checked_add(REFUSAL);
         if turn(state, QUEUED, ABANDONED) {
             return;
         }
@@ -234,6 +252,22 @@ mod tests {
         while pool.run(later(), || ()).is_err() {
             thread::sleep(Duration::from_millis(1));
         }
+    }
+
+    #[test]
+    fn the_threads_that_are_left_try_again_though_the_stuck_ones_never_return() {
+        let pool = Pool::start(1).unwrap();
+        let (_release, stuck) = bounded::<()>(0);
+        for _ in 0..2 {
+            let stuck = stuck.clone();
+            assert!(pool.run(soon(), move || stuck.recv()).is_err());
+        }
+        assert!(pool.run(later(), || ()).is_err());
+        thread::sleep(super::REFUSAL);
+        for _ in 0..3 {
+            pool.run(later(), || ()).unwrap();
+        }
+        assert_eq!(pool.crew.lost.load(SeqCst), 2);
     }
 
     #[test]
