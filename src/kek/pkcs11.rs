@@ -1,1 +1,219 @@
-//! PKCS#11 provider.
+//! A KEK in a PKCS#11 token, by AES-GCM with our own nonces. Only this file and its folder name `cryptoki`.
+//!
+//! ```text
+//! call ── record   what is plainly wrong is refused here
+//!   │  ── pool     threads of its own, a deadline around each call
+//!   │  ── pulse    one shared round trip tells a bad record from a sick token
+//!   └─ supervisor  up or down; opens a lost token again
+//!        └─ token  one generation: slot, login, sessions ── keys ── aes_gcm
+//!             └─ module, pin
+//! ```
+
+use std::{
+    fmt,
+    path::PathBuf,
+    sync::Arc,
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use crate::{
+    algorithm::Mechanism,
+    error::Error,
+    id::KekVersion,
+    kek::{Context, Description, KekKeeper, KekProvider, Keyring, WrappedSecret},
+    secret::Secret,
+};
+
+mod aes_gcm;
+mod call;
+mod fault;
+mod keys;
+mod module;
+mod pin;
+mod pool;
+mod provision;
+mod pulse;
+mod record;
+mod supervisor;
+mod token;
+
+use self::{
+    keys::Keys,
+    module::Module,
+    pin::Login,
+    pool::Pool,
+    pulse::{Beat, Pulse},
+    record::Record,
+    supervisor::Shared,
+    token::Address,
+};
+pub use self::{pin::PinSource, provision::provision_token};
+
+/// Making and finding keys may take this many times the deadline of a daily call.
+const SLOW: u32 = 4;
+/// A longer deadline is none.
+const LONGEST: Duration = Duration::from_secs(600);
+/// How long dropping a provider waits for its supervisor.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// How to reach a token and how hard to use it.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The vendor's library.
+    pub module: PathBuf,
+    /// The token's label: slot numbers change.
+    pub token_label: String,
+    /// Where the user's PIN is.
+    pub pin: PinSource,
+    /// Threads, and with them sessions: one is best for SoftHSM, a token across a network wants more.
+    pub sessions: usize,
+    /// The longest that a call may take, its repetition included.
+    pub deadline: Duration,
+}
+
+/// KEK versions as AES-256 key objects of one token.
+pub struct Pkcs11Kek {
+    shared: Arc<Shared>,
+    pool: Pool,
+    pulse: Pulse,
+    deadline: Duration,
+    supervisor: Option<JoinHandle<()>>,
+}
+
+impl Pkcs11Kek {
+    /// Loads the module, finds the token by its label and logs in; nothing is usable before [`KekKeeper::adopt`].
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] if the module, the token or the PIN is not there or not right.
+    pub fn open(settings: Settings) -> Result<Self, Error> {
+        let address = Address {
+            module: Module::load(&settings.module)?,
+            label: settings.token_label,
+            login: Login::new(settings.pin),
+        };
+        let deadline = settings.deadline.min(LONGEST);
+        let shared = Shared::open(address, deadline)?;
+        Ok(Self {
+            pool: Pool::start(settings.sessions)?,
+            pulse: Pulse::default(),
+            deadline,
+            supervisor: Some(shared.supervise()?),
+            shared,
+        })
+    }
+
+    fn deadline(&self) -> Instant {
+        Instant::now() + self.deadline
+    }
+
+    fn slow_deadline(&self) -> Instant {
+        Instant::now() + self.deadline.saturating_mul(SLOW)
+    }
+
+    fn ring(&self) -> Result<Arc<Keyring>, Error> {
+        let ring = self.shared.ring();
+        ring.ok_or_else(|| Error::kek("using the KEK", "no KEK is adopted"))
+    }
+}
+
+impl fmt::Debug for Pkcs11Kek {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("Pkcs11Kek")
+    }
+}
+
+impl Drop for Pkcs11Kek {
+    fn drop(&mut self) {
+        self.shared.stop();
+        let patience = Instant::now() + FAREWELL;
+        let ended = |thread: &JoinHandle<()>| thread.is_finished();
+        while !self.supervisor.as_ref().is_none_or(ended) && Instant::now() < patience {
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
+
+impl KekProvider for Pkcs11Kek {
+    fn wrap(&self, secret: &Secret<32>, context: &Context<'_>) -> Result<WrappedSecret, Error> {
+        self.ring()?;
+        let secret = Arc::new(secret.duplicate());
+        let reference: Arc<str> = context.reference.into();
+        let (purpose, algorithm) = (context.purpose, context.algorithm);
+        self.call("wrapping a secret", self.deadline(), move |live| {
+            let reference = &*reference;
+            let context = Context {
+                purpose,
+                reference,
+                algorithm,
+            };
+            let keys = live.keys()?;
+            live.work(|session| record::seal(session, &keys, &secret, &context))
+        })
+    }
+
+    fn unwrap(&self, wrapped: &WrappedSecret, context: &Context<'_>) -> Result<Secret<32>, Error> {
+        let opened = self.unwrap_each(&[(wrapped, *context)]).pop();
+        opened.unwrap_or_else(|| Err(Error::internal("a batch of one has no answer")))
+    }
+
+    fn unwrap_each(
+        &self,
+        batch: &[(&WrappedSecret, Context<'_>)],
+    ) -> Vec<Result<Secret<32>, Error>> {
+        let ring = self.shared.ring();
+        let check = |(wrapped, context): &(&WrappedSecret, Context<'_>)| match &ring {
+            Some(ring) => Record::check(wrapped, context, ring),
+            None => self
+                .ring()
+                .and_then(|ring| Record::check(wrapped, context, &ring)),
+        };
+        self.open_all(batch.iter().map(check).collect())
+    }
+
+    fn probe(&self) -> Result<(), Error> {
+        self.ring()?;
+        let deadline = self.deadline();
+        // The first failure may be one that opening the token again mends at once.
+        let alive = self.beat(deadline)? == Beat::Alive || self.beat(deadline)? == Beat::Alive;
+        alive
+            .then_some(())
+            .ok_or_else(|| Error::kek("probing the token", "its round trip failed"))
+    }
+}
+
+impl KekKeeper for Pkcs11Kek {
+    fn create(&self, version: &KekVersion) -> Result<(), Error> {
+        let version = version.clone();
+        self.call("making a KEK", self.slow_deadline(), move |live| {
+            live.write(|session| keys::create(session, &version))
+        })
+    }
+
+    fn adopt(&self, ring: Keyring) -> Result<(), Error> {
+        let wanted = ring.clone();
+        let (live, keys) = self.call("adopting the KEK", self.slow_deadline(), move |live| {
+            let keys = live.work(|session| Keys::load(session, &wanted))?;
+            Ok((Arc::clone(live), keys))
+        })?;
+        self.shared.adopt(&live, ring, keys)
+    }
+
+    fn canary(&self, version: &KekVersion) -> Result<Vec<u8>, Error> {
+        let version = version.clone();
+        self.call("making a canary", self.slow_deadline(), move |live| {
+            live.work(|session| {
+                let key = keys::find_whole(session, &version)?;
+                Ok(keys::seal_canary(session, key)?)
+            })
+        })
+    }
+
+    fn description(&self) -> Description {
+        Description {
+            provider: "pkcs11",
+            mechanism: Mechanism::AesGcm,
+            keys_in_token: true,
+        }
+    }
+}

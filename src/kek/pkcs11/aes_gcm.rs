@@ -1,0 +1,40 @@
+//! Owns the mechanism `aes-gcm`: CKM_AES_GCM (PKCS#11 v3.1 section 6.13.4), IV of 12 bytes from us, tag of 128 bits.
+
+use cryptoki::{
+    error::Error as Pkcs11Error,
+    mechanism::{Mechanism, aead::GcmParams},
+    object::ObjectHandle,
+    session::Session,
+};
+use zeroize::Zeroizing;
+
+pub(super) const NONCE_BYTES: usize = 12;
+/// A 32-byte secret and its tag.
+pub(super) const SEALED_BYTES: usize = 48;
+const TAG_BITS: u64 = 128;
+
+/// Seals `plaintext`; answers ciphertext and tag.
+pub(super) fn seal(
+    session: &Session,
+    key: ObjectHandle,
+    nonce: &[u8; NONCE_BYTES],
+    aad: &[u8],
+    plaintext: &[u8],
+) -> Result<Vec<u8>, Pkcs11Error> {
+    let mut iv = *nonce;
+    let mechanism = Mechanism::AesGcm(GcmParams::new(&mut iv, aad, TAG_BITS.into())?);
+    session.encrypt(&mechanism, key, plaintext)
+}
+
+/// Opens what [`seal`] made.
+pub(super) fn open(
+    session: &Session,
+    key: ObjectHandle,
+    nonce: &[u8; NONCE_BYTES],
+    aad: &[u8],
+    sealed: &[u8],
+) -> Result<Zeroizing<Vec<u8>>, Pkcs11Error> {
+    let mut iv = *nonce;
+    let mechanism = Mechanism::AesGcm(GcmParams::new(&mut iv, aad, TAG_BITS.into())?);
+    session.decrypt(&mechanism, key, sealed).map(Zeroizing::new)
+}

@@ -1,0 +1,96 @@
+//! Owns what an answer of the token means for the call, its session and its record.
+
+use cryptoki::{
+    context::Function,
+    error::{Error as Pkcs11Error, RvError},
+};
+
+use crate::error::{Error, Source};
+
+/// Why work on the token failed.
+#[derive(Debug)]
+pub(super) enum Fault {
+    /// Session, login, handle or token is lost: open the token again, then repeat.
+    Sick(Source),
+    /// The data was refused, or the token is ill and says so badly: only a round trip can tell.
+    Doubt(Source),
+    /// Nothing that the data could have caused.
+    Trouble(Source),
+    /// Decided, whatever the token's state.
+    Final(Error),
+}
+
+impl Fault {
+    /// Whether the session may be used again. One whose operation could be left half done may not.
+    pub(super) fn spares_session(&self) -> bool {
+        matches!(self, Self::Doubt(_) | Self::Final(_))
+    }
+
+    /// What to answer where nothing more is to be tried.
+    pub(super) fn into_error(self, what: &'static str) -> Error {
+        match self {
+            Self::Sick(source) | Self::Doubt(source) | Self::Trouble(source) => {
+                Error::kek(what, source)
+            }
+            Self::Final(error) => error,
+        }
+    }
+}
+
+impl From<Pkcs11Error> for Fault {
+    fn from(error: Pkcs11Error) -> Self {
+        if is_sick(&error) {
+            Self::Sick(error.into())
+        } else if may_be_the_data(&error) {
+            Self::Doubt(error.into())
+        } else {
+            Self::Trouble(error.into())
+        }
+    }
+}
+
+impl From<Error> for Fault {
+    fn from(error: Error) -> Self {
+        Self::Final(error)
+    }
+}
+
+fn is_sick(error: &Pkcs11Error) -> bool {
+    matches!(
+        error,
+        Pkcs11Error::Pkcs11(
+            RvError::CryptokiNotInitialized
+                | RvError::DeviceError
+                | RvError::DeviceRemoved
+                | RvError::KeyHandleInvalid
+                | RvError::ObjectHandleInvalid
+                | RvError::SessionClosed
+                | RvError::SessionHandleInvalid
+                | RvError::SlotIdInvalid
+                | RvError::TokenNotPresent
+                | RvError::TokenNotRecognized
+                | RvError::UserNotLoggedIn,
+            _
+        )
+    )
+}
+
+/// Data and tag are given to C_Decrypt, so only its answers can speak of them; vendors have words of their own.
+fn may_be_the_data(error: &Pkcs11Error) -> bool {
+    matches!(
+        error,
+        Pkcs11Error::Pkcs11(
+            RvError::ArgumentsBad
+                | RvError::DataInvalid
+                | RvError::DataLenRange
+                | RvError::EncryptedDataInvalid
+                | RvError::EncryptedDataLenRange
+                | RvError::FunctionFailed
+                | RvError::GeneralError
+                | RvError::SignatureInvalid
+                | RvError::UnknownErrorCode(_)
+                | RvError::VendorDefined(_),
+            Function::Decrypt
+        )
+    )
+}

@@ -1,0 +1,227 @@
+//! Owns the KEK objects in the token: how they are made, found, and verified to be what they must be.
+
+use std::collections::HashMap;
+
+use cryptoki::{
+    error::Error as Pkcs11Error,
+    mechanism::Mechanism,
+    object::{Attribute, AttributeType, KeyType, ObjectClass, ObjectHandle},
+    session::Session,
+    types::Ulong,
+};
+
+use super::{
+    aes_gcm::{self, NONCE_BYTES},
+    fault::Fault,
+};
+use crate::{
+    error::Error,
+    id::KekVersion,
+    kek::{CANARY_AAD, CANARY_NONCE, CANARY_SECRET, Keyring},
+};
+
+const KEY_BYTES: u64 = 32;
+
+/// The handles of a whole ring, verified; good for one generation of the token only.
+pub(super) struct Keys {
+    current: KekVersion,
+    keys: HashMap<KekVersion, Key>,
+}
+
+struct Key {
+    handle: ObjectHandle,
+    canary: Option<Vec<u8>>,
+}
+
+impl Keys {
+    /// Finds and verifies every version of `ring` and opens its canary.
+    pub(super) fn load(session: &Session, ring: &Keyring) -> Result<Self, Fault> {
+        let mut keys = HashMap::new();
+        for entry in &ring.versions {
+            let handle = find_whole(session, &entry.version)?;
+            let canary = entry.canary.clone();
+            keys.insert(entry.version.clone(), Key { handle, canary });
+        }
+        if !keys.contains_key(&ring.current) {
+            return Err(refuse("the current version is not in the ring"));
+        }
+        let current = ring.current.clone();
+        let keys = Self { current, keys };
+        keys.round_trip(session)?;
+        Ok(keys)
+    }
+
+    /// The version that wraps, with its key.
+    pub(super) fn current(&self) -> Option<(&KekVersion, ObjectHandle)> {
+        let key = self.keys.get(&self.current)?;
+        Some((&self.current, key.handle))
+    }
+
+    pub(super) fn handle(&self, version: &KekVersion) -> Option<ObjectHandle> {
+        self.keys.get(version).map(|key| key.handle)
+    }
+
+    /// Seals and opens the canary of every version, on the token objects: that a session still answers proves nothing.
+    pub(super) fn round_trip(&self, session: &Session) -> Result<(), Fault> {
+        self.keys.values().try_for_each(|key| {
+            let sealed = seal_canary(session, key.handle)?;
+            if key.canary.as_ref().is_some_and(|canary| *canary != sealed) {
+                return Err(refuse("its canary was made by another key"));
+            }
+            let (nonce, aad) = (&CANARY_NONCE, CANARY_AAD);
+            let opened = aes_gcm::open(session, key.handle, nonce, aad, &sealed)?;
+            if opened.as_slice() != CANARY_SECRET {
+                return Err(refuse("it does not open what it sealed"));
+            }
+            Ok(())
+        })
+    }
+}
+
+/// Seals the constant secret under `key` with the constant nonce.
+pub(super) fn seal_canary(session: &Session, key: ObjectHandle) -> Result<Vec<u8>, Pkcs11Error> {
+    let nonce: &[u8; NONCE_BYTES] = &CANARY_NONCE;
+    aes_gcm::seal(session, key, nonce, CANARY_AAD, &CANARY_SECRET)
+}
+
+/// The one key of `version`, verified. None, or more than one, is refused; none is ever made here.
+pub(super) fn find_whole(session: &Session, version: &KekVersion) -> Result<ObjectHandle, Fault> {
+    let found = find(session, version)?;
+    let key = match found.as_slice() {
+        // A token that is gone, or out of which we were logged out, shows no objects either: look once more, afresh.
+        [] => return Err(Fault::Sick("no key of that version is in the token".into())),
+        [key] => *key,
+        [_, _, ..] => return Err(refuse("two keys of that version are in the token")),
+    };
+    match weakness(session, key)? {
+        Some(attribute) => Err(refuse(attribute)),
+        None => Ok(key),
+    }
+}
+
+/// Makes the key of `version`, unless it is there and whole.
+pub(super) fn create(session: &Session, version: &KekVersion) -> Result<(), Fault> {
+    if find(session, version)?.is_empty() {
+        session.generate_key(&Mechanism::AesKeyGen, &template(version))?;
+    }
+    let found = find(session, version)?;
+    let [key] = found.as_slice() else {
+        let why = "not exactly one key of that version is in the token";
+        return Err(Error::Conflict(why).into());
+    };
+    match weakness(session, *key)? {
+        Some(attribute) => Err(Error::Conflict(attribute).into()),
+        None => Ok(()),
+    }
+}
+
+fn find(session: &Session, version: &KekVersion) -> Result<Vec<ObjectHandle>, Pkcs11Error> {
+    session.find_objects(&[
+        Attribute::Class(ObjectClass::SECRET_KEY),
+        Attribute::Id(version.as_str().into()),
+    ])
+}
+
+fn template(version: &KekVersion) -> Vec<Attribute> {
+    vec![
+        Attribute::Class(ObjectClass::SECRET_KEY),
+        Attribute::KeyType(KeyType::AES),
+        Attribute::ValueLen(KEY_BYTES.into()),
+        Attribute::Id(version.as_str().into()),
+        Attribute::Label(version.as_str().into()),
+        Attribute::Token(true),
+        Attribute::Private(true),
+        Attribute::Sensitive(true),
+        Attribute::Extractable(false),
+        Attribute::Encrypt(true),
+        Attribute::Decrypt(true),
+        Attribute::Wrap(false),
+        Attribute::Unwrap(false),
+        // SoftHSM gives an AES key these two unless they are set.
+        Attribute::Sign(false),
+        Attribute::Verify(false),
+        Attribute::Derive(false),
+        // Nobody with the PIN can give it CKA_WRAP later; true would only serve session copies, of which we make none.
+        Attribute::Modifiable(false),
+    ]
+}
+
+/// What a KEK must be: the attribute, and why another value is refused. What may be missing, since not every
+/// token knows it, stands in [`WHERE_KNOWN`].
+static MUST: [(Attribute, &str); 9] = [
+    (
+        Attribute::Class(ObjectClass::SECRET_KEY),
+        "the key's CKA_CLASS is not CKO_SECRET_KEY",
+    ),
+    (
+        Attribute::KeyType(KeyType::AES),
+        "the key's CKA_KEY_TYPE is not CKK_AES",
+    ),
+    (Attribute::Token(true), "the key's CKA_TOKEN is not true"),
+    (
+        Attribute::Private(true),
+        "the key's CKA_PRIVATE is not true",
+    ),
+    (
+        Attribute::Sensitive(true),
+        "the key's CKA_SENSITIVE is not true",
+    ),
+    (
+        Attribute::Extractable(false),
+        "the key's CKA_EXTRACTABLE is not false",
+    ),
+    (
+        Attribute::Encrypt(true),
+        "the key's CKA_ENCRYPT is not true",
+    ),
+    (
+        Attribute::Decrypt(true),
+        "the key's CKA_DECRYPT is not true",
+    ),
+    (
+        Attribute::ValueLen(Ulong::new(KEY_BYTES)),
+        "the key's CKA_VALUE_LEN is not 32",
+    ),
+];
+static WHERE_KNOWN: [(Attribute, &str); 7] = [
+    (Attribute::Wrap(false), "the key's CKA_WRAP is not false"),
+    (
+        Attribute::Unwrap(false),
+        "the key's CKA_UNWRAP is not false",
+    ),
+    (Attribute::Sign(false), "the key's CKA_SIGN is not false"),
+    (
+        Attribute::Verify(false),
+        "the key's CKA_VERIFY is not false",
+    ),
+    (
+        Attribute::Derive(false),
+        "the key's CKA_DERIVE is not false",
+    ),
+    (
+        Attribute::AlwaysSensitive(true),
+        "the key's CKA_ALWAYS_SENSITIVE is not true",
+    ),
+    (
+        Attribute::NeverExtractable(true),
+        "the key's CKA_NEVER_EXTRACTABLE is not true",
+    ),
+];
+
+/// The first attribute that is not as it must be.
+fn weakness(session: &Session, key: ObjectHandle) -> Result<Option<&'static str>, Pkcs11Error> {
+    let rules = MUST.iter().map(|rule| (rule, true));
+    for ((wanted, why), required) in rules.chain(WHERE_KNOWN.iter().map(|rule| (rule, false))) {
+        let kind: AttributeType = wanted.attribute_type();
+        let value = session.get_attributes(key, &[kind])?;
+        let right = value.first().map_or(!required, |value| value == wanted);
+        if !right {
+            return Ok(Some(why));
+        }
+    }
+    Ok(None)
+}
+
+fn refuse(why: &'static str) -> Fault {
+    Error::kek("checking the KEK in the token", why).into()
+}

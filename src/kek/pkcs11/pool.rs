@@ -1,0 +1,294 @@
+//! Owns the threads that enter the vendor's library, and the deadline around each call: a library that hangs
+//! costs its thread, never the caller. Knows nothing of tokens.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU8, AtomicUsize, Ordering::SeqCst},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+
+use crate::error::Error;
+
+/// Jobs that may wait for each thread.
+const QUEUE_PER_THREAD: usize = 256;
+/// Stuck threads that are replaced, for each thread of the pool.
+const LOST_PER_THREAD: usize = 2;
+/// With so many lost, calls are refused at once for this long after each that got stuck; then the threads that
+/// are left try again, since those lost may never come back though the token does.
+const REFUSAL: Duration = Duration::from_secs(1);
+
+const QUEUED: u8 = 0;
+const RUNNING: u8 = 1;
+const DONE: u8 = 2;
+/// Given up while queued: never runs.
+const ABANDONED: u8 = 3;
+/// Given up while running: its thread was replaced and ends when it comes back.
+const LOST: u8 = 4;
+
+struct Job {
+    state: Arc<AtomicU8>,
+    work: Box<dyn FnOnce() + Send>,
+}
+
+/// A fixed number of threads with a bounded queue.
+pub(super) struct Pool {
+    queue: Sender<Job>,
+    crew: Arc<Crew>,
+}
+
+struct Crew {
+    jobs: Receiver<Job>,
+    size: usize,
+    lost: AtomicUsize,
+    refuse_until: Mutex<Option<Instant>>,
+}
+
+/// A job's answer, to be waited for.
+pub(super) struct Pending<T> {
+    answer: Receiver<T>,
+    state: Arc<AtomicU8>,
+    crew: Arc<Crew>,
+}
+
+impl Pool {
+    /// Starts `size` threads, at least one.
+    pub(super) fn start(size: usize) -> Result<Self, Error> {
+        let size = size.max(1);
+        let (queue, jobs) = bounded(size.saturating_mul(QUEUE_PER_THREAD));
+        let crew = Arc::new(Crew {
+            jobs,
+            size,
+            lost: AtomicUsize::new(0),
+            refuse_until: Mutex::new(None),
+        });
+        for _ in 0..size {
+            Crew::hire(&crew).map_err(|error| Error::kek("starting the token's threads", error))?;
+        }
+        Ok(Self { queue, crew })
+    }
+
+    pub(super) fn size(&self) -> usize {
+        self.crew.size
+    }
+
+    /// Hands `work` to a thread and waits for its answer until `deadline`.
+    pub(super) fn run<T: Send + 'static>(
+        &self,
+        deadline: Instant,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Error> {
+        self.submit(deadline, work)?.wait(deadline)
+    }
+
+    /// Hands `work` to a thread.
+    pub(super) fn submit<T: Send + 'static>(
+        &self,
+        deadline: Instant,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<Pending<T>, Error> {
+        if self.crew.is_refusing() {
+            return Err(refuse("too many earlier calls are stuck in the library"));
+        }
+        let (reply, answer) = bounded(1);
+        let state = Arc::new(AtomicU8::new(QUEUED));
+        let job = Job {
+            state: Arc::clone(&state),
+            // Nobody may be waiting any longer: then the answer, and a secret in it, is dropped here.
+            work: Box::new(move || drop(reply.send(work()))),
+        };
+        let sent = self.queue.send_deadline(job, deadline);
+        sent.map_err(|_| refuse("its queue was full until the deadline"))?;
+        Ok(Pending {
+            answer,
+            state,
+            crew: Arc::clone(&self.crew),
+        })
+    }
+}
+
+impl<T> Pending<T> {
+    /// Waits until `deadline`; afterwards the job never starts, or its thread counts as stuck.
+    pub(super) fn wait(self, deadline: Instant) -> Result<T, Error> {
+        if let Ok(answer) = self.answer.recv_deadline(deadline) {
+            return Ok(answer);
+        }
+        self.crew.give_up(&self.state);
+        refuse_late(self.answer.try_recv().ok())
+    }
+}
+
+fn refuse_late<T>(answer: Option<T>) -> Result<T, Error> {
+    answer.ok_or_else(|| refuse("it did not answer before the deadline"))
+}
+
+impl Crew {
+    fn most_lost(&self) -> usize {
+        self.size.saturating_mul(LOST_PER_THREAD)
+    }
+
+    fn is_refusing(&self) -> bool {
+        let until = *self.lock();
+        self.lost.load(SeqCst) >= self.most_lost()
+            && until.is_some_and(|until| Instant::now() < until)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.refuse_until
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn hire(crew: &Arc<Self>) -> std::io::Result<()> {
+        let own = Arc::clone(crew);
+        let name = "token-worker".to_owned();
+        let thread = thread::Builder::new().name(name);
+        thread.spawn(move || own.serve()).map(drop)
+    }
+
+    fn serve(&self) {
+        for job in &self.jobs {
+            if !turn(&job.state, QUEUED, RUNNING) {
+                continue;
+            }
+            let survived = catch_unwind(AssertUnwindSafe(job.work)).is_ok();
+            if !survived {
+                tracing::error!("a call into the PKCS#11 module panicked");
+            }
+            if !turn(&job.state, RUNNING, DONE) {
+                self.lost.fetch_sub(1, SeqCst);
+                return;
+            }
+        }
+    }
+
+    fn give_up(self: &Arc<Self>, state: &AtomicU8) {
+        *self.lock() = Instant::now().checked_add(REFUSAL);
+        if turn(state, QUEUED, ABANDONED) {
+            return;
+        }
+        let one_more = |lost: usize| (lost < self.most_lost()).then(|| lost.saturating_add(1));
+        if self.lost.fetch_update(SeqCst, SeqCst, one_more).is_err() {
+            return;
+        }
+        if !turn(state, RUNNING, LOST) {
+            self.lost.fetch_sub(1, SeqCst);
+            return;
+        }
+        tracing::warn!(
+            lost = self.lost.load(SeqCst),
+            "a call into the token is stuck; its thread was replaced"
+        );
+        if let Err(error) = Self::hire(self) {
+            tracing::error!(%error, "the stuck thread could not be replaced");
+        }
+    }
+}
+
+fn turn(state: &AtomicU8, from: u8, to: u8) -> bool {
+    state.compare_exchange(from, to, SeqCst, SeqCst).is_ok()
+}
+
+fn refuse(why: &'static str) -> Error {
+    Error::kek("asking the token", why)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        sync::{
+            Arc,
+            atomic::{AtomicUsize, Ordering::SeqCst},
+        },
+        thread,
+        time::{Duration, Instant},
+    };
+
+    use crossbeam_channel::bounded;
+
+    use super::Pool;
+
+    fn soon() -> Instant {
+        Instant::now() + Duration::from_millis(50)
+    }
+
+    fn later() -> Instant {
+        Instant::now() + Duration::from_secs(10)
+    }
+
+    #[test]
+    fn a_stuck_call_is_answered_at_its_deadline_and_its_thread_is_replaced() {
+        let pool = Pool::start(1).unwrap();
+        let (release, stuck) = bounded::<()>(0);
+        let before = Instant::now();
+        assert!(pool.run(soon(), move || stuck.recv()).is_err());
+        assert!(before.elapsed() < Duration::from_secs(2));
+        assert_eq!(pool.run(later(), || 7).unwrap(), 7);
+        assert_eq!(pool.crew.lost.load(SeqCst), 1);
+        drop(release);
+        while pool.crew.lost.load(SeqCst) > 0 {
+            thread::sleep(Duration::from_millis(1));
+        }
+        assert_eq!(pool.run(later(), || 8).unwrap(), 8);
+    }
+
+    #[test]
+    fn beyond_the_most_stuck_threads_calls_are_refused_at_once_until_one_returns() {
+        let pool = Pool::start(1).unwrap();
+        let (release, stuck) = bounded::<()>(0);
+        for _ in 0..2 {
+            let stuck = stuck.clone();
+            assert!(pool.run(soon(), move || stuck.recv()).is_err());
+        }
+        let before = Instant::now();
+        assert!(pool.run(later(), || ()).is_err());
+        assert!(before.elapsed() < Duration::from_secs(2));
+        drop(release);
+        while pool.run(later(), || ()).is_err() {
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    #[test]
+    fn the_threads_that_are_left_try_again_though_the_stuck_ones_never_return() {
+        let pool = Pool::start(1).unwrap();
+        let (_release, stuck) = bounded::<()>(0);
+        for _ in 0..2 {
+            let stuck = stuck.clone();
+            assert!(pool.run(soon(), move || stuck.recv()).is_err());
+        }
+        assert!(pool.run(later(), || ()).is_err());
+        thread::sleep(super::REFUSAL);
+        for _ in 0..3 {
+            pool.run(later(), || ()).unwrap();
+        }
+        assert_eq!(pool.crew.lost.load(SeqCst), 2);
+    }
+
+    #[test]
+    fn a_job_that_did_not_start_before_its_deadline_never_runs() {
+        let pool = Pool::start(1).unwrap();
+        let (release, busy) = bounded::<()>(0);
+        let first = pool.submit(later(), move || busy.recv()).unwrap();
+        let runs = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&runs);
+        let late = pool.run(soon(), move || counted.fetch_add(1, SeqCst));
+        assert!(late.is_err());
+        drop(release);
+        let _ended = first.wait(later()).unwrap();
+        pool.run(later(), || ()).unwrap();
+        assert_eq!(runs.load(SeqCst), 0);
+    }
+
+    #[test]
+    fn a_thread_outlives_a_job_that_panics() {
+        let pool = Pool::start(1).unwrap();
+        assert!(pool.run(later(), || panic!("on purpose")).is_err());
+        assert_eq!(pool.run(later(), || 7).unwrap(), 7);
+    }
+}

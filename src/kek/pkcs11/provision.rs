@@ -1,0 +1,94 @@
+//! Owns the making of a token where there is none: for `custodian dev` and `init`. Never touches one that is there.
+
+use std::path::Path;
+
+use cryptoki::{
+    context::Pkcs11, error::Error as Pkcs11Error, session::UserType, slot::Slot, types::AuthPin,
+};
+use zeroize::Zeroizing;
+
+use super::{
+    module::Module,
+    pin::{Login, PinSource},
+    token,
+};
+use crate::{crypto::aes_gcm::fresh_key, error::Error};
+
+/// CK_TOKEN_INFO's label is 32 bytes, padded with blanks; a longer one would be cut silently.
+const LABEL_BYTES: usize = 32;
+
+/// Initialises a free slot as the token `label` with the PIN of `pin`; one that is there already is only tried.
+///
+/// The security officer's PIN is random and dropped: such a token can be used and wiped, but its user PIN can
+/// never be reset. A key ceremony initialises the token itself and keeps that PIN.
+///
+/// # Errors
+/// [`Error::Invalid`] for a label that no token can bear; [`Error::Unavailable`] if the module, the PIN file or the
+/// token refuses.
+pub fn provision_token(module: &Path, label: &str, pin: &PinSource) -> Result<(), Error> {
+    if label.is_empty() || label.len() > LABEL_BYTES || label.trim_end() != label {
+        return Err(Error::Invalid(
+            "a token label is 1 to 32 bytes and ends in no blank",
+        ));
+    }
+    let module = Module::load(module)?;
+    let lease = module
+        .lease()
+        .map_err(|error| failed("initialising the PKCS#11 module", error))?;
+    let pkcs11 = lease.pkcs11();
+    let _alone = module.provisioning();
+    let slot = match token::find(pkcs11, label)? {
+        Some(slot) => slot,
+        None => initialise(pkcs11, label, pin)?,
+    };
+    let session = pkcs11
+        .open_ro_session(slot)
+        .map_err(|error| failed("opening a session", error))?;
+    Login::new(pin.clone()).present(|pin| session.login(UserType::User, Some(pin)))
+}
+
+fn initialise(pkcs11: &Pkcs11, label: &str, pin: &PinSource) -> Result<Slot, Error> {
+    // Read first: a token without a user PIN, and with nobody knowing the officer's, would be lost.
+    let pin = pin.read()?;
+    let slot = free_slot(pkcs11).map_err(|error| failed("listing the slots", error))?;
+    let slot = slot.ok_or_else(|| Error::kek("finding a free slot", "every slot has a token"))?;
+    let officer = officer_pin()?;
+    let made = pkcs11.init_token(slot, &officer, label);
+    made.map_err(|error| failed("initialising a token", error))?;
+    let slot = token::find(pkcs11, label)?;
+    let slot = slot.ok_or_else(|| Error::kek("finding the new token", "it is not there"))?;
+    set_pin(pkcs11, slot, &officer, pin.expose())
+        .map_err(|error| failed("setting the user's PIN", error))?;
+    Ok(slot)
+}
+
+fn set_pin(
+    pkcs11: &Pkcs11,
+    slot: Slot,
+    officer: &AuthPin,
+    user: &AuthPin,
+) -> Result<(), Pkcs11Error> {
+    let session = pkcs11.open_rw_session(slot)?;
+    session.login(UserType::So, Some(officer))?;
+    session.init_pin(user)?;
+    session.logout()
+}
+
+fn free_slot(pkcs11: &Pkcs11) -> Result<Option<Slot>, Pkcs11Error> {
+    let mut slots = pkcs11.get_slots_with_token()?.into_iter();
+    let free = |slot: &Slot| {
+        let token = pkcs11.get_token_info(*slot);
+        token.is_ok_and(|token| !token.token_initialized())
+    };
+    Ok(slots.find(free))
+}
+
+fn officer_pin() -> Result<AuthPin, Error> {
+    let random = fresh_key()?;
+    let text = Zeroizing::new(hex::encode(random.expose()));
+    Ok(AuthPin::from(text.as_str()))
+}
+
+fn failed(what: &'static str, error: Pkcs11Error) -> Error {
+    Error::kek(what, error)
+}

@@ -1,0 +1,182 @@
+//! Owns one generation of the opened token: its slot, login, sessions and key handles. A new generation replaces
+//! it whole; nothing of an old one is ever reused.
+
+use std::{
+    mem,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use cryptoki::{
+    context::Pkcs11, error::Error as Pkcs11Error, session::Session, session::UserType, slot::Slot,
+};
+
+use super::{
+    fault::Fault,
+    keys::Keys,
+    module::{Lease, Module},
+    pin::Login,
+};
+use crate::{error::Error, kek::Keyring};
+
+/// What finds the token again: the module, the label and the login; never a slot number, which changes.
+pub(super) struct Address {
+    pub(super) module: Arc<Module>,
+    pub(super) label: String,
+    pub(super) login: Login,
+}
+
+impl Address {
+    /// Whether the library, as it is initialised now, shows the token.
+    pub(super) fn is_in_sight(&self) -> Result<bool, Error> {
+        let lease = self.module.lease();
+        let lease = lease.map_err(|error| Error::kek("initialising the PKCS#11 module", error))?;
+        Ok(find(lease.pkcs11(), &self.label).is_ok_and(|slot| slot.is_some()))
+    }
+}
+
+/// An open token. Its sessions are closed by [`Drop`], before the lease ends: C_Finalize leaves handles behind
+/// that a new generation would reuse. `cryptoki` would log an error for each that is dead already, so it closes none.
+pub(super) struct Live {
+    pub(super) generation: u64,
+    idle: Mutex<Vec<Session>>,
+    keys: Mutex<Option<Arc<Keys>>>,
+    /// Closing a token's last session logs out; this one does no work.
+    anchor: Mutex<Option<Session>>,
+    slot: Slot,
+    lease: Arc<Lease>,
+}
+
+impl Live {
+    /// Opens the token; `afresh` finalizes and initialises the library first, where nobody else uses it.
+    pub(super) fn open(
+        address: &Address,
+        ring: Option<&Keyring>,
+        generation: u64,
+        afresh: bool,
+    ) -> Result<Self, Error> {
+        let module = &address.module;
+        let lease = if afresh {
+            module.renew()
+        } else {
+            module.lease()
+        };
+        let lease = lease.map_err(|error| Error::kek("initialising the PKCS#11 module", error))?;
+        let found = find(lease.pkcs11(), &address.label)?;
+        if afresh {
+            module.want_renewal(&lease, found.is_none());
+        }
+        let slot =
+            found.ok_or_else(|| Error::kek("finding the token", "no token has that label"))?;
+        let anchor = lease.pkcs11().open_ro_session_no_drop(slot);
+        let anchor = anchor.map_err(|error| Error::kek("opening a session", error))?;
+        let live = Self {
+            generation,
+            idle: Mutex::default(),
+            keys: Mutex::default(),
+            anchor: Mutex::new(None),
+            slot,
+            lease,
+        };
+        let entered = live.enter(&anchor, address, ring);
+        // Kept even if it could not enter: then dropping `live` closes it.
+        *lock(&live.anchor) = Some(anchor);
+        entered.map(|()| live)
+    }
+
+    /// Logs in and finds the keys of `ring`.
+    fn enter(
+        &self,
+        anchor: &Session,
+        address: &Address,
+        ring: Option<&Keyring>,
+    ) -> Result<(), Error> {
+        address
+            .login
+            .present(|pin| anchor.login(UserType::User, Some(pin)))?;
+        let keys = ring.map(|ring| Keys::load(anchor, ring)).transpose();
+        let keys = keys.map_err(|fault| fault.into_error("finding the KEK in the token"))?;
+        *lock(&self.keys) = keys.map(Arc::new);
+        Ok(())
+    }
+
+    /// The handles of the adopted ring.
+    pub(super) fn keys(&self) -> Result<Arc<Keys>, Fault> {
+        let keys = lock(&self.keys).clone();
+        keys.ok_or_else(|| Error::kek("using the KEK", "no KEK is adopted").into())
+    }
+
+    pub(super) fn set_keys(&self, keys: Arc<Keys>) {
+        *lock(&self.keys) = Some(keys);
+    }
+
+    /// Works in an idle session, or in a new one; a session whose work spoilt it is closed.
+    pub(super) fn work<T>(
+        &self,
+        work: impl FnOnce(&Session) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        let idle = lock(&self.idle).pop();
+        let session = match idle {
+            Some(session) => session,
+            None => self.lease.pkcs11().open_ro_session_no_drop(self.slot)?,
+        };
+        let result = work(&session);
+        if result.as_ref().err().is_none_or(Fault::spares_session) {
+            lock(&self.idle).push(session);
+        } else {
+            close(session);
+        }
+        result
+    }
+
+    /// Works in a session of its own that may write to the token.
+    pub(super) fn write<T>(
+        &self,
+        work: impl FnOnce(&Session) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        let session = self.lease.pkcs11().open_rw_session_no_drop(self.slot)?;
+        let result = work(&session);
+        close(session);
+        result
+    }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        let idle = mem::take(&mut *lock(&self.idle));
+        let anchor = lock(&self.anchor).take();
+        idle.into_iter().chain(anchor).for_each(close);
+    }
+}
+
+/// A session that is dead already needs no closing.
+fn close(session: Session) {
+    let _dead = session.close();
+}
+
+/// The slot of the token with that label, if it is there. Two of one label are refused.
+pub(super) fn find(pkcs11: &Pkcs11, label: &str) -> Result<Option<Slot>, Error> {
+    let found = labelled(pkcs11, label).map_err(|error| Error::kek("listing the tokens", error))?;
+    match found.as_slice() {
+        [] => Ok(None),
+        [slot] => Ok(Some(*slot)),
+        [_, _, ..] => Err(Error::kek(
+            "finding the token",
+            "two tokens have that label",
+        )),
+    }
+}
+
+fn labelled(pkcs11: &Pkcs11, label: &str) -> Result<Vec<Slot>, Pkcs11Error> {
+    let slots = pkcs11.get_slots_with_token()?;
+    let has_label = |slot: &Slot| {
+        // A neighbour that is ill must not hide our token.
+        pkcs11
+            .get_token_info(*slot)
+            .is_ok_and(|token| token.token_initialized() && token.label() == label)
+    };
+    Ok(slots.into_iter().filter(has_label).collect())
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

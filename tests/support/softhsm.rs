@@ -1,0 +1,107 @@
+//! A SoftHSM for tests: its configuration, tokens of their own label, and providers on them.
+
+use std::{
+    env, fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    sync::{
+        OnceLock,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
+    time::Duration,
+};
+
+use aegis_custodian::kek::pkcs11::{PinSource, Pkcs11Kek, Settings, provision_token};
+use cryptoki::{
+    context::{CInitializeArgs, CInitializeFlags, Pkcs11},
+    session::{Session, UserType},
+    slot::Slot,
+    types::AuthPin,
+};
+
+pub const MODULE: &str = "/usr/lib/softhsm/libsofthsm2.so";
+pub const PIN: &str = "tests-0-pin";
+pub const DEADLINE: Duration = Duration::from_millis(1500);
+
+static NEXT: AtomicUsize = AtomicUsize::new(0);
+
+/// One initialised token.
+pub struct Token {
+    pub label: String,
+    pub pin_file: PathBuf,
+}
+
+impl Token {
+    /// Provisions a token of a label that no other test has.
+    pub fn new() -> Self {
+        let number = NEXT.fetch_add(1, SeqCst);
+        let token = Self {
+            label: format!("test-{number}"),
+            pin_file: home().join(format!("pin-{number}")),
+        };
+        token.write_pin(PIN);
+        provision_token(Path::new(MODULE), &token.label, &token.pin()).unwrap();
+        token
+    }
+
+    pub fn pin(&self) -> PinSource {
+        PinSource::file(&self.pin_file)
+    }
+
+    pub fn write_pin(&self, pin: &str) {
+        fs::write(&self.pin_file, format!("{pin}\n")).unwrap();
+        fs::set_permissions(&self.pin_file, fs::Permissions::from_mode(0o600)).unwrap();
+    }
+
+    pub fn settings(&self, sessions: usize) -> Settings {
+        Settings {
+            module: MODULE.into(),
+            token_label: self.label.clone(),
+            pin: self.pin(),
+            sessions,
+            deadline: DEADLINE,
+        }
+    }
+
+    pub fn open(&self, sessions: usize) -> Pkcs11Kek {
+        Pkcs11Kek::open(self.settings(sessions)).unwrap()
+    }
+
+    /// A logged-in session past the provider, as another application of this process would have it.
+    pub fn session(&self) -> Session {
+        let (pkcs11, slot) = self.beside();
+        let session = pkcs11.open_rw_session(slot).unwrap();
+        let _already = session.login(UserType::User, Some(&AuthPin::from(PIN)));
+        session
+    }
+
+    /// A second context on the module, and this token's slot.
+    pub fn beside(&self) -> (Pkcs11, Slot) {
+        let pkcs11 = Pkcs11::new(MODULE).unwrap();
+        let arguments = CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK);
+        let _already = pkcs11.initialize(arguments);
+        let slots = pkcs11.get_slots_with_initialized_token().unwrap();
+        let ours = |slot: &Slot| pkcs11.get_token_info(*slot).unwrap().label() == self.label;
+        let slot = slots.into_iter().find(ours).unwrap();
+        (pkcs11, slot)
+    }
+}
+
+/// The folder of the configuration that SOFTHSM2_CONF names, with an empty tokens folder, made once per process.
+pub fn home() -> &'static Path {
+    static HOME: OnceLock<PathBuf> = OnceLock::new();
+    HOME.get_or_init(|| {
+        #[allow(clippy::disallowed_methods)] // SoftHSM itself reads this variable
+        let file = PathBuf::from(env::var("SOFTHSM2_CONF").unwrap());
+        let home = file.parent().unwrap().to_owned();
+        let _none = fs::remove_dir_all(home.join("tokens"));
+        fs::create_dir_all(home.join("tokens")).unwrap();
+        let tokens = home.join("tokens");
+        let text = format!(
+            "directories.tokendir = {}\nobjectstore.backend = file\nlog.level = ERROR\nslots.removable = false\n",
+            tokens.display()
+        );
+        fs::write(file, text).unwrap();
+        home
+    })
+}
