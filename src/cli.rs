@@ -68,9 +68,6 @@ fn usage(refusal: &clap::Error) -> ExitCode {
 
 /// An error and its causes in one line.
 fn chain(error: &(dyn StdError + 'static)) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    causes
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(": ")
+    let cause = error.source().map(chain);
+    cause.map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"))
 }
