@@ -150,7 +150,7 @@ async fn audited(
 }
 
 fn refused(request: ServiceRequest, problem: Problem) -> ServiceResponse<BoxBody> {
-    request.into_response(problem.refuse())
+    request.error_response(problem)
 }
 
 /// The caller, for a handler.
