@@ -1,0 +1,14 @@
+//! The contract over real HTTP, on a real SoftHSM token and a real database.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+#![allow(missing_docs, unreachable_pub, dead_code)]
+
+#[path = "../support/service.rs"]
+mod service;
+
+mod wrap;
