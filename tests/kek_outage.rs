@@ -178,3 +178,13 @@ fn recovery(kek: &Pkcs11Kek, record: &WrappedSecret) -> Duration {
     }
     before.elapsed()
 }
+
+/// The file of the token's only key object.
+fn key_file() -> PathBuf {
+    let is_key = |path: &PathBuf| {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        name.ends_with(".object") && name != "token.object"
+    };
+    let files = fs::read_dir(token_folder()).unwrap();
+    files.map(|file| file.unwrap().path()).find(is_key).unwrap()
+}

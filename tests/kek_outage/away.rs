@@ -162,3 +162,27 @@ fn a_token_made_by_another_process_is_seen_when_a_provider_opens() {
         assert!(Path::new(&folder).exists());
     }
 }
+
+#[test]
+fn a_key_object_whose_file_is_damaged_is_unavailable_and_never_a_corrupt_record() {
+    if alone("away::a_key_object_whose_file_is_damaged_is_unavailable_and_never_a_corrupt_record") {
+        let _log = Log::start();
+        let token = Token::new();
+        let (kek, record) = adopted(&token, 1);
+        let file = key_file();
+        let whole = fs::read(&file).unwrap();
+        let half = whole[..whole.len() / 2].to_vec();
+        let mut flipped = whole.clone();
+        for byte in flipped.iter_mut().skip(200) {
+            *byte ^= 0x55;
+        }
+        for damaged in [Vec::new(), half, vec![0x55; whole.len()], flipped] {
+            fs::write(&file, &damaged).unwrap();
+            let opened = kek.unwrap(&record, &CONTEXT);
+            println!("MEASURED damaged key file of {}: {opened:?}", damaged.len());
+            assert!(opened.is_ok() || is_unavailable(&opened), "{opened:?}");
+            fs::write(&file, &whole).unwrap();
+            recovery(&kek, &record);
+        }
+    }
+}

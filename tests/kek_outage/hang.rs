@@ -2,16 +2,6 @@
 
 use super::*;
 
-/// The file of the token's only key object.
-fn key_file() -> PathBuf {
-    let is_key = |path: &PathBuf| {
-        let name = path.file_name().unwrap().to_str().unwrap();
-        name.ends_with(".object") && name != "token.object"
-    };
-    let files = fs::read_dir(token_folder()).unwrap();
-    files.map(|file| file.unwrap().path()).find(is_key).unwrap()
-}
-
 /// Makes the library hang: SoftHSM opens the key's file at each use, and a pipe without a writer holds it there.
 struct Hang {
     file: PathBuf,
