@@ -53,7 +53,7 @@ impl Custodian {
         let newest = self.store.read(|view| view.newest_version(name))?;
         let newest = newest.ok_or(policy::NO_DEK)?;
         let key = self.open_version(name, &newest)?;
-        let object = Some(name.reference(&newest.version));
+        let object = |_: Option<&Encrypted>| Some(name.reference(&newest.version));
         let encrypt =
             |item: Result<ToSeal, Error>| encrypt_one(name, &newest.version, &key, &item?);
         self.used(who, object, items, |items| {
@@ -77,7 +77,10 @@ impl Custodian {
             .ok_or(policy::NO_DEK)?;
         let mut opened = Opened::new();
         let mut decrypt = |item: Result<ToOpen, Error>| self.decrypt_one(name, &item?, &mut opened);
-        let object = Some(name.to_string());
+        let object = |one: Option<&Decrypted>| {
+            let reference = one.map(|one| name.reference(&one.version));
+            Some(reference.unwrap_or_else(|| name.to_string()))
+        };
         self.used(who, object, items, |items| {
             items.into_iter().map(&mut decrypt).collect()
         })

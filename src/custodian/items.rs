@@ -59,10 +59,11 @@ impl ToOpen {
 
 impl Custodian {
     /// Works on one item or on a batch, and writes the request's one audit entry before there is an answer.
+    /// `object` says which key was used: for the one item, or for a batch.
     pub(super) fn used<I, O>(
         &self,
         who: &Caller,
-        object: Option<String>,
+        object: impl Fn(Option<&O>) -> Option<String>,
         items: OneOrMany<I>,
         work: impl FnOnce(Vec<I>) -> Vec<Result<O, Error>>,
     ) -> Result<Items<O>, Error> {
@@ -75,11 +76,11 @@ impl Custodian {
             let only = done
                 .pop()
                 .unwrap_or_else(|| Err(Error::internal("an item was lost")))?;
-            self.record(who, Event::done(object))?;
+            self.record(who, Event::done(object(Some(&only))))?;
             return Ok(OneOrMany::One(Ok(only)));
         }
         let refused = done.iter().filter(|item| item.is_err()).count();
-        let event = Event::done(object)
+        let event = Event::done(object(None))
             .with("items", done.len())
             .with("refused", refused);
         self.record(who, event)?;

@@ -204,18 +204,29 @@ impl Custodian {
         })
     }
 
-    /// Puts a proposed change of grants in force.
+    /// Puts a proposed change of grants in force, if it is still the one that the approver saw.
     ///
     /// # Errors
-    /// [`Error::NotFound`], [`Error::TwoPerson`], [`Error::Conflict`] if none is proposed, [`Error::Unavailable`].
-    pub fn approve_grants(&self, who: &Caller, id: &Id) -> Result<PrincipalView, Error> {
+    /// [`Error::NotFound`], [`Error::TwoPerson`], [`Error::Conflict`] if `seen` is not what is proposed,
+    /// [`Error::Unavailable`].
+    pub fn approve_grants(
+        &self,
+        who: &Caller,
+        id: &Id,
+        seen: Grants,
+    ) -> Result<PrincipalView, Error> {
         let (id, approver) = (id.clone(), who.clone());
         self.change(who, move |tx, _| {
             let proposed = live(tx, &id)?.pending_grants;
-            let none =
-                Error::Conflict("no change of this principal's grants waits for an approval");
-            let (grants, by) = proposed.ok_or(none)?;
+            let (grants, by) = proposed.ok_or(Error::Conflict(
+                "no change of this principal's grants waits for an approval",
+            ))?;
             independent(tx, &approver, &by)?;
+            if grants != seen {
+                return Err(Error::Conflict(
+                    "other grants are proposed than the ones you sent; look at pending_grants again",
+                ));
+            }
             tx.set_grants(&id, &grants)?;
             let event = Event::done(id.to_string()).with("deks", grants.deks);
             Ok((shown(tx, live(tx, &id)?)?, event))

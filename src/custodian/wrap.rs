@@ -45,7 +45,7 @@ impl Custodian {
     pub fn wrap(&self, who: &Caller, items: Items<ToSeal>) -> Result<Items<Wrapped>, Error> {
         let scope = &who.principal.wrap_scope;
         let wrap = |item: Result<ToSeal, Error>| self.wrap_one(scope, &item?);
-        self.used(who, None, items, |items| {
+        self.used(who, wrapped_by, items, |items| {
             items.into_iter().map(wrap).collect()
         })
     }
@@ -56,7 +56,7 @@ impl Custodian {
     /// [`Error::Unavailable`] if token or audit log do not answer; for one item, its refusal.
     pub fn unwrap(&self, who: &Caller, items: Items<ToOpen>) -> Result<Items<Unwrapped>, Error> {
         let scope = &who.principal.wrap_scope;
-        self.used(who, None, items, |items| {
+        self.used(who, unwrapped_by, items, |items| {
             let blobs = items.into_iter().map(|item| {
                 let item = item?;
                 Ok((KekBlob::decode(&item.blob)?, item.context))
@@ -74,7 +74,7 @@ impl Custodian {
     /// # Errors
     /// [`Error::Unavailable`] if token or audit log do not answer; for one item, its refusal.
     pub fn rewrap(&self, who: &Caller, items: Items<String>) -> Result<Items<Wrapped>, Error> {
-        self.used(who, None, items, |items| {
+        self.used(who, wrapped_by, items, |items| {
             let blobs = items
                 .into_iter()
                 .map(|text| Ok((KekBlob::decode(&text?)?, ())));
@@ -121,6 +121,14 @@ impl Custodian {
         };
         blobs.into_iter().map(&mut join).collect()
     }
+}
+
+fn wrapped_by(one: Option<&Wrapped>) -> Option<String> {
+    one.map(|one| one.kek.to_string())
+}
+
+fn unwrapped_by(one: Option<&Unwrapped>) -> Option<String> {
+    one.map(|one| one.kek.to_string())
 }
 
 /// A blob whose one-time key is open.

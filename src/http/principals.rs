@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     custodian::{
+        Custodian,
         once::ShownOnce,
         page::Wanted,
         principals::{PrincipalView, Proposal, WelcomeView},
@@ -134,20 +135,18 @@ pub(super) async fn change_grants(
     Ok(reply::ok(&changed.await?))
 }
 
-/// Put a proposed change of grants in force: by another admin than its proposer.
+/// Put a proposed change of grants in force: by another admin than its proposer, who sends what it saw.
 #[utoipa::path(post, path = "/v1/admin/principals/{id}/grants/approve", tag = "principals",
-    request_body = Option<Nothing>, params(("id" = String, Path)),
+    request_body = Grants, params(("id" = String, Path)),
     responses((status = 200, description = "The principal with its new grants", body = PrincipalView)))]
 pub(super) async fn approve_grants(
     service: Data<Service>,
     Who(who): Who,
     id: Segment<Id>,
-    _body: Body<Nothing>,
+    body: Body<Grants>,
 ) -> Result<HttpResponse, Problem> {
-    let approved = block(&service, move |custodian| {
-        custodian.approve_grants(&who, &id.0)
-    });
-    Ok(reply::ok(&approved.await?))
+    let verb = move |custodian: &Custodian| custodian.approve_grants(&who, &id.0, body.value);
+    Ok(reply::ok(&block(&service, verb).await?))
 }
 
 impl CreatePrincipal {

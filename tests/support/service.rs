@@ -130,10 +130,7 @@ impl Service {
             dir: dir.to_owned(),
             log,
             secrets: Mutex::default(),
-            agent: Agent::config_builder()
-                .http_status_as_error(false)
-                .build()
-                .new_agent(),
+            agent: agent(),
             _home: None,
         };
         for role in ROLES {
@@ -182,24 +179,13 @@ impl Service {
 
     /// One call with these headers and these bytes.
     pub fn raw(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
-        let mut request = Request::builder()
-            .method(method)
-            .uri(format!("{}{path}", self.url));
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        let answered = if body.is_empty() && method != "POST" && method != "PUT" {
-            self.agent.run(request.body(()).unwrap())
-        } else {
-            self.agent.run(request.body(body).unwrap())
-        };
-        let mut answered = answered.unwrap();
-        let text = answered.body_mut().read_to_string().unwrap();
-        Answer {
-            status: answered.status().as_u16(),
-            headers: answered.headers().clone(),
-            text,
-        }
+        send(
+            &self.agent,
+            method,
+            &format!("{}{path}", self.url),
+            headers,
+            body,
+        )
     }
 
     /// Every audit entry.
@@ -265,6 +251,38 @@ impl Drop for Service {
         for secret in self.secrets.get_mut().unwrap() {
             assert!(!log.contains(secret.as_str()), "a secret stands in the log");
         }
+    }
+}
+
+/// An agent to which a refusal is an answer like any other.
+pub fn agent() -> Agent {
+    let config = Agent::config_builder().http_status_as_error(false);
+    config.build().new_agent()
+}
+
+/// One call to any address.
+pub fn send(
+    agent: &Agent,
+    method: &str,
+    url: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> Answer {
+    let mut request = Request::builder().method(method).uri(url);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let answered = if body.is_empty() && method != "POST" && method != "PUT" {
+        agent.run(request.body(()).unwrap())
+    } else {
+        agent.run(request.body(body).unwrap())
+    };
+    let mut answered = answered.unwrap();
+    let text = answered.body_mut().read_to_string().unwrap();
+    Answer {
+        status: answered.status().as_u16(),
+        headers: answered.headers().clone(),
+        text,
     }
 }
 
