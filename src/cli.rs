@@ -16,12 +16,19 @@ mod dev;
 #[command(name = "custodian", version, max_term_width = 100)]
 struct Arguments {
     /// What goes to the log on standard error, for example `info` or `debug`.
-    #[arg(long, global = true, env = "CUSTODIAN_LOG", default_value = "info")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "LEVEL",
+        env = "CUSTODIAN_LOG",
+        default_value = "info"
+    )]
     log: String,
     /// How log lines look.
     #[arg(
         long,
         global = true,
+        value_name = "json|text",
         env = "CUSTODIAN_LOG_FORMAT",
         default_value = "text"
     )]
@@ -33,6 +40,10 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run everything on this machine, for trying out and for tests.
+    ///
+    /// Plain HTTP on loopback, one admin alone decides, keys are destroyed at once. Makes what is missing below
+    /// the data folder: a SoftHSM2 token with the KEK, the database, and admin.token, operator.token, app.token
+    /// and auditor.token (mode 0600). Prints `listening on http://127.0.0.1:PORT` when ready.
     Dev(dev::Arguments),
 }
 

@@ -91,11 +91,7 @@ impl Config {
     /// # Errors
     /// [`Unsafe`] if `listen` is not loopback.
     pub fn dev(data_dir: &Path, listen: SocketAddr, kek: Kek) -> Result<Self, Unsafe> {
-        if !listen.ip().is_loopback() {
-            return Err(Unsafe(
-                "dev speaks plain HTTP, so it listens on loopback only: use 127.0.0.1:PORT",
-            ));
-        }
+        loopback(listen)?;
         Ok(Self {
             data_dir: data_dir.to_owned(),
             listen,
@@ -125,6 +121,19 @@ impl Kek {
             deadline: DEV_DEADLINE,
         }
     }
+}
+
+/// Refuses an address that others can reach: there is no TLS yet.
+///
+/// # Errors
+/// [`Unsafe`] if it is not loopback.
+pub fn loopback(listen: SocketAddr) -> Result<(), Unsafe> {
+    if listen.ip().is_loopback() {
+        return Ok(());
+    }
+    Err(Unsafe(
+        "dev speaks plain HTTP, so it listens on loopback only: use 127.0.0.1:PORT",
+    ))
 }
 
 /// Where SoftHSM reads its configuration from in this process.

@@ -1,17 +1,29 @@
 //! Structured logs to standard error, and figures for Prometheus. Nothing secret goes in, at any level.
 
-use std::{io, sync::OnceLock};
+use std::{io, str::FromStr, sync::OnceLock};
 
 use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::{EnvFilter, fmt::format::FmtSpan};
 
 /// How log lines look.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Format {
     /// One JSON object a line.
     Json,
     /// For people.
     Text,
+}
+
+impl FromStr for Format {
+    type Err = &'static str;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        match name {
+            "json" => Ok(Self::Json),
+            "text" => Ok(Self::Text),
+            _ => Err("a log format is json or text"),
+        }
+    }
 }
 
 /// Upper bounds of the latency histogram's buckets, seconds.

@@ -17,9 +17,6 @@ use crate::{
     },
 };
 
-/// Everything on one machine, for trying out and for tests: plain HTTP on loopback, one admin alone decides,
-/// keys are destroyed at once. Writes admin.token, operator.token, app.token and auditor.token (mode 0600)
-/// below the data folder, and prints the address when ready.
 #[derive(clap::Args, Debug)]
 pub(super) struct Arguments {
     /// Where the token, the database and the bearer tokens are kept.
@@ -28,12 +25,13 @@ pub(super) struct Arguments {
     /// Where to listen; port 0 takes a free one.
     #[arg(long, value_name = "127.0.0.1:PORT", default_value = "127.0.0.1:7820")]
     listen: SocketAddr,
-    /// Who holds the KEK.
-    #[arg(long, default_value = "softhsm")]
+    /// Who holds the KEK: a SoftHSM2 token, or a file, which is no HSM at all.
+    #[arg(long, value_name = "softhsm|software", default_value = "softhsm")]
     kek: Choice,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), Source> {
+    config::loopback(arguments.listen)?;
     let data_dir = dev::folder(&arguments.data_dir)?;
     if arguments.kek == Choice::Softhsm {
         point_softhsm_at(&data_dir)?;

@@ -12,9 +12,11 @@ use actix_web::{
     dev::{Payload, ServiceRequest, ServiceResponse},
     http::header,
     middleware::Next,
+    rt,
     web::Data,
 };
 use governor::clock::{Clock as _, DefaultClock};
+use tracing::Instrument;
 
 use super::{
     Service,
@@ -41,24 +43,45 @@ pub(super) async fn gate(
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let Some(service) = request.app_data::<Data<Service>>().cloned() else {
-        return Ok(refused(
-            request,
-            Problem::from(error::Error::internal("the service is not mounted")),
-        ));
+        return Ok(request.error_response(internal("the service is not mounted")));
     };
     let principal = match sign_in(&service, &request).await {
         Ok(principal) => principal,
-        Err(problem) => return Ok(refused(request, problem)),
+        Err(problem) => return Ok(request.error_response(problem)),
     };
     let caller = Caller::new(principal, action, request_id(request.request()));
+    // A task of its own: a caller that hangs up cannot keep a refusal out of the log, and a panic ends here.
+    let http = request.request().clone();
+    let handled = rt::spawn(handle(service, caller, request, next).in_current_span()).await;
+    Ok(handled.unwrap_or_else(|_| {
+        let problem = internal("a handler panicked");
+        ServiceResponse::new(http, problem.refuse())
+    }))
+}
+
+async fn handle(
+    service: Data<Service>,
+    caller: Caller,
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> ServiceResponse<BoxBody> {
+    let http = request.request().clone();
     let response = match permitted(&caller) {
         Ok(()) => {
             request.extensions_mut().insert(caller.clone());
-            next.call(request).await?.map_into_boxed_body()
+            let answered = next.call(request).await;
+            answered.map_or_else(
+                |error| ServiceResponse::from_err(error, http),
+                ServiceResponse::map_into_boxed_body,
+            )
         }
-        Err(problem) => refused(request, problem),
+        Err(problem) => request.error_response(problem),
     };
-    Ok(audited(&service, &caller, response).await)
+    audited(&service, &caller, response).await
+}
+
+fn internal(what: &'static str) -> Problem {
+    Problem::from(error::Error::internal(what))
 }
 
 /// The id that [`super::telemetry`] gave this request.
@@ -132,11 +155,7 @@ async fn audited(
     if !caller.action.audited() || caller.recorded() {
         return response;
     }
-    let unwritten = || {
-        Problem::from(error::Error::internal(
-            "a verb answered without an audit entry",
-        ))
-    };
+    let unwritten = || internal("a verb answered without an audit entry");
     let problem = Problem::within(response.response()).unwrap_or_else(unwritten);
     let object = segment::object(response.request());
     let event = Event::refused(object, problem.outcome(), problem.code.name());
@@ -147,10 +166,6 @@ async fn audited(
         Err(unavailable) => unavailable,
     };
     response.into_response(answer.refuse())
-}
-
-fn refused(request: ServiceRequest, problem: Problem) -> ServiceResponse<BoxBody> {
-    request.error_response(problem)
 }
 
 /// The caller, for a handler.

@@ -6,6 +6,7 @@ use std::{
     net::SocketAddr,
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
+    str::FromStr,
 };
 
 use zeroize::Zeroizing;
@@ -34,12 +35,24 @@ const PRINCIPALS: [(&str, Role); 4] = [
 ];
 
 /// Which KEK `dev` uses.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Choice {
     /// A SoftHSM2 token below the data folder.
     Softhsm,
     /// A file below the data folder: not an HSM at all.
     Software,
+}
+
+impl FromStr for Choice {
+    type Err = &'static str;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        match name {
+            "softhsm" => Ok(Self::Softhsm),
+            "software" => Ok(Self::Software),
+            _ => Err("a KEK is held by softhsm or by software"),
+        }
+    }
 }
 
 /// Makes the folder private and absolute.
