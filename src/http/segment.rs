@@ -7,8 +7,14 @@ use std::{
 
 use actix_web::{FromRequest, HttpRequest, dev::Payload};
 
-use super::problem::{Code, Problem};
-use crate::id::{DekName, Id};
+use super::{
+    caller::Who,
+    problem::{Code, Problem},
+};
+use crate::{
+    id::{DekName, Id},
+    policy,
+};
 
 /// A name that stands in a path.
 pub(super) trait InPath: FromStr {
@@ -35,6 +41,23 @@ impl<T: InPath + 'static> FromRequest for Segment<T> {
         let text = request.match_info().get(T::SEGMENT).unwrap_or_default();
         let name = text.parse().map(Self);
         ready(name.map_err(|_| Problem::of(Code::NotFound, "there is nothing of that name here")))
+    }
+}
+
+/// The name of a DEK in the caller's grants: whoever has none reads 404 before its body is looked at.
+pub(super) struct Granted(pub(super) DekName);
+
+impl FromRequest for Granted {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let named = Segment::<DekName>::from_request(request, payload).into_inner();
+        let who = Who::from_request(request, payload).into_inner();
+        ready(named.and_then(|Segment(name)| {
+            policy::use_dek(&who?.0.principal, &name)?;
+            Ok(Self(name))
+        }))
     }
 }
 

@@ -11,4 +11,5 @@
 #[path = "../support/service.rs"]
 mod service;
 
+mod order;
 mod wrap;
