@@ -21,13 +21,15 @@ use aegis_custodian::{
     },
     secret::Secret,
 };
-use cryptoki::{mechanism, object::Attribute, object::KeyType, object::ObjectClass};
+use cryptoki::{mechanism, object::Attribute, object::KeyType, object::ObjectClass, slot::Slot};
 use softhsm::Token;
 
 #[path = "kek/contract.rs"]
 mod contract;
 #[path = "kek/objects.rs"]
 mod objects;
+#[path = "kek/provision.rs"]
+mod provision;
 #[path = "support/softhsm.rs"]
 mod softhsm;
 

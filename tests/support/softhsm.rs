@@ -5,7 +5,7 @@ use std::{
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     sync::{
-        OnceLock,
+        Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicUsize, Ordering::SeqCst},
     },
     time::Duration,
@@ -34,13 +34,20 @@ pub struct Token {
 impl Token {
     /// Provisions a token of a label that no other test has.
     pub fn new() -> Self {
+        let token = Self::unmade();
+        let _alone = making();
+        provision_token(Path::new(MODULE), &token.label, &token.pin()).unwrap();
+        token
+    }
+
+    /// A label and a PIN that no other test has, without a token.
+    pub fn unmade() -> Self {
         let number = NEXT.fetch_add(1, SeqCst);
         let token = Self {
             label: format!("test-{number}"),
             pin_file: home().join(format!("pin-{number}")),
         };
         token.write_pin(PIN);
-        provision_token(Path::new(MODULE), &token.label, &token.pin()).unwrap();
         token
     }
 
@@ -85,6 +92,12 @@ impl Token {
         let slot = slots.into_iter().find(ours).unwrap();
         (pkcs11, slot)
     }
+}
+
+/// Held by whoever makes a token past the provider too: the library has one free slot.
+pub fn making() -> MutexGuard<'static, ()> {
+    static MAKING: Mutex<()> = Mutex::new(());
+    MAKING.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The folder of the configuration that SOFTHSM2_CONF names, with an empty tokens folder, made once per process.

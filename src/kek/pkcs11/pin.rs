@@ -22,6 +22,9 @@ const MOST_BYTES: u64 = 1024;
 /// Where systemd shows credentials to a service. It grants them by an ACL whose mask stands in the group bits.
 const CREDENTIALS: &str = "/run/credentials";
 
+/// Parts the officer's PIN from every other use of the user's.
+const OFFICER: &[u8] = b"aegis-custodian/officer-pin/v1\0";
+
 /// The file that holds the user's PIN: read again at each login, so that a PIN can be changed without a restart.
 #[derive(Clone, Debug)]
 pub struct PinSource(PathBuf);
@@ -73,6 +76,13 @@ pub(super) struct Pin(AuthPin, [u8; 32]);
 impl Pin {
     pub(super) fn expose(&self) -> &AuthPin {
         &self.0
+    }
+
+    /// The security officer's PIN of a token that we initialise: known again after a crash, to the same file's owner.
+    pub(super) fn officer(&self) -> AuthPin {
+        let digest = Sha256::new_with_prefix(OFFICER).chain_update(self.1);
+        let text = Zeroizing::new(hex::encode(digest.finalize()));
+        AuthPin::from(text.as_str())
     }
 }
 

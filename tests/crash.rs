@@ -1,0 +1,143 @@
+//! The real binary killed at random, under load and while it sets itself up: nothing acknowledged is lost.
+//!
+//! `CRASH_ROUNDS` and `CRASH_STARTS` ask for more; `CRASH_SEED` plays the choices of a failed run again.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // a test may
+#![allow(missing_docs, unreachable_pub, dead_code)]
+
+use std::{
+    path::Path,
+    process::{Command, Stdio},
+    sync::Mutex,
+    thread,
+    time::Duration,
+};
+
+use serde_json::json;
+use tempfile::TempDir;
+
+#[path = "crash/check.rs"]
+mod check;
+#[path = "crash/client.rs"]
+mod client;
+#[path = "crash/dice.rs"]
+mod dice;
+#[path = "crash/load.rs"]
+mod load;
+#[path = "support/service.rs"]
+mod service;
+
+use check::{Check, nothing_is_there_by_half};
+use client::Client;
+use dice::{Dice, number};
+use load::{Ledger, Worker};
+use service::{ROLES, Service};
+
+const ROUNDS: u64 = 6;
+const THREADS: usize = 8;
+const STARTS: u64 = 12;
+
+#[test]
+fn killed_under_load_nothing_acknowledged_is_lost_and_nothing_is_there_by_half() {
+    let home = TempDir::new().unwrap();
+    let (ledger, mut dice) = (Mutex::new(Ledger::default()), Dice::new());
+    let mut log = Vec::new();
+    let mut service = Service::start(home.path(), &[]);
+    let first = service.make_dek("first");
+    let known = ("first".to_owned(), first);
+    ledger.lock().unwrap().versions.push(known);
+    for round in 0..number("CRASH_ROUNDS").unwrap_or(ROUNDS) {
+        load_until_killed(&service, &ledger, &mut dice, round);
+        drop(service);
+        service = Service::start(home.path(), &[]);
+        let client = Client::new(&service.url, &service.dir);
+        let ledger = ledger.lock().unwrap();
+        let check = Check {
+            service: &service,
+            client: &client,
+            ledger: &ledger,
+        };
+        log = check.all(&log);
+        println!("round {round}: {}", summary(&ledger));
+    }
+    assert!(!service.log().contains("panicked"));
+}
+
+#[test]
+fn killed_during_its_first_start_it_starts_again() {
+    let mut dice = Dice::new();
+    for start in 0..number("CRASH_STARTS").unwrap_or(STARTS) {
+        let home = TempDir::new().unwrap();
+        let kek: &[&str] = match start % 4 {
+            3 => &["--kek", "software"],
+            _ => &[],
+        };
+        let lives = [dice.milliseconds(0, 300), dice.milliseconds(0, 120)];
+        println!("start {start}: killed after {lives:?}");
+        for life in lives {
+            start_and_kill(home.path(), kek, life);
+        }
+        is_whole(&Service::start(home.path(), kek));
+    }
+}
+
+/// Every thread ends because the service does; a panic of one ends the test.
+fn load_until_killed(service: &Service, ledger: &Mutex<Ledger>, dice: &mut Dice, round: u64) {
+    let client = Client::new(&service.url, &service.dir);
+    thread::scope(|scope| {
+        for thread in 0..THREADS {
+            let worker = Worker {
+                client: &client,
+                ledger,
+                dice: dice.split(),
+                name: format!("r{round}-t{thread}"),
+                count: 0,
+            };
+            scope.spawn(|| worker.run());
+        }
+        thread::sleep(dice.milliseconds(100, 900));
+        service.kill();
+    });
+}
+
+fn start_and_kill(dir: &Path, kek: &[&str], life: Duration) {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_custodian"))
+        .args(["dev", "--listen", "127.0.0.1:0", "--data-dir"])
+        .arg(dir)
+        .args(kek)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    thread::sleep(life);
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+/// All four principals are there once, and the main job works.
+fn is_whole(service: &Service) {
+    for role in ROLES {
+        service.get(role, "/v1/capabilities").is(200);
+    }
+    let principals = service.get("admin", "/v1/admin/principals").is(200);
+    assert_eq!(principals["items"].as_array().unwrap().len(), ROLES.len());
+    let body = json!({"plaintext": "c2VjcmV0"});
+    let wrapped = service.post("app", "/v1/wrap", body).is(200);
+    let body = json!({"wrapped": wrapped["wrapped"]});
+    let opened = service.post("app", "/v1/unwrap", body).is(200);
+    assert_eq!(opened["plaintext"], "c2VjcmV0");
+    let database = service.dir.join("custodian.db");
+    nothing_is_there_by_half(&database, &service.audit());
+}
+
+fn summary(ledger: &Ledger) -> String {
+    let counts = [
+        (ledger.requests.len(), "requests"),
+        (ledger.versions.len(), "DEK versions"),
+        (ledger.ciphertexts.len(), "ciphertexts"),
+        (ledger.blobs.len(), "blobs"),
+        (ledger.tokens.len(), "tokens"),
+        (ledger.revoked.len(), "revocations"),
+    ];
+    let counts = counts.map(|(count, what)| format!("{count} {what}"));
+    counts.join(", ") + " acknowledged so far"
+}

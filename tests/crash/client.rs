@@ -1,0 +1,70 @@
+//! Calls that may find the service dead: an answer counts only once all of it is here.
+
+use std::{fs, path::Path, time::Duration};
+
+use serde_json::Value;
+use ureq::{Agent, http::Request};
+
+use super::service::ROLES;
+
+/// The URL and the tokens of one life of the service.
+pub struct Client {
+    url: String,
+    agent: Agent,
+    tokens: Vec<String>,
+}
+
+/// A whole answer.
+pub struct Reply {
+    pub status: u16,
+    pub body: Value,
+}
+
+impl Client {
+    pub fn new(url: &str, dir: &Path) -> Self {
+        let token = |role| fs::read_to_string(dir.join(format!("{role}.token"))).unwrap();
+        Self {
+            url: url.to_owned(),
+            agent: Agent::config_builder()
+                .http_status_as_error(false)
+                .timeout_global(Some(Duration::from_secs(20)))
+                .build()
+                .new_agent(),
+            tokens: ROLES.map(token).into(),
+        }
+    }
+
+    /// The bearer token of a role's principal.
+    pub fn token(&self, role: &str) -> &str {
+        let place = ROLES.iter().position(|one| *one == role).unwrap();
+        &self.tokens[place]
+    }
+
+    /// One call under this request id; `None` if the service died before its answer was here.
+    pub fn send(
+        &self,
+        token: &str,
+        id: &str,
+        method: &str,
+        path: &str,
+        body: Value,
+    ) -> Option<Reply> {
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.url))
+            .header("authorization", format!("Bearer {token}"))
+            .header("x-request-id", id);
+        let answered = if body.is_null() {
+            self.agent.run(request.body(()).unwrap())
+        } else {
+            let request = request.header("content-type", "application/json");
+            self.agent.run(request.body(body.to_string()).unwrap())
+        };
+        let mut answered = answered.ok()?;
+        let text = answered.body_mut().read_to_string().ok()?;
+        Some(Reply {
+            status: answered.status().as_u16(),
+            body: serde_json::from_str(&text).unwrap_or(Value::Null),
+        })
+    }
+}
