@@ -10,5 +10,10 @@
 
 #[path = "../support/service.rs"]
 mod service;
+#[path = "../support/wire.rs"]
+mod wire;
 
+mod routes;
+
+mod table;
 mod wrap;
