@@ -13,6 +13,7 @@ mod service;
 #[path = "../support/wire.rs"]
 mod wire;
 
+mod refusals;
 mod routes;
 
 mod table;
