@@ -46,6 +46,9 @@ pub(super) async fn gate(
             Problem::from(error::Error::internal("the service is not mounted")),
         ));
     };
+    if let Err(problem) = segment::possible(request.request()) {
+        return Ok(refused(request, problem));
+    }
     let principal = match sign_in(&service, &request).await {
         Ok(principal) => principal,
         Err(problem) => return Ok(refused(request, problem)),

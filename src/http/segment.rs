@@ -34,9 +34,23 @@ impl<T: InPath + 'static> FromRequest for Segment<T> {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let text = request.match_info().get(T::SEGMENT).unwrap_or_default();
         let name = text.parse().map(Self);
-        ready(name.map_err(|_| Problem::of(Code::NotFound, "there is nothing of that name here")))
+        ready(name.map_err(|_| NOTHING))
     }
 }
+
+/// Refuses a path with a segment that can be no name, like any path that is not there: before anyone signs in.
+pub(super) fn possible(request: &HttpRequest) -> Result<(), Problem> {
+    let sound = |(segment, text): (&str, &str)| match segment {
+        DekName::SEGMENT => text.parse::<DekName>().is_ok(),
+        _ => text.parse::<Id>().is_ok(),
+    };
+    if request.match_info().iter().all(sound) {
+        return Ok(());
+    }
+    Err(NOTHING)
+}
+
+const NOTHING: Problem = Problem::of(Code::NotFound, "there is nothing of that name here");
 
 /// What a refused request was about, as far as its path says so in plain characters.
 pub(super) fn object(request: &HttpRequest) -> Option<String> {
