@@ -13,6 +13,7 @@ mod service;
 #[path = "../support/wire.rs"]
 mod wire;
 
+mod order;
 mod paths;
 mod refusals;
 mod routes;
