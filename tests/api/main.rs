@@ -13,6 +13,8 @@ mod service;
 #[path = "../support/wire.rs"]
 mod wire;
 
+mod conventions;
+mod idempotency;
 mod order;
 mod paths;
 mod refusals;
