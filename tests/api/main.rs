@@ -13,6 +13,7 @@ mod service;
 #[path = "../support/wire.rs"]
 mod wire;
 
+mod batch;
 mod conventions;
 mod idempotency;
 mod order;
