@@ -3,12 +3,13 @@
 //! A first pass walks the text and refuses what `serde_json` would let through; a second one reads the
 //! type that the operation wants. Errors carry words of ours only, never the client's.
 
-use std::{collections::HashSet, fmt};
+use std::{collections::HashSet, fmt, marker::PhantomData};
 
 use serde::{
     Deserialize,
     de::{
         DeserializeOwned, DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor,
+        value::MapAccessDeserializer,
     },
 };
 use unicode_normalization::{UnicodeNormalization, is_nfc};
@@ -21,7 +22,34 @@ use crate::error::Error;
 /// [`Error::Malformed`] says where and what was expected.
 pub fn read<T: DeserializeOwned>(text: &[u8]) -> Result<T, Error> {
     check(text)?;
-    serde_json::from_slice(text).map_err(|error| malformed(&error))
+    let object = serde_json::from_slice::<Object<T>>(text);
+    object
+        .map(|object| object.0)
+        .map_err(|error| malformed(&error))
+}
+
+/// Reads `T` from an object only: what serde derives would take an array of its fields' values too.
+#[derive(Debug)]
+pub struct Object<T>(pub T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_map(ObjectVisitor(PhantomData))
+    }
+}
+
+struct ObjectVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
+    type Value = Object<T>;
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Object<T>, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(map)).map(Object)
+    }
 }
 
 /// One thing, or `{"items":[…]}` of them.
@@ -41,17 +69,17 @@ pub fn read_one_or_many<T: DeserializeOwned>(text: &[u8]) -> Result<OneOrMany<T>
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Batch<T> {
-        items: Vec<T>,
+        items: Vec<Object<T>>,
     }
     if !check(text)?.has_items {
-        return serde_json::from_slice(text)
-            .map(OneOrMany::One)
+        let one = serde_json::from_slice::<Object<T>>(text);
+        return one
+            .map(|one| OneOrMany::One(one.0))
             .map_err(|error| malformed(&error));
     }
-    let batch = serde_json::from_slice::<Batch<T>>(text);
-    batch
-        .map(|batch| OneOrMany::Many(batch.items))
-        .map_err(|error| malformed(&error))
+    let batch = serde_json::from_slice::<Object<Batch<T>>>(text).map_err(|error| malformed(&error));
+    let items = batch?.0.items.into_iter().map(|item| item.0);
+    Ok(OneOrMany::Many(items.collect()))
 }
 
 /// What the first pass saw of the outermost value.
@@ -213,6 +241,13 @@ mod tests {
         }
         assert!(refusal("{}").contains("missing field `name`"));
         assert!(refusal(r#"{"x":1}"#).contains("no other field than `name`"));
+    }
+
+    #[test]
+    fn an_array_of_an_objects_values_is_not_that_object() {
+        assert!(refusal(r#"["a"]"#).contains("expected an object"));
+        assert!(read_one_or_many::<Thing>(br#"["a"]"#).is_err());
+        assert!(read_one_or_many::<Thing>(br#"{"items":[["a"]]}"#).is_err());
     }
 
     #[test]

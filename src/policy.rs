@@ -165,6 +165,17 @@ pub fn see_dek(caller: &Principal, name: &DekName) -> Result<(), Error> {
     use_dek(caller, name)
 }
 
+/// Whether the caller may know of this DEK when it tries `action`: asked before its request's body is read.
+///
+/// # Errors
+/// [`Error::NotFound`], the same for a DEK that is not there.
+pub fn reach_dek(caller: &Principal, action: Action, name: &DekName) -> Result<(), Error> {
+    if matches!(action, Action::DekDecrypt | Action::DekEncrypt) {
+        return use_dek(caller, name);
+    }
+    see_dek(caller, name)
+}
+
 /// Whether the caller sees every DEK, or only those in its grants.
 #[must_use]
 pub fn sees_all_deks(caller: &Principal) -> bool {

@@ -110,11 +110,12 @@ async fn read(request: &HttpRequest, payload: Payload) -> Result<Zeroizing<Vec<u
         .app_data::<Data<Service>>()
         .map_or(0, |service| service.body_bytes);
     media_type(request)?;
-    let bytes = collect(payload, limit).await?;
-    if !bytes.is_empty() && !request.headers().contains_key(header::CONTENT_TYPE) {
+    let collected = collect(payload, limit).await;
+    let empty = collected.as_ref().is_ok_and(|bytes| bytes.is_empty());
+    if !empty && !request.headers().contains_key(header::CONTENT_TYPE) {
         return Err(MEDIA);
     }
-    Ok(bytes)
+    collected
 }
 
 const MEDIA: Problem = Problem::of(

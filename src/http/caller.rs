@@ -22,13 +22,14 @@ use super::{
     Service,
     problem::{Code, Problem},
     reply::block,
-    segment,
+    segment::{self, InPath},
     telemetry::RequestId,
 };
 use crate::{
     custodian::{Caller, audit::Event, bearer::BearerToken},
     error,
-    policy::{Action, Principal},
+    id::DekName,
+    policy::{self, Action, Principal},
 };
 
 const SIGN_IN: Problem = Problem::of(
@@ -45,6 +46,9 @@ pub(super) async fn gate(
     let Some(service) = request.app_data::<Data<Service>>().cloned() else {
         return Ok(request.error_response(internal("the service is not mounted")));
     };
+    if let Err(problem) = segment::possible(request.request()) {
+        return Ok(request.error_response(problem));
+    }
     let principal = match sign_in(&service, &request).await {
         Ok(principal) => principal,
         Err(problem) => return Ok(request.error_response(problem)),
@@ -66,7 +70,7 @@ async fn handle(
     next: Next<impl MessageBody + 'static>,
 ) -> ServiceResponse<BoxBody> {
     let http = request.request().clone();
-    let response = match permitted(&caller) {
+    let response = match permitted(&caller, request.request()) {
         Ok(()) => {
             request.extensions_mut().insert(caller.clone());
             let answered = next.call(request).await;
@@ -90,14 +94,23 @@ pub(super) fn request_id(request: &HttpRequest) -> Arc<str> {
     given.map_or_else(|| Arc::from("unknown"), |id| id.0)
 }
 
-fn permitted(caller: &Caller) -> Result<(), Problem> {
+fn permitted(caller: &Caller, request: &HttpRequest) -> Result<(), Problem> {
     if caller.action.open_to(&caller.principal.roles) {
-        return Ok(());
+        return Ok(within_grants(caller, request)?);
     }
     Err(Problem::of(
         Code::Forbidden,
         "none of your roles may do this; /openapi.json lists the roles of each operation",
     ))
+}
+
+/// Hides the DEK of the path from whoever has no grant for it, whatever the body says.
+fn within_grants(caller: &Caller, request: &HttpRequest) -> Result<(), error::Error> {
+    let name = request.match_info().get(DekName::SEGMENT);
+    let Some(name) = name.and_then(|text| text.parse().ok()) else {
+        return Ok(());
+    };
+    policy::reach_dek(&caller.principal, caller.action, &name)
 }
 
 async fn sign_in(

@@ -11,7 +11,7 @@ use super::{
     problem::Problem,
     query::{PageParams, Params},
     reply::{self, List, block},
-    segment::{Granted, Segment},
+    segment::Segment,
     wrap::{SealItem, base64},
 };
 use crate::{
@@ -140,7 +140,7 @@ pub(super) async fn rotate(
 pub(super) async fn encrypt(
     service: Data<Service>,
     Who(who): Who,
-    name: Granted,
+    name: Segment<DekName>,
     body: Items<SealItem>,
 ) -> Result<HttpResponse, Problem> {
     let (references, items) = body.split(SealItem::reference, SealItem::check);
@@ -159,7 +159,7 @@ pub(super) async fn encrypt(
 pub(super) async fn decrypt(
     service: Data<Service>,
     Who(who): Who,
-    name: Granted,
+    name: Segment<DekName>,
     body: Items<DecryptItem>,
 ) -> Result<HttpResponse, Problem> {
     let (references, items) = body.split(

@@ -23,6 +23,7 @@ use crate::{
     },
     error::Error,
     id::{Id, Subject, is_subject},
+    json::Object,
     policy::{Grants, Role},
 };
 
@@ -38,7 +39,8 @@ pub(super) struct CreatePrincipal {
     #[serde(default)]
     roles: Vec<Role>,
     /// Absent: none.
-    grants: Option<Grants>,
+    #[schema(value_type = Option<Grants>)]
+    grants: Option<Object<Grants>>,
     /// Absent: the principal's own id. 1 to 128 of `[A-Za-z0-9._@+-]`.
     wrap_scope: Option<String>,
     /// How long its first token lives, for example `90d`, or `never`.
@@ -186,7 +188,7 @@ impl CreatePrincipal {
             subject: subject
                 .map_err(|_| Error::Invalid("subject is 1 to 128 of A-Z a-z 0-9 . _ @ + -"))?,
             roles: self.roles.into_iter().collect(),
-            grants: self.grants.unwrap_or_default(),
+            grants: self.grants.map(|grants| grants.0).unwrap_or_default(),
             wrap_scope: self.wrap_scope,
             lifetime: lifetime(self.expires_in.as_deref())?,
             client_cert: self.client_cert_sha256,

@@ -7,14 +7,8 @@ use std::{
 
 use actix_web::{FromRequest, HttpRequest, dev::Payload};
 
-use super::{
-    caller::Who,
-    problem::{Code, Problem},
-};
-use crate::{
-    id::{DekName, Id},
-    policy,
-};
+use super::problem::{Code, Problem};
+use crate::id::{DekName, Id};
 
 /// A name that stands in a path.
 pub(super) trait InPath: FromStr {
@@ -40,26 +34,23 @@ impl<T: InPath + 'static> FromRequest for Segment<T> {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let text = request.match_info().get(T::SEGMENT).unwrap_or_default();
         let name = text.parse().map(Self);
-        ready(name.map_err(|_| Problem::of(Code::NotFound, "there is nothing of that name here")))
+        ready(name.map_err(|_| NOTHING))
     }
 }
 
-/// The name of a DEK in the caller's grants: whoever has none reads 404 before its body is looked at.
-pub(super) struct Granted(pub(super) DekName);
-
-impl FromRequest for Granted {
-    type Error = Problem;
-    type Future = Ready<Result<Self, Problem>>;
-
-    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let named = Segment::<DekName>::from_request(request, payload).into_inner();
-        let who = Who::from_request(request, payload).into_inner();
-        ready(named.and_then(|Segment(name)| {
-            policy::use_dek(&who?.0.principal, &name)?;
-            Ok(Self(name))
-        }))
+/// Refuses a path with a segment that can be no name, like any path that is not there: before anyone signs in.
+pub(super) fn possible(request: &HttpRequest) -> Result<(), Problem> {
+    let sound = |(segment, text): (&str, &str)| match segment {
+        DekName::SEGMENT => text.parse::<DekName>().is_ok(),
+        _ => text.parse::<Id>().is_ok(),
+    };
+    if request.match_info().iter().all(sound) {
+        return Ok(());
     }
+    Err(NOTHING)
 }
+
+const NOTHING: Problem = Problem::of(Code::NotFound, "there is nothing of that name here");
 
 /// What a refused request was about, as far as its path says so in plain characters.
 pub(super) fn object(request: &HttpRequest) -> Option<String> {

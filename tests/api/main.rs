@@ -10,6 +10,16 @@
 
 #[path = "../support/service.rs"]
 mod service;
+#[path = "../support/wire.rs"]
+mod wire;
 
+mod batch;
+mod conventions;
+mod idempotency;
 mod order;
+mod paths;
+mod refusals;
+mod routes;
+
+mod table;
 mod wrap;

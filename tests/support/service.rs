@@ -35,6 +35,13 @@ pub struct Answer {
     pub text: String,
 }
 
+/// A principal made through the API.
+#[derive(Debug)]
+pub struct Principal {
+    pub id: String,
+    pub token: String,
+}
+
 impl Answer {
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {self:?}"))
@@ -154,19 +161,48 @@ impl Service {
 
     /// One call by a role (`""` is nobody).
     pub fn call(&self, role: &str, method: &str, path: &str, body: Option<Value>) -> Answer {
-        let mut headers = Vec::new();
-        if body.is_some() {
-            headers.push(("content-type", "application/json".to_owned()));
-        }
-        if !role.is_empty() {
-            headers.push(("authorization", format!("Bearer {}", self.token(role))));
-        }
-        let headers: Vec<_> = headers
-            .iter()
-            .map(|(name, value)| (*name, value.as_str()))
-            .collect();
+        let token = match role {
+            "" => String::new(),
+            role => self.token(role),
+        };
         let body = body.map(|body| body.to_string()).unwrap_or_default();
+        self.send(&token, method, path, &[], &body)
+    }
+
+    /// One call with this bearer token (`""` is none), these headers beside it, and this JSON (`""` is none).
+    pub fn send(
+        &self,
+        token: &str,
+        method: &str,
+        path: &str,
+        more: &[(&str, &str)],
+        body: &str,
+    ) -> Answer {
+        let bearer = format!("Bearer {token}");
+        let mut headers = more.to_vec();
+        if !body.is_empty() {
+            headers.push(("content-type", "application/json"));
+        }
+        if !token.is_empty() {
+            headers.push(("authorization", &bearer));
+        }
         self.raw(method, path, &headers, body.as_bytes())
+    }
+
+    /// Makes a principal; `more` are further fields of the request.
+    pub fn principal(&self, name: &str, roles: &[&str], more: &Value) -> Principal {
+        let mut body = json!({"name": name, "subject": name, "roles": roles});
+        let fields = more.as_object().into_iter().flatten();
+        for (field, value) in fields {
+            body[field] = value.clone();
+        }
+        let made = self.post("admin", "/v1/admin/principals", body).is(201);
+        let text = |field: &str| made[field].as_str().unwrap().to_owned();
+        self.hide(&text("token"));
+        Principal {
+            id: text("id"),
+            token: text("token"),
+        }
     }
 
     pub fn post(&self, role: &str, path: &str, body: Value) -> Answer {

@@ -1,0 +1,194 @@
+//! Every route of this version, written down from api.md and not from the code: who may, and a sound body.
+
+use serde_json::{Value, json};
+
+use crate::service::Service;
+
+/// One operation. `body` is empty where none is taken; `{id}`, `{token}` and `{dek}` are filled in by [`World`].
+#[derive(Clone, Copy, Debug)]
+pub struct Route {
+    pub method: &'static str,
+    pub path: &'static str,
+    pub roles: &'static [&'static str],
+    pub body: &'static str,
+}
+
+const fn route(
+    method: &'static str,
+    path: &'static str,
+    roles: &'static [&'static str],
+    body: &'static str,
+) -> Route {
+    Route {
+        method,
+        path,
+        roles,
+        body,
+    }
+}
+
+pub const ALL_ROLES: [&str; 5] = ["admin", "operator", "app", "auditor", "metrics"];
+
+const ADMIN: &[&str] = &["admin"];
+const APP: &[&str] = &["app"];
+const SEAL: &str = r#"{"plaintext":"c2VjcmV0","context":{"a":"b"},"reference":"r"}"#;
+
+/// What needs no token.
+pub const OPEN: [&str; 3] = ["/v1/health/live", "/v1/health/ready", "/openapi.json"];
+
+/// What needs a token: api.md sections 2, 3, 4, 6, 7 and 12.
+pub const GUARDED: [Route; 22] = [
+    route("GET", "/v1/capabilities", &ALL_ROLES, ""),
+    route("GET", "/metrics", &["auditor", "metrics"], ""),
+    route(
+        "POST",
+        "/v1/admin/principals",
+        ADMIN,
+        r#"{"name":"n","subject":"s","roles":["app"],"grants":{"deks":["a-*"]},"wrap_scope":"w","expires_in":"1h"}"#,
+    ),
+    route("GET", "/v1/admin/principals", ADMIN, ""),
+    route("GET", "/v1/admin/principals/{id}", ADMIN, ""),
+    route("DELETE", "/v1/admin/principals/{id}", ADMIN, ""),
+    route("POST", "/v1/admin/principals/{id}/approve", ADMIN, "{}"),
+    route(
+        "PUT",
+        "/v1/admin/principals/{id}/grants",
+        ADMIN,
+        r#"{"deks":["a"]}"#,
+    ),
+    route(
+        "POST",
+        "/v1/admin/principals/{id}/grants/approve",
+        ADMIN,
+        "{}",
+    ),
+    route(
+        "POST",
+        "/v1/admin/principals/{id}/tokens",
+        ADMIN,
+        r#"{"expires_in":"1h"}"#,
+    ),
+    route(
+        "POST",
+        "/v1/admin/principals/{id}/tokens/{token}/approve",
+        ADMIN,
+        "{}",
+    ),
+    route(
+        "DELETE",
+        "/v1/admin/principals/{id}/tokens/{token}",
+        ADMIN,
+        "",
+    ),
+    route("POST", "/v1/wrap", APP, SEAL),
+    route(
+        "POST",
+        "/v1/unwrap",
+        APP,
+        r#"{"wrapped":"cst1:kek:x","context":{"a":"b"},"reference":"r"}"#,
+    ),
+    route(
+        "POST",
+        "/v1/rewrap",
+        &["app", "operator"],
+        r#"{"wrapped":"cst1:kek:x","reference":"r"}"#,
+    ),
+    route(
+        "POST",
+        "/v1/deks",
+        &["operator"],
+        r#"{"name":"{dek}","algorithm":"aes-256-gcm","rotation_period":"90d"}"#,
+    ),
+    route("GET", "/v1/deks", &["operator", "app", "auditor"], ""),
+    route("GET", "/v1/deks/{dek}", &["operator", "app", "auditor"], ""),
+    route("POST", "/v1/deks/{dek}/rotate", &["operator"], "{}"),
+    route("POST", "/v1/deks/{dek}/encrypt", APP, SEAL),
+    route(
+        "POST",
+        "/v1/deks/{dek}/decrypt",
+        APP,
+        r#"{"ciphertext":"cst1:dek:x","context":{"a":"b"},"reference":"r"}"#,
+    ),
+    route("GET", "/v1/audit/entries", &["auditor"], ""),
+];
+
+/// A service with one of each: a DEK, and a pending nothing of a principal to speak of.
+pub struct World {
+    pub service: Service,
+    id: String,
+    metrics: String,
+}
+
+impl World {
+    pub fn new() -> Self {
+        let service = Service::spawn();
+        service.make_dek("telemetry");
+        let id = service.principal("someone", &["app"], &Value::Null).id;
+        let metrics = service
+            .principal("metrics", &["metrics"], &Value::Null)
+            .token;
+        Self {
+            service,
+            id,
+            metrics,
+        }
+    }
+
+    /// A role's bearer token.
+    pub fn token(&self, role: &str) -> String {
+        match role {
+            "" => String::new(),
+            "metrics" => self.metrics.clone(),
+            role => self.service.token(role),
+        }
+    }
+
+    /// Fills the places of a path or a body.
+    pub fn fill(&self, text: &str) -> String {
+        text.replace("{id}", &self.id)
+            .replace("{token}", "0199e1e8-0000-7000-8000-000000000000")
+            .replace("{dek}", "telemetry")
+    }
+}
+
+impl Route {
+    /// Some role that may.
+    pub fn allowed(&self) -> &'static str {
+        self.roles[0]
+    }
+
+    /// Some role that may not.
+    pub fn forbidden(&self) -> Option<&'static str> {
+        ALL_ROLES
+            .into_iter()
+            .find(|role| !self.roles.contains(role))
+    }
+
+    pub fn takes_body(&self) -> bool {
+        !self.body.is_empty()
+    }
+
+    /// The sound body's fields.
+    pub fn fields(&self) -> Vec<String> {
+        let body: Value = serde_json::from_str(self.body).unwrap();
+        body.as_object().unwrap().keys().cloned().collect()
+    }
+
+    /// The sound body with one field replaced or added.
+    pub fn with(&self, field: &str, value: &Value) -> String {
+        let mut body: Value = serde_json::from_str(self.body).unwrap();
+        body[field] = value.clone();
+        body.to_string()
+    }
+}
+
+/// Values of every JSON type that no field of this version takes.
+pub fn wrong_types() -> Vec<Value> {
+    vec![
+        json!(7),
+        json!(true),
+        json!([7]),
+        json!({"a": 1}),
+        json!(1.5),
+    ]
+}
