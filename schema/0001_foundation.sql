@@ -19,8 +19,9 @@ CREATE TABLE principals (
     wrap_scope     TEXT NOT NULL,
     client_cert    TEXT,
     state          TEXT NOT NULL CHECK (state IN ('pending', 'active', 'deleted')),
-    created_by     TEXT NOT NULL,
+    created_by     TEXT, -- a subject; NULL is nobody: the first principals
     created_at     INTEGER NOT NULL,
+    activated_at   INTEGER,
     pending_grants TEXT CHECK (json_type(pending_grants) = 'object'),
     grants_by      TEXT CHECK ((grants_by IS NULL) = (pending_grants IS NULL))
 ) STRICT;
@@ -35,8 +36,9 @@ CREATE TABLE tokens (
     principal_id TEXT NOT NULL REFERENCES principals (id),
     sha256       BLOB NOT NULL UNIQUE CHECK (length(sha256) = 32),
     state        TEXT NOT NULL CHECK (state IN ('pending', 'active', 'revoked')),
-    issued_by    TEXT NOT NULL,
+    issued_by    TEXT, -- a subject; NULL is nobody
     created_at   INTEGER NOT NULL,
+    activated_at INTEGER,
     expires_at   INTEGER
 ) STRICT;
 

@@ -114,33 +114,19 @@ pub fn needs_approval(roles: &Roles) -> bool {
     roles.iter().any(|role| !quiet.contains(role))
 }
 
-/// What an approver and the proposer have to do with each other.
-#[derive(Clone, Copy, Debug)]
-pub struct Acquaintance {
-    /// Both are the same person.
-    pub same_subject: bool,
-    /// The proposer created the approver's principal.
-    pub created: bool,
-    /// The proposer gave the approver's principal a token.
-    pub gave_token: bool,
-}
-
-/// Whether an admin may approve what another proposed.
+/// Whether an admin may approve what another proposed, given everyone who may ever have held an admin token of
+/// either: if one person could be both, one person would decide.
 ///
 /// # Errors
-/// [`Error::TwoPerson`] if the proposer could act as the approver.
-pub fn approve(between: Acquaintance) -> Result<(), Error> {
-    if between.same_subject {
-        return Err(Error::TwoPerson(
-            "an admin of another subject than the proposer's must approve this",
-        ));
+/// [`Error::TwoPerson`] if there is such a person.
+pub fn approve(proposer: &BTreeSet<String>, approver: &BTreeSet<String>) -> Result<(), Error> {
+    if proposer.is_disjoint(approver) {
+        return Ok(());
     }
-    if between.created || between.gave_token {
-        return Err(Error::TwoPerson(
-            "the proposer created this admin or gave it a token; an independent admin must approve",
-        ));
-    }
-    Ok(())
+    Err(Error::TwoPerson(
+        "an independent admin must approve: another person than the proposer, and no admin of either was created \
+         by, or given a token by, the other or the same third",
+    ))
 }
 
 /// Whether the caller may use this DEK.
@@ -187,7 +173,7 @@ pub const NO_DEK: Error = Error::NotFound("there is no DEK of that name among yo
 
 #[cfg(test)]
 mod tests {
-    use super::{Acquaintance, Grants, Role, Roles, approve, separate};
+    use super::{Grants, Role, Roles, approve, separate};
 
     fn roles(list: &[Role]) -> Roles {
         list.iter().copied().collect()
@@ -224,26 +210,11 @@ mod tests {
 
     #[test]
     fn an_approver_is_independent_of_the_proposer() {
-        let stranger = Acquaintance {
-            same_subject: false,
-            created: false,
-            gave_token: false,
-        };
-        assert!(approve(stranger).is_ok());
-        let bad = [
-            Acquaintance {
-                same_subject: true,
-                ..stranger
-            },
-            Acquaintance {
-                created: true,
-                ..stranger
-            },
-            Acquaintance {
-                gave_token: true,
-                ..stranger
-            },
-        ];
-        assert!(bad.into_iter().all(|between| approve(between).is_err()));
+        let hands = |list: &[&str]| list.iter().map(ToString::to_string).collect();
+        assert!(approve(&hands(&["ada"]), &hands(&["bob"])).is_ok());
+        assert!(approve(&hands(&["ada"]), &hands(&["ada"])).is_err());
+        assert!(approve(&hands(&["ada"]), &hands(&["carol", "ada"])).is_err());
+        assert!(approve(&hands(&["carol", "ada"]), &hands(&["ada"])).is_err());
+        assert!(approve(&hands(&["carol", "ada"]), &hands(&["dave", "ada"])).is_err());
     }
 }

@@ -70,9 +70,7 @@ impl House {
         custodian.adopt_keyring().unwrap();
         let (ada, bob) = (first("ada"), first("bob"));
         let tokens = [&ada, &bob].map(|first| first.token.expose().to_owned());
-        custodian
-            .provision(&"init".parse().unwrap(), vec![ada, bob])
-            .unwrap();
+        custodian.provision(vec![ada, bob]).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let (ready, is_ready) = crossbeam_channel::bounded(1);

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     error::Error,
     id::{Id, Subject},
-    policy::{self, Acquaintance, Grants, Principal, Role, Roles},
+    policy::{self, Grants, Principal, Role, Roles},
     store::{NewPrincipal, PrincipalRow, PrincipalState, TokenRow, TokenState, Tx, View},
 };
 
@@ -54,8 +54,8 @@ pub struct PrincipalView {
     wrap_scope: String,
     /// `active`, or `pending` until another admin approves.
     status: &'static str,
-    /// The subject that proposed it.
-    created_by: String,
+    /// The subject that proposed it; null for the first principals.
+    created_by: Option<String>,
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -63,6 +63,9 @@ pub struct PrincipalView {
     /// Grants that wait for another admin.
     #[serde(skip_serializing_if = "Option::is_none")]
     pending_grants: Option<Grants>,
+    /// The subject that proposed them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    grants_proposed_by: Option<String>,
     tokens: Vec<TokenView>,
 }
 
@@ -164,15 +167,15 @@ impl Custodian {
     /// [`Error::NotFound`], [`Error::TwoPerson`], [`Error::Conflict`] unless it is pending, [`Error::Unavailable`].
     pub fn approve_principal(&self, who: &Caller, id: &Id) -> Result<PrincipalView, Error> {
         let (id, approver) = (id.clone(), who.clone());
-        self.change(who, move |tx, _| {
+        self.change(who, move |tx, now| {
             let row = live(tx, &id)?;
             if row.state != PrincipalState::Pending {
                 return Err(Error::Conflict(
                     "this principal is not waiting for an approval",
                 ));
             }
-            independent(tx, &approver, &row.created_by)?;
-            tx.activate_principal(&id)?;
+            independent(tx, &approver, row.created_by.as_deref())?;
+            tx.activate_principal(&id, now)?;
             Ok((shown(tx, live(tx, &id)?)?, Event::done(id.to_string())))
         })
     }
@@ -221,7 +224,7 @@ impl Custodian {
             let (grants, by) = proposed.ok_or(Error::Conflict(
                 "no change of this principal's grants waits for an approval",
             ))?;
-            independent(tx, &approver, &by)?;
+            independent(tx, &approver, Some(&by))?;
             if grants != seen {
                 return Err(Error::Conflict(
                     "other grants are proposed than the ones you sent; look at pending_grants again",
@@ -249,14 +252,14 @@ impl Custodian {
                 principal: named(&proposal)?,
                 client_cert: proposal.client_cert,
                 state,
-                created_by: by.to_string(),
+                created_by: Some(by.to_string()),
                 created_at: now,
             };
             tx.insert_principal(&new)?;
             let id = &new.principal.id;
             tx.insert_token(
                 id,
-                &TokenRow::issued(&by, TokenState::Active, now, expires_at),
+                &TokenRow::issued(Some(&by), TokenState::Active, now, expires_at),
                 &sha256,
             )?;
             let event = Event::done(id.to_string())
@@ -301,13 +304,17 @@ pub(super) fn live(view: &View<'_>, id: &Id) -> Result<PrincipalRow, Error> {
 }
 
 /// Whether `approver` is independent of whoever proposed.
-pub(super) fn independent(tx: &Tx<'_>, approver: &Caller, proposer: &str) -> Result<(), Error> {
-    let own = live(tx, &approver.principal.id)?;
-    policy::approve(Acquaintance {
-        same_subject: own.principal.subject.as_str() == proposer,
-        created: own.created_by == proposer,
-        gave_token: tx.issued_for(proposer, &own.principal.id)?,
-    })
+pub(super) fn independent(
+    tx: &Tx<'_>,
+    approver: &Caller,
+    proposer: Option<&str>,
+) -> Result<(), Error> {
+    let nobody = Error::TwoPerson("nobody proposed this, so nobody can approve it");
+    let proposer = tx.hands_of(proposer.ok_or(nobody)?)?;
+    policy::approve(
+        &proposer,
+        &tx.hands_of(approver.principal.subject.as_str())?,
+    )
 }
 
 fn separate(tx: &Tx<'_>, proposal: &Proposal) -> Result<(), Error> {
@@ -353,6 +360,7 @@ fn named(proposal: &Proposal) -> Result<Principal, Error> {
 
 pub(super) fn shown(view: &View<'_>, row: PrincipalRow) -> Result<PrincipalView, Error> {
     let tokens = view.tokens_of(&row.principal.id)?;
+    let (pending_grants, grants_proposed_by) = row.pending_grants.unzip();
     Ok(PrincipalView {
         tokens: tokens.into_iter().map(TokenView::from).collect(),
         id: row.principal.id,
@@ -365,6 +373,7 @@ pub(super) fn shown(view: &View<'_>, row: PrincipalRow) -> Result<PrincipalView,
         created_by: row.created_by,
         created_at: row.created_at,
         client_cert_sha256: row.client_cert,
-        pending_grants: row.pending_grants.map(|(grants, _)| grants),
+        pending_grants,
+        grants_proposed_by,
     })
 }

@@ -39,16 +39,16 @@ impl Custodian {
     ///
     /// # Errors
     /// [`Error::TwoPerson`] if one person's roles collide, [`Error::Exists`], [`Error::Unavailable`].
-    pub fn provision(&self, by: &Subject, firsts: Vec<First>) -> Result<(), Error> {
-        let (now, expires_at, by) = (self.clock.now(), self.expiry(Lifetime::Default), by.clone());
+    pub fn provision(&self, firsts: Vec<First>) -> Result<(), Error> {
+        let (now, expires_at) = (self.clock.now(), self.expiry(Lifetime::Default));
         self.store.transact(move |tx| {
             for first in firsts {
                 let mut union = tx.roles_of(&first.subject)?;
                 union.insert(first.role);
                 separate(&union)?;
-                let new = first_principal(&first, &by, now);
+                let new = first_principal(&first, now);
                 tx.insert_principal(&new)?;
-                let token = TokenRow::issued(&by, TokenState::Active, now, expires_at);
+                let token = TokenRow::issued(None, TokenState::Active, now, expires_at);
                 tx.insert_token(&new.principal.id, &token, &first.token.sha256())?;
                 let event = audit::Event::done(new.principal.id.to_string())
                     .with("subject", first.subject.as_str())
@@ -60,7 +60,7 @@ impl Custodian {
     }
 }
 
-fn first_principal(first: &First, by: &Subject, now: jiff::Timestamp) -> NewPrincipal {
+fn first_principal(first: &First, now: jiff::Timestamp) -> NewPrincipal {
     let id = Id::random();
     NewPrincipal {
         principal: Principal {
@@ -73,7 +73,7 @@ fn first_principal(first: &First, by: &Subject, now: jiff::Timestamp) -> NewPrin
         },
         client_cert: None,
         state: PrincipalState::Active,
-        created_by: by.to_string(),
+        created_by: None,
         created_at: now,
     }
 }

@@ -37,8 +37,8 @@ pub struct TokenView {
     id: Id,
     /// `active`, `pending` until another admin approves, or `revoked`.
     status: &'static str,
-    /// The subject that issued it.
-    issued_by: String,
+    /// The subject that issued it; null for the first tokens.
+    issued_by: Option<String>,
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
     /// Null is never.
@@ -92,14 +92,14 @@ impl Custodian {
     /// [`Error::NotFound`], [`Error::TwoPerson`], [`Error::Conflict`] unless it is pending, [`Error::Unavailable`].
     pub fn approve_token(&self, who: &Caller, principal: &Id, id: &Id) -> Result<TokenView, Error> {
         let (principal, id, approver) = (principal.clone(), id.clone(), who.clone());
-        self.change(who, move |tx, _| {
+        self.change(who, move |tx, now| {
             live(tx, &principal)?;
             let token = token(tx, &principal, &id)?;
             if token.state != TokenState::Pending {
                 return Err(Error::Conflict("this token is not waiting for an approval"));
             }
-            independent(tx, &approver, &token.issued_by)?;
-            tx.activate_token(&id)?;
+            independent(tx, &approver, token.issued_by.as_deref())?;
+            tx.activate_token(&id, now)?;
             let approved = TokenRow {
                 state: TokenState::Active,
                 ..token
@@ -165,7 +165,7 @@ impl Custodian {
                 Quorum::Two if of.principal.subject != by => TokenState::Pending,
                 Quorum::One | Quorum::Two => TokenState::Active,
             };
-            let row = TokenRow::issued(&by, state, now, expires_at);
+            let row = TokenRow::issued(Some(&by), state, now, expires_at);
             tx.insert_token(&principal, &row, &sha256)?;
             let event = Event::done(format!("{principal}/{}", row.id)).with("status", state.name());
             let location = format!("{}/tokens/{}", location(&principal), row.id);
@@ -198,7 +198,7 @@ fn locked_out(tx: &Tx<'_>, row: &PrincipalRow, now: Timestamp) -> Result<bool, E
     let opens = |token: &TokenRow| {
         token.state == TokenState::Active && token.expires_at.is_none_or(|end| end > now)
     };
-    let way_in = row.client_cert.is_some() || tx.tokens_of(&row.principal.id)?.iter().any(opens);
+    let way_in = tx.tokens_of(&row.principal.id)?.iter().any(opens);
     let admin = row.principal.roles.contains(&Role::Admin);
     Ok(admin && !way_in && tx.other_admins(&row.principal.id, now)? == 0)
 }

@@ -166,7 +166,7 @@ fn provision(custodian: &Custodian, data_dir: &Path) -> Result<(), Source> {
             token,
         });
     }
-    custodian.provision(&Subject::folded("dev")?, firsts)?;
+    custodian.provision(firsts)?;
     Ok(())
 }
 

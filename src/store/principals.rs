@@ -1,5 +1,7 @@
 //! Principals: who may call, what for, and what about them still waits for a second admin.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use rusqlite::{Row, params};
 
@@ -49,8 +51,8 @@ pub struct PrincipalRow {
     pub client_cert: Option<String>,
     /// Whether it may sign in.
     pub state: PrincipalState,
-    /// The subject that proposed it.
-    pub created_by: String,
+    /// The subject that proposed it; `None` is nobody.
+    pub created_by: Option<String>,
     /// When it was proposed.
     pub created_at: Timestamp,
     /// A change of grants that waits for a second admin, and the subject that proposed it.
@@ -66,8 +68,8 @@ pub struct NewPrincipal {
     pub client_cert: Option<String>,
     /// Whether it may sign in at once.
     pub state: PrincipalState,
-    /// The subject that proposes it.
-    pub created_by: String,
+    /// The subject that proposes it; `None` is nobody.
+    pub created_by: Option<String>,
     /// Now.
     pub created_at: Timestamp,
 }
@@ -108,18 +110,43 @@ impl View<'_> {
             .collect())
     }
 
-    /// How many active principals with the role `admin`, this one left out, can sign in at `now`.
+    /// How many people can sign in as an admin at `now` without this principal.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
     pub fn other_admins(&self, id: &Id, now: Timestamp) -> Result<u32, Error> {
-        let sql = "SELECT count(*) AS others FROM principals p WHERE p.id <> ?1 AND p.state = 'active'
+        let sql = "SELECT count(DISTINCT p.subject) AS others FROM principals p
+                   WHERE p.id <> ?1 AND p.state = 'active'
                    AND EXISTS (SELECT 1 FROM json_each(p.roles) WHERE value = 'admin')
-                   AND (p.client_cert IS NOT NULL OR EXISTS (SELECT 1 FROM tokens t WHERE t.principal_id = p.id
-                        AND t.state = 'active' AND (t.expires_at IS NULL OR t.expires_at > ?2)))";
+                   AND EXISTS (SELECT 1 FROM tokens t WHERE t.principal_id = p.id AND t.state = 'active'
+                               AND (t.expires_at IS NULL OR t.expires_at > ?2))";
         let given = (id.as_str(), now.as_microsecond());
         let others = self.one(READING, sql, given, |row| rows::plain(row, "others"))?;
         others.ok_or(rows::TAMPERED)
+    }
+}
+
+impl View<'_> {
+    /// Everyone who may ever have held an admin token of this person: the person, whoever created one of its
+    /// admin principals or issued a token for one, and whoever did so for those. Deleted ones count too; what
+    /// never came into force does not.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub fn hands_of(&self, subject: &str) -> Result<BTreeSet<String>, Error> {
+        let sql = "WITH RECURSIVE admins AS (
+                     SELECT p.* FROM principals p
+                     WHERE EXISTS (SELECT 1 FROM json_each(p.roles) WHERE value = 'admin')),
+                   given (taker, giver) AS (
+                     SELECT subject, created_by FROM admins WHERE activated_at IS NOT NULL
+                     UNION SELECT a.subject, t.issued_by FROM tokens t JOIN admins a ON a.id = t.principal_id
+                           WHERE t.activated_at IS NOT NULL AND a.activated_at IS NOT NULL),
+                   hands (subject) AS (
+                     SELECT ?1 UNION SELECT giver FROM given JOIN hands ON taker = hands.subject
+                                     WHERE giver IS NOT NULL)
+                   SELECT subject FROM hands";
+        let found = self.many(READING, sql, [subject], |row| rows::plain(row, "subject"))?;
+        Ok(found.into_iter().collect())
     }
 }
 
@@ -130,8 +157,10 @@ impl Tx<'_> {
     /// [`Error::Exists`] if its name or its certificate is another live principal's; [`Error::Unavailable`].
     pub fn insert_principal(&self, new: &NewPrincipal) -> Result<(), Error> {
         let sql = "INSERT INTO principals
-                   (id, name, subject, roles, grants, wrap_scope, client_cert, state, created_by, created_at)
-                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT DO NOTHING";
+                   (id, name, subject, roles, grants, wrap_scope, client_cert, state, created_by, created_at,
+                    activated_at)
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, iif(?8 = 'active', ?10, NULL))
+                   ON CONFLICT DO NOTHING";
         let who = &new.principal;
         let row = params![
             who.id.as_str(),
@@ -157,9 +186,10 @@ impl Tx<'_> {
     ///
     /// # Errors
     /// [`Error::Conflict`] unless it is pending; [`Error::Unavailable`].
-    pub fn activate_principal(&self, id: &Id) -> Result<(), Error> {
-        let sql = "UPDATE principals SET state = 'active' WHERE id = ?1 AND state = 'pending'";
-        match self.change(CHANGING, sql, [id.as_str()])? {
+    pub fn activate_principal(&self, id: &Id, at: Timestamp) -> Result<(), Error> {
+        let sql = "UPDATE principals SET state = 'active', activated_at = ?2
+                   WHERE id = ?1 AND state = 'pending'";
+        match self.change(CHANGING, sql, (id.as_str(), at.as_microsecond()))? {
             1 => Ok(()),
             _ => Err(Error::Conflict(
                 "this principal is not waiting for an approval",

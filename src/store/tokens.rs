@@ -45,8 +45,8 @@ pub struct TokenRow {
     pub id: Id,
     /// Whether it opens the door.
     pub state: TokenState,
-    /// The subject that issued it.
-    pub issued_by: String,
+    /// The subject that issued it; `None` is nobody.
+    pub issued_by: Option<String>,
     /// When it was issued.
     pub created_at: Timestamp,
     /// When it ends; `None` is never.
@@ -98,8 +98,9 @@ impl Tx<'_> {
         token: &TokenRow,
         sha256: &[u8; 32],
     ) -> Result<(), Error> {
-        let sql = "INSERT INTO tokens (id, principal_id, sha256, state, issued_by, created_at, expires_at)
-                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+        let sql = "INSERT INTO tokens
+                   (id, principal_id, sha256, state, issued_by, created_at, expires_at, activated_at)
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, iif(?4 = 'active', ?6, NULL))";
         let row = (
             token.id.as_str(),
             principal.as_str(),
@@ -116,9 +117,10 @@ impl Tx<'_> {
     ///
     /// # Errors
     /// [`Error::Conflict`] unless it is pending; [`Error::Unavailable`].
-    pub fn activate_token(&self, id: &Id) -> Result<(), Error> {
-        let sql = "UPDATE tokens SET state = 'active' WHERE id = ?1 AND state = 'pending'";
-        match self.change(CHANGING, sql, [id.as_str()])? {
+    pub fn activate_token(&self, id: &Id, at: Timestamp) -> Result<(), Error> {
+        let sql = "UPDATE tokens SET state = 'active', activated_at = ?2
+                   WHERE id = ?1 AND state = 'pending'";
+        match self.change(CHANGING, sql, (id.as_str(), at.as_microsecond()))? {
             1 => Ok(()),
             _ => Err(Error::Conflict("this token is not waiting for an approval")),
         }
@@ -141,23 +143,13 @@ impl Tx<'_> {
         let sql = "UPDATE tokens SET state = 'revoked' WHERE principal_id = ?1";
         self.change(CHANGING, sql, [principal.as_str()]).map(drop)
     }
-
-    /// Whether `subject` ever issued a token for this principal.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`].
-    pub fn issued_for(&self, subject: &str, principal: &Id) -> Result<bool, Error> {
-        let sql = "SELECT 1 FROM tokens WHERE principal_id = ?1 AND issued_by = ?2";
-        let found = self.one(READING, sql, (principal.as_str(), subject), |_| Ok(()))?;
-        Ok(found.is_some())
-    }
 }
 
 impl TokenRow {
-    /// A new token that `by` issues.
+    /// A new token that `by` issues; `None` is nobody.
     #[must_use]
     pub fn issued(
-        by: &Subject,
+        by: Option<&Subject>,
         state: TokenState,
         at: Timestamp,
         until: Option<Timestamp>,
@@ -165,7 +157,7 @@ impl TokenRow {
         Self {
             id: Id::random(),
             state,
-            issued_by: by.to_string(),
+            issued_by: by.map(Subject::to_string),
             created_at: at,
             expires_at: until,
         }

@@ -59,18 +59,67 @@ fn an_admin_that_the_proposer_created_cannot_approve() {
 }
 
 #[test]
-fn an_admin_that_the_proposer_gave_a_token_cannot_approve() {
+fn an_admin_that_the_proposer_gave_a_token_cannot_approve_once_that_is_in_force() {
     let house = House::open();
     let (carol_path, carol) = house.make("carol", &["admin"]);
-    let (proposed, _) = house.propose(&house.bob, "app", &["app"]);
-    let issued = house
-        .post(&house.bob, &format!("{carol_path}/tokens"), json!({}))
-        .is(201);
+    let path = format!("{carol_path}/tokens");
+    let issued = house.post(&house.bob, &path, json!({})).is(201);
     assert_eq!(issued["status"], "pending");
+    let (first, _) = house.propose(&house.bob, "app", &["app"]);
+    house.approve(&carol, &first).is(200);
+    let token = format!("{path}/{}", issued["id"].as_str().unwrap());
+    house.approve(&house.ada, &token).is(200);
+    let (second, _) = house.propose(&house.bob, "app-2", &["app"]);
     house
-        .approve(&carol, &proposed)
+        .approve(&carol, &second)
         .is_refused(422, "two_person_rule");
-    house.approve(&house.ada, &proposed).is(200);
+    house.approve(&house.ada, &second).is(200);
+}
+
+#[test]
+fn an_admin_cannot_approve_what_one_that_it_created_proposes() {
+    let house = House::open();
+    let (_, puppet) = house.make("puppet", &["admin"]);
+    let (proposed, _) = house.propose(&puppet, "app", &["app"]);
+    house
+        .approve(&house.ada, &proposed)
+        .is_refused(422, "two_person_rule");
+    house.approve(&house.bob, &proposed).is(200);
+}
+
+#[test]
+fn two_admins_of_one_maker_cannot_approve_each_other() {
+    let house = House::open();
+    let (_, left) = house.make("left", &["admin"]);
+    let (_, right) = house.make("right", &["admin"]);
+    let (proposed, _) = house.propose(&left, "app", &["app"]);
+    house
+        .approve(&right, &proposed)
+        .is_refused(422, "two_person_rule");
+}
+
+#[test]
+fn a_chain_of_admins_leads_back_to_its_maker() {
+    let house = House::open();
+    let (_, puppet) = house.make("puppet", &["admin"]);
+    let (path, second) = house.propose(&puppet, "second", &["admin"]);
+    house.approve(&house.bob, &path).is(200);
+    let (proposed, _) = house.propose(&house.ada, "app", &["app"]);
+    house
+        .approve(&second, &proposed)
+        .is_refused(422, "two_person_rule");
+    house.approve(&house.bob, &proposed).is(200);
+}
+
+#[test]
+fn one_admin_alone_cannot_make_another_unfit_to_approve() {
+    let house = House::open();
+    let body = json!({"name": "bob-reads", "subject": "bob", "roles": ["auditor"]});
+    house.post(&house.ada, "/v1/admin/principals", body).is(201);
+    let body = json!({"name": "bob-2", "subject": "bob", "roles": ["admin"]});
+    house.post(&house.ada, "/v1/admin/principals", body).is(201);
+    let (proposed, _) = house.propose(&house.ada, "app", &["app"]);
+    house.approve(&house.bob, &proposed).is(200);
 }
 
 #[test]
