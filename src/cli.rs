@@ -41,7 +41,7 @@ struct Arguments {
 enum Command {
     /// Run everything on this machine, for trying out and for tests.
     ///
-    /// Plain HTTP on loopback, one admin alone decides, keys are destroyed at once. Makes what is missing below
+    /// Plain HTTP on loopback, one admin alone decides. Makes what is missing below
     /// the data folder: a SoftHSM2 token with the KEK, the database, and admin.token, operator.token, app.token
     /// and auditor.token (mode 0600). Prints `listening on http://127.0.0.1:PORT` when ready.
     Dev(dev::Arguments),

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use crate::{custodian::Quorum, duration::Period};
+use crate::{custodian::Quorum, duration::Period, http::Limits};
 
 /// Everything that an operator decides.
 #[derive(Clone, Debug)]
@@ -47,27 +47,6 @@ pub enum Kek {
     Software(PathBuf),
 }
 
-/// Limits of the transport.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// Largest body, bytes.
-    pub body_bytes: usize,
-    /// How long a request may take to arrive.
-    pub request_head: Duration,
-    /// How long answers may take to finish once the service goes down.
-    pub drain: Duration,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            body_bytes: 1024 * 1024,
-            request_head: Duration::from_secs(10),
-            drain: Duration::from_secs(20),
-        }
-    }
-}
-
 /// Why a configuration is refused.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 #[error("{0}")]
@@ -81,6 +60,9 @@ const DEV_SESSIONS: usize = 2;
 
 /// So that a request is refused within two seconds of the token's going away.
 const DEV_DEADLINE: Duration = Duration::from_millis(1500);
+
+/// The database's file name below the data folder.
+pub const DATABASE: &str = "custodian.db";
 
 /// The label of the token that `dev` makes.
 pub const DEV_TOKEN: &str = "aegis-custodian-dev";
@@ -105,7 +87,7 @@ impl Config {
     /// The database.
     #[must_use]
     pub fn database(&self) -> PathBuf {
-        self.data_dir.join("custodian.db")
+        self.data_dir.join(DATABASE)
     }
 }
 

@@ -14,7 +14,7 @@ use crate::{
     duration::Period,
     kek::KekKeeper,
     policy::{Action, Principal},
-    store::{ReplyKey, Store},
+    store::{Bearer, ReplyKey, Store},
 };
 
 pub mod audit;
@@ -23,6 +23,7 @@ pub mod capabilities;
 pub mod clock;
 pub mod deks;
 pub mod envelope;
+pub mod grants;
 pub mod health;
 pub mod items;
 pub mod keyring;
@@ -75,17 +76,19 @@ pub struct Caller {
     pub action: Action,
     /// Named in every log line and audit entry of this request.
     pub request_id: Arc<str>,
+    token: [u8; 32],
     recorded: Arc<AtomicBool>,
 }
 
 impl Caller {
     /// A caller whose request has no audit entry yet.
     #[must_use]
-    pub fn new(principal: Arc<Principal>, action: Action, request_id: Arc<str>) -> Self {
+    pub fn new(bearer: Bearer, action: Action, request_id: Arc<str>) -> Self {
         Self {
-            principal,
+            principal: Arc::new(bearer.principal),
             action,
             request_id,
+            token: bearer.sha256,
             recorded: Arc::default(),
         }
     }

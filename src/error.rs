@@ -29,9 +29,6 @@ pub enum Error {
     /// Tampered with, wrong context or wrong key.
     #[error("{0}")]
     Corrupt(&'static str),
-    /// The caller may not do this.
-    #[error("{0}")]
-    Deny(&'static str),
     /// A thing of that name, or with that unique property, is there already.
     #[error("{0}")]
     Exists(&'static str),
@@ -69,6 +66,9 @@ pub enum Error {
     /// One person would do what needs two.
     #[error("{0}")]
     TwoPerson(&'static str),
+    /// The caller's token is not, or no longer, valid for this.
+    #[error("{0}")]
+    Unauthenticated(&'static str),
     /// A part of the service does not answer at present; the same request may succeed later.
     #[error("{part:?} unavailable: {what}")]
     Unavailable {

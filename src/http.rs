@@ -10,6 +10,7 @@ use actix_web::{
 };
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::sync::Semaphore;
 
 use crate::{custodian::Custodian, policy::Action};
 use problem::{Code, Problem};
@@ -19,6 +20,7 @@ mod body;
 mod caller;
 mod deks;
 mod health;
+mod limits;
 mod meta;
 mod openapi;
 mod principals;
@@ -30,6 +32,7 @@ mod telemetry;
 mod tokens;
 mod wrap;
 
+pub use limits::Limits;
 pub use telemetry::observe;
 
 /// One route: what it is, what it does, what it may answer beside success.
@@ -232,7 +235,9 @@ fn routes() -> Vec<Entry> {
 pub struct Service {
     custodian: Arc<Custodian>,
     metrics: PrometheusHandle,
-    body_bytes: usize,
+    limits: Limits,
+    openapi: web::Bytes,
+    key_uses: Semaphore,
     failed_sign_ins: DefaultKeyedRateLimiter<Option<std::net::IpAddr>>,
 }
 
@@ -240,16 +245,18 @@ pub struct Service {
 const FAILED_SIGN_INS: (u32, u32) = (200, 10);
 
 impl Service {
-    /// Joins the verbs with the limits of the transport; a body has at most `body_bytes`.
+    /// Joins the verbs with the limits of the transport.
     #[must_use]
-    pub fn new(custodian: Arc<Custodian>, metrics: PrometheusHandle, body_bytes: usize) -> Self {
+    pub fn new(custodian: Arc<Custodian>, metrics: PrometheusHandle, limits: Limits) -> Self {
         let (burst, rate) = FAILED_SIGN_INS;
         let at_least_one = |number| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
         let quota = Quota::per_second(at_least_one(rate)).allow_burst(at_least_one(burst));
         Self {
             custodian,
             metrics,
-            body_bytes,
+            limits,
+            openapi: openapi::text(),
+            key_uses: Semaphore::new(limits.key_uses),
             failed_sign_ins: RateLimiter::keyed(quota),
         }
     }
@@ -257,6 +264,11 @@ impl Service {
     /// Says at once that nothing is ready any more: the service is going down.
     pub fn close_doors(&self) {
         self.custodian.close_doors();
+    }
+
+    /// Folds the samples of figures together, so that memory stays bounded though nobody reads them.
+    pub fn upkeep(&self) {
+        self.metrics.run_upkeep();
     }
 
     /// Forgets sources that have been quiet, so that memory stays bounded.

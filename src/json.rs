@@ -183,6 +183,9 @@ fn expected(message: &str) -> String {
     if ours == TWICE || ours.starts_with("missing field `") {
         return ours.to_owned();
     }
+    if ours.ends_with(", there are no fields") {
+        return "no field at all".to_owned();
+    }
     match ours.rsplit_once(", expected ") {
         Some((_, wanted)) if ours.starts_with("unknown field") => {
             format!("no other field than {wanted}")
@@ -248,6 +251,15 @@ mod tests {
         assert!(refusal(r#"["a"]"#).contains("expected an object"));
         assert!(read_one_or_many::<Thing>(br#"["a"]"#).is_err());
         assert!(read_one_or_many::<Thing>(br#"{"items":[["a"]]}"#).is_err());
+    }
+
+    #[test]
+    fn a_refusal_of_what_has_no_fields_does_not_quote_the_client_either() {
+        #[derive(Debug, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Nothing {}
+        let refusal = read::<Nothing>(br#"{"a, expected s3cret":1}"#).unwrap_err();
+        assert!(refusal.to_string().contains("no field at all"), "{refusal}");
     }
 
     #[test]

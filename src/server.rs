@@ -17,10 +17,10 @@ use actix_web::{
 use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
 
 use crate::{
-    config::{Config, Kek, Limits},
+    config::{Config, Kek},
     custodian::{Clock, Custodian, Rules},
     error::{Error, Source},
-    http::{self, Service},
+    http::{self, Limits, Service},
     kek::{
         KekKeeper,
         pkcs11::{self, Pkcs11Kek},
@@ -65,7 +65,7 @@ pub fn serve(
     let service = Data::new(Service::new(
         custodian.clone(),
         telemetry::metrics()?,
-        limits.body_bytes,
+        limits,
     ));
     custodian.look();
     let watch = Watch::start(custodian.clone(), service.clone())?;
@@ -110,7 +110,7 @@ async fn run(
             .configure(http::mount)
     });
     let server = server
-        .client_request_timeout(limits.request_head)
+        .client_request_timeout(limits.head)
         .shutdown_timeout(limits.drain.as_secs())
         .disable_signals()
         .listen(listener)?
@@ -153,6 +153,7 @@ impl Watch {
                 while stopped.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) {
                     custodian.look();
                     log_failure(custodian.flush_strangers(false));
+                    service.upkeep();
                     looks = looks.wrapping_add(1);
                     if looks.is_multiple_of(SWEEP) {
                         service.forget_quiet_sources();

@@ -19,9 +19,9 @@ use std::{
 };
 
 use aegis_custodian::{
-    config::Limits,
     custodian::{Clock, Custodian, Quorum, Rules, bearer::BearerToken, provision::First},
     duration::Period,
+    http::Limits,
     id::Subject,
     policy::{Grants, Role},
     server,

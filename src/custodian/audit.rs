@@ -67,6 +67,7 @@ impl Custodian {
     ) -> Result<T, Error> {
         let (caller, now) = (who.clone(), self.clock.now());
         let changed = self.store.transact(move |tx| {
+            caller.still_may(tx, now)?;
             let (value, event) = work(tx, now)?;
             append(tx, now, caller.action.name(), Some(&caller), &event)?;
             Ok(value)
@@ -78,17 +79,17 @@ impl Custodian {
     /// Writes down a use of a key or a refusal; answers when it is on disk.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] of [`Part::Audit`]: then there is no answer to give either.
+    /// [`Error::Unavailable`] of [`Part::Audit`]: then there is no answer to give either;
+    /// [`Error::Unauthenticated`] if the caller was shut out meanwhile.
     pub fn record(&self, who: &Caller, event: Event) -> Result<(), Error> {
         let (caller, now) = (who.clone(), self.clock.now());
-        let write = move |tx: &Tx<'_>| append(tx, now, caller.action.name(), Some(&caller), &event);
-        self.store
-            .transact(write)
-            .map_err(|error| Error::Unavailable {
-                part: Part::Audit,
-                what: "writing an audit entry",
-                source: Some(error.into()),
-            })?;
+        let write = move |tx: &Tx<'_>| {
+            if event.outcome == Outcome::Ok {
+                caller.still_may(tx, now)?;
+            }
+            append(tx, now, caller.action.name(), Some(&caller), &event)
+        };
+        self.store.transact(write).map_err(unwritten)?;
         who.recorded.store(true, Ordering::Release);
         Ok(())
     }
@@ -104,6 +105,18 @@ impl Custodian {
                 size: view.audit_size()?,
             })
         })
+    }
+}
+
+/// A store that does not answer is, for a use of a key, an audit log that does not.
+fn unwritten(error: Error) -> Error {
+    let Error::Unavailable { source, .. } = error else {
+        return error;
+    };
+    Error::Unavailable {
+        part: Part::Audit,
+        what: "writing an audit entry",
+        source,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Bearer tokens: made here, shown once, kept as a hash.
 
-use std::{fmt, sync::Arc};
+use std::fmt;
 
 use base64ct::{Base64UrlUnpadded, Encoding};
 use jiff::Timestamp;
@@ -8,8 +8,13 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-use super::Custodian;
-use crate::{crypto::aes_gcm, error::Error, policy::Principal, secret::Secret};
+use super::{Caller, Custodian};
+use crate::{
+    crypto::aes_gcm,
+    error::Error,
+    secret::Secret,
+    store::{Bearer, View},
+};
 
 const PREFIX: &str = "cst_";
 
@@ -57,11 +62,27 @@ impl Custodian {
     ///
     /// # Errors
     /// [`Error::Unavailable`] if the store does not answer.
-    pub fn bearer(&self, token: &BearerToken) -> Result<Option<Arc<Principal>>, Error> {
-        let (sha256, now): (_, Timestamp) = (token.sha256(), self.clock.now());
+    pub fn bearer(&self, token: &BearerToken) -> Result<Option<Bearer>, Error> {
+        let (sha256, now) = (token.sha256(), self.clock.now());
         let found = self.store.read(|view| view.bearer(&sha256, now))?;
-        let same = found.filter(|found| bool::from(found.sha256.ct_eq(&sha256)));
-        Ok(same.map(|found| Arc::new(found.principal)))
+        Ok(found.filter(|found| bool::from(found.sha256.ct_eq(&sha256))))
+    }
+}
+
+impl Caller {
+    /// Whether the caller may still do, when its work is written down, what it was let in for: a token revoked
+    /// or a grant taken while the request was on its way opens nothing any more.
+    pub(super) fn still_may(&self, view: &View<'_>, now: Timestamp) -> Result<(), Error> {
+        let same = |found: &Bearer| {
+            let (now, then) = (&found.principal, &self.principal);
+            now.id == then.id && now.roles == then.roles && now.grants == then.grants
+        };
+        match view.bearer(&self.token, now)?.as_ref().is_some_and(same) {
+            true => Ok(()),
+            false => Err(Error::Unauthenticated(
+                "the token was revoked, or its grants were changed, while this request was on its way",
+            )),
+        }
     }
 }
 

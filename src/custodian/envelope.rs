@@ -1,6 +1,6 @@
 //! Encrypt and decrypt with DEKs: the only place that joins the KEK and the AEAD.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, hash_map::Entry};
 
 use super::{
     Caller, Custodian,
@@ -52,13 +52,14 @@ impl Custodian {
         policy::use_dek(&who.principal, name)?;
         let newest = self.store.read(|view| view.newest_version(name))?;
         let newest = newest.ok_or(policy::NO_DEK)?;
-        let key = self.open_version(name, &newest)?;
+        let mut opened = Opened::new();
+        let encrypt = |item: Result<ToSeal, Error>| {
+            let item = item?;
+            let key = self.opened(&mut opened, name, &newest.version, || Ok(newest.clone()))?;
+            encrypt_one(name, &newest.version, key, &item)
+        };
         let object = |_: Option<&Encrypted>| Some(name.reference(&newest.version));
-        let encrypt =
-            |item: Result<ToSeal, Error>| encrypt_one(name, &newest.version, &key, &item?);
-        self.used(who, object, items, |items| {
-            items.into_iter().map(encrypt).collect()
-        })
+        self.use_key(who, object, items, |items| items.into_iter().map(encrypt))
     }
 
     /// Decrypts each blob that this DEK made, under whichever of its versions.
@@ -76,14 +77,12 @@ impl Custodian {
             .read(|view| view.dek(name))?
             .ok_or(policy::NO_DEK)?;
         let mut opened = Opened::new();
-        let mut decrypt = |item: Result<ToOpen, Error>| self.decrypt_one(name, &item?, &mut opened);
+        let decrypt = |item: Result<ToOpen, Error>| self.decrypt_one(name, &item?, &mut opened);
         let object = |one: Option<&Decrypted>| {
             let reference = one.map(|one| name.reference(&one.version));
             Some(reference.unwrap_or_else(|| name.to_string()))
         };
-        self.used(who, object, items, |items| {
-            items.into_iter().map(&mut decrypt).collect()
-        })
+        self.use_key(who, object, items, |items| items.into_iter().map(decrypt))
     }
 
     fn decrypt_one(
@@ -96,7 +95,14 @@ impl Custodian {
         if blob.name != *name {
             return Err(Error::Corrupt("this blob was made by another DEK"));
         }
-        let key = self.key_of(name, &blob.version, opened)?;
+        let key = self.opened(opened, name, &blob.version, || {
+            let row = self
+                .store
+                .read(|view| view.dek_version(name, &blob.version))?;
+            row.ok_or(Error::Corrupt(
+                "this DEK never had the version that the blob names",
+            ))
+        })?;
         let aad = DekBlob::payload_aad(name, &blob.version, &item.context);
         let plaintext = aes_gcm::open(key, &aad, &blob.payload)?;
         Ok(Decrypted {
@@ -105,36 +111,33 @@ impl Custodian {
         })
     }
 
-    fn key_of<'a>(
+    /// The key of a version, opened in the token at its first use in a request.
+    fn opened<'a>(
         &self,
+        opened: &'a mut Opened,
         name: &DekName,
         version: &DekVersion,
-        opened: &'a mut Opened,
+        row: impl FnOnce() -> Result<VersionRow, Error>,
     ) -> Result<&'a Secret<32>, Error> {
-        if !opened.contains_key(version) {
-            let row = self.store.read(|view| view.dek_version(name, version))?;
-            let row = row.ok_or(Error::Corrupt(
-                "this DEK never had the version that the blob names",
-            ))?;
-            let key = match self.open_version(name, &row) {
-                Err(Error::Corrupt(_)) => None,
-                key => Some(key?),
-            };
-            opened.insert(version.clone(), key);
-        }
-        let key = opened.get(version).and_then(Option::as_ref);
-        key.ok_or(Error::Corrupt(
+        let key = match opened.entry(version.clone()) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(unknown) => unknown.insert(self.open_version(name, &row()?)?),
+        };
+        key.as_ref().ok_or(Error::Corrupt(
             "the stored DEK version is damaged; restore it from a backup",
         ))
     }
 
-    fn open_version(&self, name: &DekName, row: &VersionRow) -> Result<Secret<32>, Error> {
+    fn open_version(&self, name: &DekName, row: &VersionRow) -> Result<Option<Secret<32>>, Error> {
         let context = Context {
             purpose: Purpose::Dek,
             reference: &name.reference(&row.version),
             algorithm: Algorithm::Aes256Gcm,
         };
-        self.kek.unwrap(&row.wrapped, &context)
+        match self.kek.unwrap(&row.wrapped, &context) {
+            Err(Error::Corrupt(_)) => Ok(None),
+            key => key.map(Some),
+        }
     }
 }
 

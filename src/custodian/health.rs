@@ -1,7 +1,10 @@
 //! Whether the service can do its work: a background look at each part, and the snapshot that answers show.
 
 use std::{
-    sync::{Mutex, PoisonError},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -13,7 +16,10 @@ const STALE: Duration = Duration::from_secs(10);
 
 /// What the last look found; `None` until the first.
 #[derive(Debug, Default)]
-pub(super) struct Health(Mutex<Option<Look>>);
+pub(super) struct Health {
+    last: Mutex<Option<Look>>,
+    closing: AtomicBool,
+}
 
 #[derive(Clone, Copy, Debug)]
 struct Look {
@@ -28,7 +34,7 @@ pub struct Checks {
     pub kek: bool,
     /// The database reads and writes.
     pub store: bool,
-    /// The audit log can be appended to, and the clock has not gone back.
+    /// The store that keeps the audit log is well, and the clock has not gone back.
     pub audit: bool,
 }
 
@@ -44,8 +50,9 @@ impl Custodian {
     /// What the last look found; nothing is well if it was too long ago.
     #[must_use]
     pub fn health(&self) -> Checks {
-        let look = *self.health.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let fresh = look.filter(|look| look.at.elapsed() < STALE);
+        let look = *self.last_look();
+        let open = !self.health.closing.load(Ordering::Acquire);
+        let fresh = look.filter(|look| open && look.at.elapsed() < STALE);
         fresh.map_or_else(Checks::default, |look| look.checks)
     }
 
@@ -71,12 +78,19 @@ impl Custodian {
             checks,
             at: Instant::now(),
         };
-        *self.health.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(look);
+        *self.last_look() = Some(look);
     }
 
-    /// Says at once that nothing is ready: the service is going down.
+    /// Says from now on that nothing is ready: the service is going down.
     pub fn close_doors(&self) {
-        *self.health.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.health.closing.store(true, Ordering::Release);
+    }
+
+    fn last_look(&self) -> MutexGuard<'_, Option<Look>> {
+        self.health
+            .last
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -58,37 +58,38 @@ impl ToOpen {
 }
 
 impl Custodian {
-    /// Works on one item or on a batch, and writes the request's one audit entry before there is an answer.
-    /// `object` says which key was used: for the one item, or for a batch.
-    pub(super) fn used<I, O>(
+    /// Works on one item or on each of a batch, and writes the request's one audit entry before there is an
+    /// answer. `object` says which key was used: for the one item, or for a batch.
+    pub(super) fn use_key<I, O, W: Iterator<Item = Result<O, Error>>>(
         &self,
         who: &Caller,
         object: impl Fn(Option<&O>) -> Option<String>,
-        items: OneOrMany<I>,
-        work: impl FnOnce(Vec<I>) -> Vec<Result<O, Error>>,
+        items: Items<I>,
+        work: impl FnOnce(Vec<Result<I, Error>>) -> W,
     ) -> Result<Items<O>, Error> {
-        let (single, items) = match items {
-            OneOrMany::One(item) => (true, vec![item]),
-            OneOrMany::Many(items) => (false, batch(items)?),
+        let items = match items {
+            OneOrMany::One(item) => {
+                let only = work(vec![Ok(item?)]).next();
+                let only = only.unwrap_or_else(|| Err(Error::internal("an item was lost")))?;
+                self.record(who, Event::done(object(Some(&only))))?;
+                return Ok(OneOrMany::One(Ok(only)));
+            }
+            OneOrMany::Many(items) => available(work(items))?,
         };
-        let mut done = available(work(items))?;
-        if single {
-            let only = done
-                .pop()
-                .unwrap_or_else(|| Err(Error::internal("an item was lost")))?;
-            self.record(who, Event::done(object(Some(&only))))?;
-            return Ok(OneOrMany::One(Ok(only)));
-        }
-        let refused = done.iter().filter(|item| item.is_err()).count();
+        let refused = items.iter().filter(|item| item.is_err()).count();
         let event = Event::done(object(None))
-            .with("items", done.len())
+            .with("items", items.len())
             .with("refused", refused);
         self.record(who, event)?;
-        Ok(OneOrMany::Many(done))
+        Ok(OneOrMany::Many(items))
     }
 }
 
-fn batch<I>(items: Vec<I>) -> Result<Vec<I>, Error> {
+/// Checks how many items a batch has.
+///
+/// # Errors
+/// [`Error::Invalid`] for none, [`Error::TooLarge`] beyond [`BATCH_ITEMS`].
+pub fn sized<I>(items: Vec<I>) -> Result<Vec<I>, Error> {
     match items.len() {
         0 => Err(Error::Invalid("items has at least one item")),
         1..=BATCH_ITEMS => Ok(items),
@@ -98,15 +99,15 @@ fn batch<I>(items: Vec<I>) -> Result<Vec<I>, Error> {
     }
 }
 
-/// While a part is out of order the whole request is, so that its caller simply sends it again.
-fn available<O>(done: Vec<Result<O, Error>>) -> Result<Vec<Result<O, Error>>, Error> {
+/// While a part is out of order the whole request is, so that its caller simply sends it again: work stops at
+/// the first item that says so.
+fn available<O>(
+    work: impl Iterator<Item = Result<O, Error>>,
+) -> Result<Vec<Result<O, Error>>, Error> {
     let ours = |error: &Error| matches!(error, Error::Unavailable { .. } | Error::Internal { .. });
-    let mut kept = Vec::with_capacity(done.len());
-    for item in done {
-        match item {
-            Err(error) if ours(&error) => return Err(error),
-            item => kept.push(item),
-        }
-    }
-    Ok(kept)
+    work.map(|item| match item {
+        Err(error) if ours(&error) => Err(error),
+        item => Ok(item),
+    })
+    .collect()
 }

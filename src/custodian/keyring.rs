@@ -1,6 +1,6 @@
 //! KEK versions: made in the token, written down in the store, adopted at start.
 
-use super::Custodian;
+use super::{Custodian, audit};
 use crate::{
     error::Error,
     id::KekVersion,
@@ -47,8 +47,12 @@ impl Custodian {
     fn finish_kek(&self, row: KekRow) -> Result<(), Error> {
         self.kek.create(&row.version)?;
         let canary = self.kek.canary(&row.version)?;
-        self.store
-            .transact(move |tx| tx.enable_kek(&row.version, &canary))
+        let now = self.clock.now();
+        self.store.transact(move |tx| {
+            tx.enable_kek(&row.version, &canary)?;
+            let event = audit::Event::done(row.version.to_string());
+            audit::append(tx, now, "kek.create", None, &event)
+        })
     }
 
     fn kek_versions(&self) -> Result<Vec<KekRow>, Error> {

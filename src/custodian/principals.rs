@@ -180,62 +180,6 @@ impl Custodian {
         })
     }
 
-    /// Changes which DEKs a principal may use; with a quorum of two it waits for another admin.
-    ///
-    /// # Errors
-    /// [`Error::Invalid`], [`Error::NotFound`], [`Error::Unavailable`].
-    pub fn change_grants(
-        &self,
-        who: &Caller,
-        id: &Id,
-        grants: Grants,
-    ) -> Result<PrincipalView, Error> {
-        grants.check()?;
-        let (id, by, quorum) = (
-            id.clone(),
-            who.principal.subject.clone(),
-            self.rules.admin_quorum,
-        );
-        self.change(who, move |tx, _| {
-            live(tx, &id)?;
-            match quorum {
-                Quorum::One => tx.set_grants(&id, &grants)?,
-                Quorum::Two => tx.propose_grants(&id, &grants, &by)?,
-            }
-            let event = Event::done(id.to_string()).with("deks", grants.deks);
-            Ok((shown(tx, live(tx, &id)?)?, event))
-        })
-    }
-
-    /// Puts a proposed change of grants in force, if it is still the one that the approver saw.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`], [`Error::TwoPerson`], [`Error::Conflict`] if `seen` is not what is proposed,
-    /// [`Error::Unavailable`].
-    pub fn approve_grants(
-        &self,
-        who: &Caller,
-        id: &Id,
-        seen: Grants,
-    ) -> Result<PrincipalView, Error> {
-        let (id, approver) = (id.clone(), who.clone());
-        self.change(who, move |tx, _| {
-            let proposed = live(tx, &id)?.pending_grants;
-            let (grants, by) = proposed.ok_or(Error::Conflict(
-                "no change of this principal's grants waits for an approval",
-            ))?;
-            independent(tx, &approver, Some(&by))?;
-            if grants != seen {
-                return Err(Error::Conflict(
-                    "other grants are proposed than the ones you sent; look at pending_grants again",
-                ));
-            }
-            tx.set_grants(&id, &grants)?;
-            let event = Event::done(id.to_string()).with("deks", grants.deks);
-            Ok((shown(tx, live(tx, &id)?)?, event))
-        })
-    }
-
     fn make_principal(
         &self,
         who: &Caller,
@@ -248,37 +192,12 @@ impl Custodian {
         let state = self.first_state(&proposal.roles);
         let view = self.change(who, move |tx, now| {
             separate(tx, &proposal)?;
-            let new = NewPrincipal {
-                principal: named(&proposal)?,
-                client_cert: proposal.client_cert,
-                state,
-                created_by: Some(by.to_string()),
-                created_at: now,
-            };
-            tx.insert_principal(&new)?;
-            let id = &new.principal.id;
-            tx.insert_token(
-                id,
-                &TokenRow::issued(Some(&by), TokenState::Active, now, expires_at),
-                &sha256,
-            )?;
-            let event = Event::done(id.to_string())
-                .with("subject", new.principal.subject.as_str())
-                .with("roles", serde_json::json!(new.principal.roles))
-                .with("status", state.name());
-            let principal = shown(tx, live(tx, id)?)?;
-            let view = WelcomeView {
-                principal,
-                expires_at,
-            };
-            once::keep(
-                once.as_ref(),
-                tx,
-                now,
-                view.location(),
-                &ShownOnce::without(&view),
-            )?;
-            Ok((view, event))
+            let new = new_principal(proposal, state, &by, now)?;
+            let token = TokenRow::issued(Some(&by), TokenState::Active, now, expires_at);
+            let view = welcome(tx, &new, &token, &sha256)?;
+            let kept = ShownOnce::without(&view);
+            once::keep(once.as_ref(), tx, now, view.location(), &kept)?;
+            Ok((view, proposed(&new)))
         })?;
         Ok(Welcome { view, token })
     }
@@ -317,6 +236,33 @@ pub(super) fn independent(
     )
 }
 
+fn welcome(
+    tx: &Tx<'_>,
+    new: &NewPrincipal,
+    token: &TokenRow,
+    sha256: &[u8; 32],
+) -> Result<WelcomeView, Error> {
+    tx.insert_principal(new)?;
+    tx.insert_token(&new.principal.id, token, sha256)?;
+    Ok(WelcomeView {
+        principal: shown(tx, live(tx, &new.principal.id)?)?,
+        expires_at: token.expires_at,
+    })
+}
+
+/// All that an auditor must see of what was proposed.
+fn proposed(new: &NewPrincipal) -> Event {
+    let who = &new.principal;
+    Event::done(who.id.to_string())
+        .with("name", who.name.as_str())
+        .with("subject", who.subject.as_str())
+        .with("roles", serde_json::json!(who.roles))
+        .with("deks", who.grants.deks.clone())
+        .with("wrap_scope", who.wrap_scope.as_str())
+        .with("client_cert_sha256", new.client_cert.clone())
+        .with("status", new.state.name())
+}
+
 fn separate(tx: &Tx<'_>, proposal: &Proposal) -> Result<(), Error> {
     let mut union = match &proposal.subject {
         Some(subject) => tx.roles_of(subject)?,
@@ -326,37 +272,45 @@ fn separate(tx: &Tx<'_>, proposal: &Proposal) -> Result<(), Error> {
     policy::separate(&union)
 }
 
-fn named(proposal: &Proposal) -> Result<Principal, Error> {
+fn new_principal(
+    proposal: Proposal,
+    state: PrincipalState,
+    by: &Subject,
+    now: Timestamp,
+) -> Result<NewPrincipal, Error> {
     proposal.grants.check()?;
-    let id = Id::random();
-    let name = proposal
-        .name
-        .clone()
-        .ok_or(Error::Invalid("missing field `name`"))?;
-    let subject = proposal
-        .subject
-        .clone()
-        .ok_or(Error::Invalid("missing field `subject`"))?;
+    if proposal.custodian_id.is_some() || proposal.roles.contains(&Role::Custodian) {
+        return Err(NO_CUSTODIAN);
+    }
     if proposal.roles.is_empty() {
         return Err(Error::Invalid("roles has at least one role"));
     }
-    if proposal.custodian_id.is_some() || proposal.roles.contains(&Role::Custodian) {
-        return Err(Error::Invalid(
-            "the role custodian needs the custodian_id of an enrolled custodian, and this version enrols none yet",
-        ));
-    }
-    Ok(Principal {
-        wrap_scope: proposal
-            .wrap_scope
-            .clone()
-            .unwrap_or_else(|| id.to_string()),
-        id,
-        name,
-        subject,
-        roles: proposal.roles.clone(),
-        grants: proposal.grants.clone(),
+    let id = Id::random();
+    let name = proposal
+        .name
+        .ok_or(Error::Invalid("missing field `name`"))?;
+    let subject = proposal
+        .subject
+        .ok_or(Error::Invalid("missing field `subject`"))?;
+    Ok(NewPrincipal {
+        principal: Principal {
+            wrap_scope: proposal.wrap_scope.unwrap_or_else(|| id.to_string()),
+            id,
+            name,
+            subject,
+            roles: proposal.roles,
+            grants: proposal.grants,
+        },
+        client_cert: proposal.client_cert,
+        state,
+        created_by: Some(by.to_string()),
+        created_at: now,
     })
 }
+
+const NO_CUSTODIAN: Error = Error::Invalid(
+    "the role custodian needs the custodian_id of an enrolled custodian, and this version enrols none yet",
+);
 
 pub(super) fn shown(view: &View<'_>, row: PrincipalRow) -> Result<PrincipalView, Error> {
     let tokens = view.tokens_of(&row.principal.id)?;

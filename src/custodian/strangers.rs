@@ -66,8 +66,9 @@ impl Custodian {
         if over.is_empty() {
             return Ok(());
         }
-        self.store.transact(move |tx| {
-            for (source, count) in over {
+        let entries = over.clone();
+        let logged = self.store.transact(move |tx| {
+            for (source, count) in entries {
                 let source = source.map(|source| source.to_string());
                 let event = audit::Event::refused(source, Outcome::Refused, "unauthenticated")
                     .with("requests", count.refused)
@@ -75,7 +76,24 @@ impl Custodian {
                 audit::append(tx, now, "sign_in", None, &event)?;
             }
             Ok(())
-        })
+        });
+        if logged.is_err() {
+            self.count_again(over);
+        }
+        logged
+    }
+
+    fn count_again(&self, over: HashMap<Option<IpAddr>, Count>) {
+        let mut minute = self
+            .strangers
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        for (source, count) in over {
+            let sum = minute.counts.entry(source).or_default();
+            sum.refused = sum.refused.saturating_add(count.refused);
+            sum.limited = sum.limited.saturating_add(count.limited);
+        }
     }
 
     fn take_minute(&self, now: Timestamp, all: bool) -> HashMap<Option<IpAddr>, Count> {

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     duration::Period,
     error::Error,
-    id::Id,
+    id::{Id, Subject},
     policy::Role,
     store::{PrincipalRow, PrincipalState, TokenRow, TokenState, Tx},
 };
@@ -149,34 +149,17 @@ impl Custodian {
     ) -> Result<Issued, Error> {
         let token = BearerToken::fresh()?;
         let (sha256, by) = (token.sha256(), who.principal.subject.clone());
-        let (expires_at, quorum, principal) = (
-            self.expiry(lifetime),
-            self.rules.admin_quorum,
-            principal.clone(),
-        );
+        let (until, quorum) = (self.expiry(lifetime), self.rules.admin_quorum);
+        let principal = principal.clone();
         let (view, location) = self.change(who, move |tx, now| {
-            let of = live(tx, &principal)?;
-            if of.state == PrincipalState::Pending {
-                return Err(Error::Conflict(
-                    "this principal is waiting for an approval; it has a token already",
-                ));
-            }
-            let state = match quorum {
-                Quorum::Two if of.principal.subject != by => TokenState::Pending,
-                Quorum::One | Quorum::Two => TokenState::Active,
-            };
-            let row = TokenRow::issued(Some(&by), state, now, expires_at);
+            let state = first_state(&live(tx, &principal)?, &by, quorum)?;
+            let row = TokenRow::issued(Some(&by), state, now, until);
             tx.insert_token(&principal, &row, &sha256)?;
             let event = Event::done(format!("{principal}/{}", row.id)).with("status", state.name());
             let location = format!("{}/tokens/{}", location(&principal), row.id);
             let view = TokenView::from(row);
-            once::keep(
-                once.as_ref(),
-                tx,
-                now,
-                location.clone(),
-                &ShownOnce::without(&view),
-            )?;
+            let kept = ShownOnce::without(&view);
+            once::keep(once.as_ref(), tx, now, location.clone(), &kept)?;
             Ok(((view, location), event))
         })?;
         Ok(Issued {
@@ -185,6 +168,18 @@ impl Custodian {
             token,
         })
     }
+}
+
+fn first_state(of: &PrincipalRow, by: &Subject, quorum: Quorum) -> Result<TokenState, Error> {
+    if of.state == PrincipalState::Pending {
+        return Err(Error::Conflict(
+            "this principal is waiting for an approval; it has a token already",
+        ));
+    }
+    Ok(match quorum {
+        Quorum::Two if of.principal.subject != *by => TokenState::Pending,
+        Quorum::One | Quorum::Two => TokenState::Active,
+    })
 }
 
 fn token(tx: &Tx<'_>, principal: &Id, id: &Id) -> Result<TokenRow, Error> {

@@ -45,9 +45,7 @@ impl Custodian {
     pub fn wrap(&self, who: &Caller, items: Items<ToSeal>) -> Result<Items<Wrapped>, Error> {
         let scope = &who.principal.wrap_scope;
         let wrap = |item: Result<ToSeal, Error>| self.wrap_one(scope, &item?);
-        self.used(who, wrapped_by, items, |items| {
-            items.into_iter().map(wrap).collect()
-        })
+        self.use_key(who, wrapped_by, items, |items| items.into_iter().map(wrap))
     }
 
     /// Opens each blob that a principal of the caller's wrap scope made.
@@ -56,16 +54,13 @@ impl Custodian {
     /// [`Error::Unavailable`] if token or audit log do not answer; for one item, its refusal.
     pub fn unwrap(&self, who: &Caller, items: Items<ToOpen>) -> Result<Items<Unwrapped>, Error> {
         let scope = &who.principal.wrap_scope;
-        self.used(who, unwrapped_by, items, |items| {
+        self.use_key(who, unwrapped_by, items, |items| {
             let blobs = items.into_iter().map(|item| {
                 let item = item?;
                 Ok((KekBlob::decode(&item.blob)?, item.context))
             });
             let opened = self.open_one_time_keys(blobs.collect());
-            opened
-                .into_iter()
-                .map(|opened| unwrap_one(scope, opened?))
-                .collect()
+            opened.into_iter().map(|opened| unwrap_one(scope, opened?))
         })
     }
 
@@ -74,15 +69,12 @@ impl Custodian {
     /// # Errors
     /// [`Error::Unavailable`] if token or audit log do not answer; for one item, its refusal.
     pub fn rewrap(&self, who: &Caller, items: Items<String>) -> Result<Items<Wrapped>, Error> {
-        self.used(who, wrapped_by, items, |items| {
+        self.use_key(who, wrapped_by, items, |items| {
             let blobs = items
                 .into_iter()
                 .map(|text| Ok((KekBlob::decode(&text?)?, ())));
             let opened = self.open_one_time_keys(blobs.collect());
-            opened
-                .into_iter()
-                .map(|opened| self.rewrap_one(opened?))
-                .collect()
+            opened.into_iter().map(|opened| self.rewrap_one(opened?))
         })
     }
 

@@ -6,6 +6,7 @@ use actix_web::{
     FromRequest, HttpMessage, HttpRequest,
     dev::Payload,
     http::header::{self, HeaderName},
+    rt::time::timeout,
     web::Data,
 };
 use base64ct::{Base64, Encoding};
@@ -16,11 +17,11 @@ use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
 use super::{
-    Service,
+    Limits, Service,
     problem::{Code, Problem},
 };
 use crate::{
-    custodian::{Caller, once::Once},
+    custodian::{Caller, items, once::Once},
     error::Error,
     json::{self, OneOrMany},
     secret::Plaintext,
@@ -29,9 +30,6 @@ use crate::{
 
 /// A body that is too large is read up to here, so that its sender reads the refusal.
 const DRAINED: usize = 8 * 1024 * 1024;
-
-/// How much to make room for before anything has arrived.
-const FIRST_ROOM: usize = 64 * 1024;
 
 const TOO_LARGE: Problem = Problem::of(
     Code::TooLarge,
@@ -106,17 +104,30 @@ fn or_empty(bytes: &[u8]) -> &[u8] {
 }
 
 async fn read(request: &HttpRequest, payload: Payload) -> Result<Zeroizing<Vec<u8>>, Problem> {
-    let limit = request
-        .app_data::<Data<Service>>()
-        .map_or(0, |service| service.body_bytes);
+    let service = request.app_data::<Data<Service>>();
+    let limits = service.map_or_else(Limits::default, |service| service.limits);
     media_type(request)?;
-    let collected = collect(payload, limit).await;
+    // Room for all of it at once: a buffer that grows leaves copies behind that nobody wipes.
+    let declared = request.headers().get(header::CONTENT_LENGTH);
+    let declared = declared.and_then(|length| length.to_str().ok()?.parse().ok());
+    let room = limits.body_bytes.min(declared.unwrap_or(limits.body_bytes));
+    let collected = collect(
+        payload,
+        limits.body_bytes,
+        Zeroizing::new(Vec::with_capacity(room)),
+    );
+    let collected = timeout(limits.body, collected).await.unwrap_or(Err(SLOW));
     let empty = collected.as_ref().is_ok_and(|bytes| bytes.is_empty());
     if !empty && !request.headers().contains_key(header::CONTENT_TYPE) {
         return Err(MEDIA);
     }
     collected
 }
+
+const SLOW: Problem = Problem::of(
+    Code::InvalidRequest,
+    "the body did not arrive in time; send it faster or in smaller requests",
+);
 
 const MEDIA: Problem = Problem::of(
     Code::UnsupportedMediaType,
@@ -140,8 +151,11 @@ fn plain(request: &HttpRequest) -> Result<(), Problem> {
     if encoded { Err(MEDIA) } else { Ok(()) }
 }
 
-async fn collect(mut payload: Payload, limit: usize) -> Result<Zeroizing<Vec<u8>>, Problem> {
-    let mut bytes = Zeroizing::new(Vec::with_capacity(FIRST_ROOM));
+async fn collect(
+    mut payload: Payload,
+    limit: usize,
+    mut bytes: Zeroizing<Vec<u8>>,
+) -> Result<Zeroizing<Vec<u8>>, Problem> {
     let mut seen: usize = 0;
     while let Some(chunk) = payload.next().await {
         let chunk = chunk
@@ -193,20 +207,27 @@ fn once(request: &HttpRequest, body: &[u8]) -> Result<Option<Once>, Problem> {
 
 impl<T> Items<T> {
     /// Takes the callers' references aside and converts each item, so that a bad one is refused alone.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] or [`Error::TooLarge`] for a batch without items or with too many.
     pub(super) fn split<I>(
         self,
         reference: impl Fn(&mut T) -> Option<String>,
         convert: impl Fn(T) -> Result<I, Error>,
-    ) -> (Vec<Option<String>>, OneOrMany<Result<I, Error>>) {
-        match self.0 {
+    ) -> Result<(References, items::Items<I>), Error> {
+        Ok(match self.0 {
             OneOrMany::One(mut item) => (vec![reference(&mut item)], OneOrMany::One(convert(item))),
-            OneOrMany::Many(mut items) => {
+            OneOrMany::Many(items) => {
+                let mut items = items::sized(items)?;
                 let references = items.iter_mut().map(reference).collect();
                 (
                     references,
                     OneOrMany::Many(items.into_iter().map(convert).collect()),
                 )
             }
-        }
+        })
     }
 }
+
+/// The callers' own names for their items, in order.
+pub(super) type References = Vec<Option<String>>;

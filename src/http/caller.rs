@@ -2,7 +2,7 @@
 
 use std::{
     future::{Ready, ready},
-    net::IpAddr,
+    net::{IpAddr, Ipv6Addr},
     sync::Arc,
 };
 
@@ -29,7 +29,8 @@ use crate::{
     custodian::{Caller, audit::Event, bearer::BearerToken},
     error,
     id::DekName,
-    policy::{self, Action, Principal},
+    policy::{self, Action},
+    store::Bearer,
 };
 
 const SIGN_IN: Problem = Problem::of(
@@ -49,11 +50,11 @@ pub(super) async fn gate(
     if let Err(problem) = segment::possible(request.request()) {
         return Ok(request.error_response(problem));
     }
-    let principal = match sign_in(&service, &request).await {
-        Ok(principal) => principal,
+    let bearer = match sign_in(&service, &request).await {
+        Ok(bearer) => bearer,
         Err(problem) => return Ok(request.error_response(problem)),
     };
-    let caller = Caller::new(principal, action, request_id(request.request()));
+    let caller = Caller::new(bearer, action, request_id(request.request()));
     // A task of its own: a caller that hangs up cannot keep a refusal out of the log, and a panic ends here.
     let http = request.request().clone();
     let handled = rt::spawn(handle(service, caller, request, next).in_current_span()).await;
@@ -113,21 +114,26 @@ fn within_grants(caller: &Caller, request: &HttpRequest) -> Result<(), error::Er
     policy::reach_dek(&caller.principal, caller.action, &name)
 }
 
-async fn sign_in(
-    service: &Data<Service>,
-    request: &ServiceRequest,
-) -> Result<Arc<Principal>, Problem> {
-    if let Some(token) = bearer(request) {
+async fn sign_in(service: &Data<Service>, request: &ServiceRequest) -> Result<Bearer, Problem> {
+    if let Some(token) = given(request) {
         let found = block(service, move |custodian| custodian.bearer(&token)).await?;
-        if let Some(principal) = found {
-            return Ok(principal);
+        if let Some(bearer) = found {
+            return Ok(bearer);
         }
     }
-    let source = request.peer_addr().map(|peer| peer.ip());
+    let source = request.peer_addr().map(|peer| network(peer.ip()));
     Err(stranger(service, source).await)
 }
 
-fn bearer(request: &ServiceRequest) -> Option<BearerToken> {
+/// One source: an address, or for IPv6 the /64 that one subscriber has at least.
+fn network(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(six) => Ipv6Addr::from_bits(six.to_bits() & !u128::from(u64::MAX)).into(),
+    }
+}
+
+fn given(request: &ServiceRequest) -> Option<BearerToken> {
     let mut values = request.headers().get_all(header::AUTHORIZATION);
     let value = values
         .next()

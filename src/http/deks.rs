@@ -10,7 +10,7 @@ use super::{
     caller::Who,
     problem::Problem,
     query::{PageParams, Params},
-    reply::{self, List, block},
+    reply::{self, List, block, use_key},
     segment::Segment,
     wrap::{SealItem, base64},
 };
@@ -143,9 +143,9 @@ pub(super) async fn encrypt(
     name: Segment<DekName>,
     body: Items<SealItem>,
 ) -> Result<HttpResponse, Problem> {
-    let (references, items) = body.split(SealItem::reference, SealItem::check);
+    let (references, items) = body.split(SealItem::reference, SealItem::check)?;
     let id = who.request_id.clone();
-    let done = block(&service, move |custodian| {
+    let done = use_key(&service, move |custodian| {
         custodian.encrypt(&who, &name.0, items)
     })
     .await?;
@@ -165,9 +165,9 @@ pub(super) async fn decrypt(
     let (references, items) = body.split(
         |item| item.reference.take(),
         |item| ToOpen::new(item.ciphertext, item.context),
-    );
+    )?;
     let id = who.request_id.clone();
-    let done = block(&service, move |custodian| {
+    let done = use_key(&service, move |custodian| {
         custodian.decrypt(&who, &name.0, items)
     })
     .await?;

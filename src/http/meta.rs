@@ -3,7 +3,7 @@
 use actix_web::{HttpResponse, web::Data};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
-use super::{Service, openapi as description, reply};
+use super::{Service, reply};
 use crate::custodian::capabilities::Capabilities;
 
 /// What this build, configuration and token can do.
@@ -34,8 +34,10 @@ pub(super) async fn metrics(service: Data<Service>) -> HttpResponse {
 /// This description.
 #[utoipa::path(get, path = "/openapi.json", tag = "discovery",
     responses((status = 200, description = "OpenAPI 3.1", body = Object)))]
-pub(super) async fn openapi() -> HttpResponse {
-    reply::ok(&description::document())
+pub(super) async fn openapi(service: Data<Service>) -> HttpResponse {
+    HttpResponse::Ok()
+        .content_type("application/json")
+        .body(service.openapi.clone())
 }
 
 /// `/docs`: the viewer, from this binary alone.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use actix_web::http::Method;
+use actix_web::{http::Method, web::Bytes};
 use utoipa::{
     OpenApi,
     openapi::{
@@ -68,8 +68,12 @@ const GATED: [Code; 5] = [
     Code::NotReady,
 ];
 
-/// The whole description.
-pub(super) fn document() -> utoipa::openapi::OpenApi {
+/// The whole description as JSON.
+pub(super) fn text() -> Bytes {
+    serde_json::to_vec(&document()).unwrap_or_default().into()
+}
+
+fn document() -> utoipa::openapi::OpenApi {
     let mut document = Described::openapi();
     let scheme = HttpBuilder::new()
         .scheme(HttpAuthScheme::Bearer)

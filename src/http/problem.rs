@@ -243,7 +243,6 @@ impl From<Error> for Problem {
         match error {
             Error::Conflict(detail) => Self::of(Code::Conflict, detail),
             Error::Corrupt(detail) => Self::of(Code::IntegrityFailure, detail),
-            Error::Deny(detail) => Self::of(Code::Forbidden, detail),
             Error::Exists(detail) => Self::of(Code::AlreadyExists, detail),
             Error::Invalid(detail) => Self::of(Code::InvalidRequest, detail),
             Error::Malformed { .. } => Self {
@@ -254,6 +253,7 @@ impl From<Error> for Problem {
             Error::NotFound(detail) => Self::of(Code::NotFound, detail),
             Error::TooLarge(detail) => Self::of(Code::TooLarge, detail),
             Error::TwoPerson(detail) => Self::of(Code::TwoPersonRule, detail),
+            Error::Unauthenticated(detail) => Self::of(Code::Unauthenticated, detail),
             Error::Internal { .. } => ours(&error, Code::Internal),
             Error::Unavailable { part, .. } => unavailable(&error, part),
         }

@@ -3,6 +3,7 @@
 use actix_web::{
     HttpResponse,
     http::{StatusCode, header},
+    rt::time::timeout,
     web::{self, Data},
 };
 use serde::Serialize;
@@ -10,11 +11,12 @@ use utoipa::ToSchema;
 
 use super::{
     Service,
-    problem::{Problem, ProblemBody},
+    body::References,
+    problem::{Code, Problem, ProblemBody},
 };
 use crate::{
     custodian::{Custodian, items::Items, once::Made, page::Page},
-    error::{Error, Part},
+    error::Error,
     json::OneOrMany,
 };
 
@@ -25,13 +27,26 @@ pub(super) async fn block<T: Send + 'static>(
 ) -> Result<T, Problem> {
     let (custodian, span) = (service.custodian.clone(), tracing::Span::current());
     let done = web::block(move || span.in_scope(|| verb(&custodian))).await;
-    let overloaded = |_| Error::Unavailable {
-        part: Part::Service,
-        what: "starting the work",
-        source: None,
-    };
-    Ok(done.map_err(overloaded)??)
+    let panicked = |_| Error::internal("a verb panicked");
+    Ok(done.map_err(panicked)??)
 }
+
+/// Runs a verb that asks the key holder. Only so many at once, so that a slow token leaves threads for signing
+/// in and for revoking; the others wait here, but not for long.
+pub(super) async fn use_key<T: Send + 'static>(
+    service: &Data<Service>,
+    verb: impl FnOnce(&Custodian) -> Result<T, Error> + Send + 'static,
+) -> Result<T, Problem> {
+    let place = timeout(service.limits.key_wait, service.key_uses.acquire()).await;
+    let _place = place.ok().and_then(Result::ok).ok_or(BUSY)?;
+    block(service, verb).await
+}
+
+const BUSY: Problem = Problem::of(
+    Code::NotReady,
+    "more requests use keys than the token keeps up with; send it again after Retry-After",
+)
+.retry_after(1);
 
 /// 200 and the value.
 pub(super) fn ok<T: Serialize>(value: &T) -> HttpResponse {
@@ -99,10 +114,15 @@ enum Answer<'a, T> {
     Refused { error: ProblemBody<'a> },
 }
 
+#[derive(Serialize)]
+struct Batch<T> {
+    items: Vec<T>,
+}
+
 /// 200 and what came of one item or of each; `show` turns a verb's answer into the reply's form.
 pub(super) fn items<T, R: Serialize>(
     items: Items<T>,
-    references: Vec<Option<String>>,
+    references: References,
     request_id: &str,
     show: impl Fn(T) -> R,
 ) -> Result<HttpResponse, Problem> {
@@ -118,7 +138,7 @@ pub(super) fn items<T, R: Serialize>(
 
 fn batch<T, R: Serialize>(
     items: Vec<Result<T, Error>>,
-    references: Vec<Option<String>>,
+    references: References,
     request_id: &str,
     show: impl Fn(T) -> R,
 ) -> HttpResponse {
@@ -136,5 +156,5 @@ fn batch<T, R: Serialize>(
     let items: Vec<_> = items
         .map(|(answer, reference)| Referred { answer, reference })
         .collect();
-    ok(&serde_json::json!({ "items": items }))
+    ok(&Batch { items })
 }

@@ -11,7 +11,7 @@ use super::{
     body::{Base64Text, Items},
     caller::Who,
     problem::Problem,
-    reply::{self, block},
+    reply::{self, use_key},
 };
 use crate::{
     crypto::canonical,
@@ -86,9 +86,9 @@ pub(super) async fn wrap(
     Who(who): Who,
     body: Items<SealItem>,
 ) -> Result<HttpResponse, Problem> {
-    let (references, items) = body.split(SealItem::reference, SealItem::check);
+    let (references, items) = body.split(SealItem::reference, SealItem::check)?;
     let id = who.request_id.clone();
-    let done = block(&service, move |custodian| custodian.wrap(&who, items)).await?;
+    let done = use_key(&service, move |custodian| custodian.wrap(&who, items)).await?;
     reply::items(done, references, &id, wrapped)
 }
 
@@ -103,9 +103,9 @@ pub(super) async fn unwrap(
     let (references, items) = body.split(
         |item| item.reference.take(),
         |item| ToOpen::new(item.wrapped, item.context),
-    );
+    )?;
     let id = who.request_id.clone();
-    let done = block(&service, move |custodian| custodian.unwrap(&who, items)).await?;
+    let done = use_key(&service, move |custodian| custodian.unwrap(&who, items)).await?;
     reply::items(done, references, &id, unwrapped)
 }
 
@@ -117,9 +117,9 @@ pub(super) async fn rewrap(
     Who(who): Who,
     body: Items<RewrapItem>,
 ) -> Result<HttpResponse, Problem> {
-    let (references, items) = body.split(|item| item.reference.take(), |item| Ok(item.wrapped));
+    let (references, items) = body.split(|item| item.reference.take(), |item| Ok(item.wrapped))?;
     let id = who.request_id.clone();
-    let done = block(&service, move |custodian| custodian.rewrap(&who, items)).await?;
+    let done = use_key(&service, move |custodian| custodian.rewrap(&who, items)).await?;
     reply::items(done, references, &id, wrapped)
 }
 

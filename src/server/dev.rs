@@ -68,30 +68,27 @@ pub fn folder(data_dir: &Path) -> io::Result<PathBuf> {
 }
 
 /// Writes SoftHSM's configuration below the folder and answers where: SoftHSM must find it in SOFTHSM2_CONF.
+/// Written at each start, so that a folder that was copied elsewhere uses its own token.
 ///
 /// # Errors
 /// If it cannot be written.
 pub fn softhsm_conf(data_dir: &Path) -> io::Result<PathBuf> {
     let home = data_dir.join("softhsm");
     let tokens = home.join("tokens");
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(&home)?;
-    let conf = home.join("softhsm2.conf");
-    if !conf.exists() {
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&tokens)?;
-        write_private(
-            &conf,
-            SOFTHSM_CONF
-                .replace("@TOKENDIR@", &tokens.to_string_lossy())
-                .as_bytes(),
-        )?;
+    let mut private = DirBuilder::new();
+    private.recursive(true).mode(0o700).create(&home)?;
+    if is_first_start(data_dir) {
+        private.create(&tokens)?;
     }
+    let conf = home.join("softhsm2.conf");
+    let text = SOFTHSM_CONF.replace("@TOKENDIR@", &tokens.to_string_lossy());
+    write_private(&conf, text.as_bytes())?;
     Ok(conf)
+}
+
+/// Whether the token may be made: it comes before the database, so later one that is missing was taken away.
+fn is_first_start(data_dir: &Path) -> bool {
+    !data_dir.join(config::DATABASE).exists()
 }
 
 /// Opens everything, and makes on the first start what is not there.
@@ -120,7 +117,7 @@ pub fn open(
         provision(&custodian, data_dir)?;
     }
     tracing::warn!(
-        "dev: one admin alone decides (admin_quorum 1), keys are destroyed at once (destroy_delay 0), no TLS. Not for production"
+        "dev: one admin alone decides (admin_quorum 1), nothing waits before it is destroyed (destroy_delay 0), no TLS. Not for production"
     );
     Ok((config, custodian))
 }
@@ -128,10 +125,12 @@ pub fn open(
 fn softhsm(data_dir: &Path) -> Result<Kek, Source> {
     let module = config::softhsm_module()?;
     let pin_file = data_dir.join("softhsm").join("pin");
-    if !pin_file.exists() {
-        write_private(&pin_file, new_pin()?.as_bytes())?;
+    if is_first_start(data_dir) {
+        if !pin_file.exists() {
+            write_private(&pin_file, new_pin()?.as_bytes())?;
+        }
+        pkcs11::provision_token(&module, config::DEV_TOKEN, &PinSource::file(&pin_file))?;
     }
-    pkcs11::provision_token(&module, config::DEV_TOKEN, &PinSource::file(&pin_file))?;
     Ok(Kek::softhsm(module, pin_file))
 }
 

@@ -26,7 +26,13 @@ pub(super) fn create_private(path: &Path) -> Result<(), Error> {
 pub(super) fn writing(path: &Path) -> Result<Connection, Error> {
     let open = || -> rusqlite::Result<Connection> {
         let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-        connection.pragma_update(None, "journal_mode", "WAL")?;
+        connection.pragma_update_and_check(None, "journal_mode", "WAL", |mode| {
+            mode.get::<_, String>(0)
+                .and_then(|mode| match mode.as_str() {
+                    "wal" => Ok(()),
+                    _ => Err(rusqlite::Error::InvalidQuery),
+                })
+        })?;
         connection.pragma_update(None, "synchronous", "FULL")?;
         connection.pragma_update(None, "secure_delete", true)?;
         Ok(connection)

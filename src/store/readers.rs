@@ -27,7 +27,7 @@ impl Readers {
         }
     }
 
-    /// Runs `work` in a read transaction; a connection whose use failed is not kept.
+    /// Runs `work` in a read transaction; a connection that cannot begin or end one is not kept.
     pub(super) fn read<T>(
         &self,
         work: impl FnOnce(&Connection) -> Result<T, Error>,

@@ -64,7 +64,12 @@ impl Writer {
                 }),
             }
         });
-        let gone = || Error::store("writing to the database", "the writer has stopped");
+        let gone = || {
+            Error::store(
+                "writing to the database",
+                "the writer has stopped, or could not begin a transaction: see the log",
+            )
+        };
         let jobs = self.jobs.as_ref().ok_or_else(gone)?;
         jobs.send(job).map_err(|_| gone())?;
         answer.recv().map_err(|_| gone())?

@@ -21,9 +21,10 @@ pub(super) enum Fault {
 }
 
 impl Fault {
-    /// Whether the session may be used again. One whose operation could be left half done may not.
+    /// Whether the session may be used again. One whose operation could be left half done may not, nor one in
+    /// doubt: the second try must not meet the same sick session while the round trip met a healthy one.
     pub(super) fn spares_session(&self) -> bool {
-        matches!(self, Self::Doubt(_) | Self::Final(_))
+        matches!(self, Self::Final(_))
     }
 
     /// What to answer where nothing more is to be tried.

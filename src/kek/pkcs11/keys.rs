@@ -183,7 +183,11 @@ static MUST: [(Attribute, &str); 9] = [
         "the key's CKA_VALUE_LEN is not 32",
     ),
 ];
-static WHERE_KNOWN: [(Attribute, &str); 7] = [
+static WHERE_KNOWN: [(Attribute, &str); 8] = [
+    (
+        Attribute::Modifiable(false),
+        "the key's CKA_MODIFIABLE is not false",
+    ),
     (Attribute::Wrap(false), "the key's CKA_WRAP is not false"),
     (
         Attribute::Unwrap(false),
