@@ -7,14 +7,13 @@ use super::{
     items::{Items, ToOpen, ToSeal},
 };
 use crate::{
-    algorithm::Algorithm,
     crypto::{aes_gcm, blob::DekBlob},
     error::Error,
     id::{DekName, DekVersion},
     kek::{Context, Purpose},
     policy,
     secret::{Plaintext, Secret},
-    store::VersionRow,
+    store::{DekRow, VersionRow},
 };
 
 /// An encrypted item.
@@ -50,9 +49,12 @@ impl Custodian {
         items: Items<ToSeal>,
     ) -> Result<Items<Encrypted>, Error> {
         policy::use_dek(&who.principal, name)?;
-        let newest = self.store.read(|view| view.newest_version(name))?;
-        let newest = newest.ok_or(policy::NO_DEK)?;
-        let key = self.open_version(name, &newest)?;
+        let (dek, newest) = self.store.read(|view| {
+            let dek = view.dek(name)?.ok_or(policy::NO_DEK)?;
+            let newest = view.newest_version(name)?.ok_or(policy::NO_DEK)?;
+            Ok((dek, newest))
+        })?;
+        let key = self.open_version(&dek, &newest)?;
         let object = Some(name.reference(&newest.version));
         let encrypt =
             |item: Result<ToSeal, Error>| encrypt_one(name, &newest.version, &key, &item?);
@@ -72,11 +74,10 @@ impl Custodian {
         items: Items<ToOpen>,
     ) -> Result<Items<Decrypted>, Error> {
         policy::use_dek(&who.principal, name)?;
-        self.store
-            .read(|view| view.dek(name))?
-            .ok_or(policy::NO_DEK)?;
+        let dek = self.store.read(|view| view.dek(name))?;
+        let dek = dek.ok_or(policy::NO_DEK)?;
         let mut opened = Opened::new();
-        let mut decrypt = |item: Result<ToOpen, Error>| self.decrypt_one(name, &item?, &mut opened);
+        let mut decrypt = |item: Result<ToOpen, Error>| self.decrypt_one(&dek, &item?, &mut opened);
         let object = Some(name.to_string());
         self.used(who, object, items, |items| {
             items.into_iter().map(&mut decrypt).collect()
@@ -85,16 +86,16 @@ impl Custodian {
 
     fn decrypt_one(
         &self,
-        name: &DekName,
+        dek: &DekRow,
         item: &ToOpen,
         opened: &mut Opened,
     ) -> Result<Decrypted, Error> {
         let blob = DekBlob::decode(&item.blob)?;
-        if blob.name != *name {
+        if blob.name != dek.name {
             return Err(Error::Corrupt("this blob was made by another DEK"));
         }
-        let key = self.key_of(name, &blob.version, opened)?;
-        let aad = DekBlob::payload_aad(name, &blob.version, &item.context);
+        let key = self.key_of(dek, &blob.version, opened)?;
+        let aad = DekBlob::payload_aad(&dek.name, &blob.version, &item.context);
         let plaintext = aes_gcm::open(key, &aad, &blob.payload)?;
         Ok(Decrypted {
             plaintext,
@@ -104,16 +105,18 @@ impl Custodian {
 
     fn key_of<'a>(
         &self,
-        name: &DekName,
+        dek: &DekRow,
         version: &DekVersion,
         opened: &'a mut Opened,
     ) -> Result<&'a Secret<32>, Error> {
         if !opened.contains_key(version) {
-            let row = self.store.read(|view| view.dek_version(name, version))?;
+            let row = self
+                .store
+                .read(|view| view.dek_version(&dek.name, version))?;
             let row = row.ok_or(Error::Corrupt(
                 "this DEK never had the version that the blob names",
             ))?;
-            let key = match self.open_version(name, &row) {
+            let key = match self.open_version(dek, &row) {
                 Err(Error::Corrupt(_)) => None,
                 key => Some(key?),
             };
@@ -125,11 +128,11 @@ impl Custodian {
         ))
     }
 
-    fn open_version(&self, name: &DekName, row: &VersionRow) -> Result<Secret<32>, Error> {
+    fn open_version(&self, dek: &DekRow, row: &VersionRow) -> Result<Secret<32>, Error> {
         let context = Context {
             purpose: Purpose::Dek,
-            reference: &name.reference(&row.version),
-            algorithm: Algorithm::Aes256Gcm,
+            reference: &dek.name.reference(&row.version),
+            algorithm: dek.algorithm,
         };
         self.kek.unwrap(&row.wrapped, &context)
     }
