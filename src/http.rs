@@ -225,9 +225,13 @@ fn routes() -> Vec<Entry> {
             &[NotFound, Media, TooLarge, Invalid, Integrity, Kek],
             || web::to(deks::decrypt),
         ),
-        entry(GET, "/v1/audit/entries", Do::AuditRead, &[Invalid], || {
-            web::to(audit::entries)
-        }),
+        entry(
+            GET,
+            "/v1/audit/entries",
+            Do::AuditRead,
+            &[Invalid, Integrity],
+            || web::to(audit::entries),
+        ),
     ]
 }
 

@@ -94,6 +94,12 @@ impl KekVersion {
     pub fn new(number: u32, at: Timestamp) -> Self {
         Self(version_name("kek", number, at))
     }
+
+    /// The number in its name.
+    #[must_use]
+    pub fn number(&self) -> u32 {
+        version_number(self.as_str(), "kek").unwrap_or(0)
+    }
 }
 
 impl DekVersion {
@@ -101,6 +107,12 @@ impl DekVersion {
     #[must_use]
     pub fn new(number: u32, at: Timestamp) -> Self {
         Self(version_name("dek", number, at))
+    }
+
+    /// The number in its name.
+    #[must_use]
+    pub fn number(&self) -> u32 {
+        version_number(self.as_str(), "dek").unwrap_or(0)
     }
 }
 

@@ -7,14 +7,13 @@ use super::{
     items::{Items, ToOpen, ToSeal},
 };
 use crate::{
-    algorithm::Algorithm,
     crypto::{aes_gcm, blob::DekBlob},
     error::Error,
     id::{DekName, DekVersion},
     kek::{Context, Purpose},
     policy,
     secret::{Plaintext, Secret},
-    store::VersionRow,
+    store::{DekRow, VersionRow},
 };
 
 /// An encrypted item.
@@ -50,12 +49,16 @@ impl Custodian {
         items: Items<ToSeal>,
     ) -> Result<Items<Encrypted>, Error> {
         policy::use_dek(&who.principal, name)?;
-        let newest = self.store.read(|view| view.newest_version(name))?;
-        let newest = newest.ok_or(policy::NO_DEK)?;
+        let (dek, newest) = self.store.read(|view| {
+            let dek = view.dek(name)?.ok_or(policy::NO_DEK)?;
+            let newest = view.newest_version(name)?.ok_or(policy::NO_DEK)?;
+            Ok((dek, newest))
+        })?;
         let mut opened = Opened::new();
         let encrypt = |item: Result<ToSeal, Error>| {
             let item = item?;
-            let key = self.opened(&mut opened, name, &newest.version, || Ok(newest.clone()))?;
+            let row = || Ok(newest.clone());
+            let key = self.opened(&mut opened, &dek, &newest.version, row)?;
             encrypt_one(name, &newest.version, key, &item)
         };
         let object = |_: Option<&Encrypted>| Some(name.reference(&newest.version));
@@ -73,11 +76,10 @@ impl Custodian {
         items: Items<ToOpen>,
     ) -> Result<Items<Decrypted>, Error> {
         policy::use_dek(&who.principal, name)?;
-        self.store
-            .read(|view| view.dek(name))?
-            .ok_or(policy::NO_DEK)?;
+        let dek = self.store.read(|view| view.dek(name))?;
+        let dek = dek.ok_or(policy::NO_DEK)?;
         let mut opened = Opened::new();
-        let decrypt = |item: Result<ToOpen, Error>| self.decrypt_one(name, &item?, &mut opened);
+        let decrypt = |item: Result<ToOpen, Error>| self.decrypt_one(&dek, &item?, &mut opened);
         let object = |one: Option<&Decrypted>| {
             let reference = one.map(|one| name.reference(&one.version));
             Some(reference.unwrap_or_else(|| name.to_string()))
@@ -87,23 +89,23 @@ impl Custodian {
 
     fn decrypt_one(
         &self,
-        name: &DekName,
+        dek: &DekRow,
         item: &ToOpen,
         opened: &mut Opened,
     ) -> Result<Decrypted, Error> {
         let blob = DekBlob::decode(&item.blob)?;
-        if blob.name != *name {
+        if blob.name != dek.name {
             return Err(Error::Corrupt("this blob was made by another DEK"));
         }
-        let key = self.opened(opened, name, &blob.version, || {
+        let key = self.opened(opened, dek, &blob.version, || {
             let row = self
                 .store
-                .read(|view| view.dek_version(name, &blob.version))?;
+                .read(|view| view.dek_version(&dek.name, &blob.version))?;
             row.ok_or(Error::Corrupt(
                 "this DEK never had the version that the blob names",
             ))
         })?;
-        let aad = DekBlob::payload_aad(name, &blob.version, &item.context);
+        let aad = DekBlob::payload_aad(&dek.name, &blob.version, &item.context);
         let plaintext = aes_gcm::open(key, &aad, &blob.payload)?;
         Ok(Decrypted {
             plaintext,
@@ -115,24 +117,24 @@ impl Custodian {
     fn opened<'a>(
         &self,
         opened: &'a mut Opened,
-        name: &DekName,
+        dek: &DekRow,
         version: &DekVersion,
         row: impl FnOnce() -> Result<VersionRow, Error>,
     ) -> Result<&'a Secret<32>, Error> {
         let key = match opened.entry(version.clone()) {
             Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(unknown) => unknown.insert(self.open_version(name, &row()?)?),
+            Entry::Vacant(unknown) => unknown.insert(self.open_version(dek, &row()?)?),
         };
         key.as_ref().ok_or(Error::Corrupt(
             "the stored DEK version is damaged; restore it from a backup",
         ))
     }
 
-    fn open_version(&self, name: &DekName, row: &VersionRow) -> Result<Option<Secret<32>>, Error> {
+    fn open_version(&self, dek: &DekRow, row: &VersionRow) -> Result<Option<Secret<32>>, Error> {
         let context = Context {
             purpose: Purpose::Dek,
-            reference: &name.reference(&row.version),
-            algorithm: Algorithm::Aes256Gcm,
+            reference: &dek.name.reference(&row.version),
+            algorithm: dek.algorithm,
         };
         match self.kek.unwrap(&row.wrapped, &context) {
             Err(Error::Corrupt(_)) => Ok(None),

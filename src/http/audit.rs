@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     custodian::{audit::Excerpt, page::Wanted},
-    error::{Error, Source},
+    error::Error,
 };
 
 /// Which entries.
@@ -66,10 +66,9 @@ fn shown(excerpt: Excerpt) -> Result<Entries, Error> {
 }
 
 fn raw(entry: Vec<u8>) -> Result<Box<RawValue>, Error> {
-    let failed = |source: Source| Error::Internal {
-        what: "reading an audit entry",
-        source: Some(source),
-    };
-    let text = String::from_utf8(entry).map_err(|error| failed(error.into()))?;
-    RawValue::from_string(text).map_err(|error| failed(error.into()))
+    let text = String::from_utf8(entry).map_err(|_| TAMPERED)?;
+    RawValue::from_string(text).map_err(|_| TAMPERED)
 }
+
+const TAMPERED: Error =
+    Error::Corrupt("an audit entry is not as it was written; restore the log from a backup");

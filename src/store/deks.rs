@@ -37,6 +37,9 @@ pub struct VersionRow {
     pub created_at: Timestamp,
 }
 
+/// The one state that a version has as yet.
+const ENABLED: &str = "enabled";
+
 impl View<'_> {
     /// The DEK of that name.
     ///
@@ -159,9 +162,16 @@ fn dek(row: &Row<'_>) -> Result<DekRow, Error> {
 
 fn version(row: &Row<'_>) -> Result<VersionRow, Error> {
     let mechanism = rows::plain::<String>(row, "mechanism")?;
+    let state = rows::plain::<String>(row, "state")?;
+    let version: DekVersion = rows::name(row, "version")?;
+    // The name is bound into the wrapped secret, the number is not: it may not say otherwise.
+    let number = rows::plain(row, "number")?;
+    if version.number() != number || state != ENABLED {
+        return Err(rows::TAMPERED);
+    }
     Ok(VersionRow {
-        number: rows::plain(row, "number")?,
-        version: rows::name(row, "version")?,
+        number,
+        version,
         wrapped: WrappedSecret {
             kek: rows::name(row, "kek")?,
             mechanism: Mechanism::named(&mechanism).ok_or(rows::TAMPERED)?,

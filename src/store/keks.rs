@@ -58,9 +58,14 @@ impl Tx<'_> {
 }
 
 fn kek(row: &Row<'_>) -> Result<KekRow, Error> {
+    let (number, version): (_, KekVersion) =
+        (rows::plain(row, "number")?, rows::name(row, "version")?);
+    if version.number() != number {
+        return Err(rows::TAMPERED);
+    }
     Ok(KekRow {
-        number: rows::plain(row, "number")?,
-        version: rows::name(row, "version")?,
+        number,
+        version,
         canary: rows::plain(row, "canary")?,
     })
 }

@@ -184,10 +184,6 @@ static MUST: [(Attribute, &str); 9] = [
     ),
 ];
 static WHERE_KNOWN: [(Attribute, &str); 8] = [
-    (
-        Attribute::Modifiable(false),
-        "the key's CKA_MODIFIABLE is not false",
-    ),
     (Attribute::Wrap(false), "the key's CKA_WRAP is not false"),
     (
         Attribute::Unwrap(false),
@@ -209,6 +205,10 @@ static WHERE_KNOWN: [(Attribute, &str); 8] = [
     (
         Attribute::NeverExtractable(true),
         "the key's CKA_NEVER_EXTRACTABLE is not true",
+    ),
+    (
+        Attribute::Modifiable(false),
+        "the key's CKA_MODIFIABLE is not false",
     ),
 ];
 
