@@ -15,6 +15,8 @@ mod wire;
 
 mod batch;
 mod conventions;
+mod deks;
+mod encrypt;
 mod idempotency;
 mod order;
 mod paths;
