@@ -20,8 +20,10 @@ mod encrypt;
 mod idempotency;
 mod order;
 mod paths;
+mod principals;
 mod refusals;
 mod routes;
 
 mod table;
+mod tokens;
 mod wrap;
