@@ -13,6 +13,7 @@ mod service;
 #[path = "../support/wire.rs"]
 mod wire;
 
+mod audit;
 mod batch;
 mod conventions;
 mod deks;
