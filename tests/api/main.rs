@@ -17,11 +17,14 @@ mod audit;
 mod batch;
 mod conventions;
 mod deks;
+mod discovery;
 mod encrypt;
 mod idempotency;
 mod order;
+mod outage;
 mod paths;
 mod principals;
+mod process;
 mod refusals;
 mod routes;
 
