@@ -77,7 +77,7 @@ fn collect(value: &Value, references: &mut Vec<String>) {
             fields.values().for_each(|field| collect(field, references));
         }
         Value::Array(items) => items.iter().for_each(|item| collect(item, references)),
-        _ => {}
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
 

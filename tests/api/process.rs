@@ -3,11 +3,12 @@
 use std::{
     fs::{self, File},
     io::{Read, Write},
+    net::TcpStream,
     os::unix::fs::PermissionsExt,
     path::Path,
     process::{Child, Command, Output, Stdio},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use serde_json::json;
@@ -274,31 +275,40 @@ fn every_command_has_help_and_a_mistake_is_exit_code_1() {
     }
 }
 
+/// Sends the head of a wrap request and waits until the service has begun with it.
+fn begin_wrap(service: &Service, body: &str) -> TcpStream {
+    let head = format!(
+        "POST /v1/wrap HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nContent-Type: application/json\r\n\
+         Content-Length: {}\r\nExpect: 100-continue\r\n\r\n",
+        service.token("app"),
+        body.len()
+    );
+    let mut stream = wire::connect(&service.url);
+    stream.write_all(head.as_bytes()).unwrap();
+    let mut go_on = [0; 25];
+    stream.read_exact(&mut go_on).unwrap();
+    assert_eq!(&go_on, b"HTTP/1.1 100 Continue\r\n\r\n");
+    stream
+}
+
 #[test]
 fn what_was_begun_is_finished_when_the_service_is_told_to_stop() {
     let home = TempDir::new().unwrap();
     let service = Service::start(home.path(), &[]);
     let items = vec![json!({"plaintext": "YQ=="}); 256];
-    let body = json!({"items": items});
-    thread::scope(|scope| {
-        let asked = scope.spawn(|| service.post("app", "/v1/wrap", body.clone()).is(200));
-        thread::sleep(Duration::from_millis(15));
-        assert_eq!(service.stop(), Some(0));
-        let answer = asked.join().unwrap();
-        assert!(
-            answer["items"]
-                .as_array()
-                .unwrap()
-                .iter()
-                .all(|item| item["wrapped"].is_string())
-        );
-    });
+    let body = json!({ "items": items }).to_string();
+    let mut stream = begin_wrap(&service, &body);
+    stream.write_all(body.as_bytes()).unwrap();
+    assert_eq!(service.stop(), Some(0));
+    let answer = wire::read(&mut stream);
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert_eq!(answer.text.matches("cst1:kek:").count(), 256);
     let again = Service::start(home.path(), &[]);
     let entries = again.audit();
-    assert!(
-        entries.iter().any(|entry| entry["detail"]["items"] == 256),
-        "{entries:?}"
-    );
+    let wrapped = entries
+        .iter()
+        .filter(|entry| entry["detail"]["items"] == 256);
+    assert_eq!(wrapped.count(), 1, "{entries:?}");
 }
 
 #[test]
@@ -306,23 +316,28 @@ fn a_request_that_is_half_sent_is_still_answered_after_the_signal() {
     let home = TempDir::new().unwrap();
     let service = Service::start(home.path(), &[]);
     let body = r#"{"plaintext":"YQ=="}"#;
-    let head = format!(
-        "POST /v1/wrap HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
-        service.token("app"),
-        body.len()
-    );
-    let mut stream = wire::connect(&service.url);
-    stream.write_all(head.as_bytes()).unwrap();
+    let mut stream = begin_wrap(&service, body);
     stream.write_all(&body.as_bytes()[..9]).unwrap();
-    thread::sleep(Duration::from_millis(200));
     thread::scope(|scope| {
         let stopped = scope.spawn(|| service.stop());
         thread::sleep(Duration::from_millis(300));
         stream.write_all(&body.as_bytes()[9..]).unwrap();
-        let mut answer = Vec::new();
-        let _closed = stream.read_to_end(&mut answer);
-        let answer = String::from_utf8_lossy(&answer);
-        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        let answer = wire::read(&mut stream);
+        assert_eq!(answer.status, 200, "{answer:?}");
         assert_eq!(stopped.join().unwrap(), Some(0));
     });
+}
+
+#[test]
+fn a_client_that_never_finishes_does_not_keep_the_service_up_for_ever() {
+    let home = TempDir::new().unwrap();
+    let service = Service::start(home.path(), &[]);
+    let _idle = wire::connect(&service.url);
+    let begun = Instant::now();
+    assert_eq!(service.stop(), Some(0));
+    assert!(
+        begun.elapsed() < Duration::from_secs(10),
+        "{:?}",
+        begun.elapsed()
+    );
 }
