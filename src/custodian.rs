@@ -47,6 +47,8 @@ pub struct Custodian {
     health: health::Health,
     strangers: strangers::Strangers,
     running: Mutex<HashSet<ReplyKey>>,
+    /// Held by a rotation that was overtaken, so that it is not overtaken for ever.
+    overtaken: Mutex<()>,
 }
 
 /// What an operator decides and the verbs obey.
@@ -122,6 +124,7 @@ impl Custodian {
             health: health::Health::default(),
             strangers: strangers::Strangers::default(),
             running: Mutex::default(),
+            overtaken: Mutex::default(),
         })
     }
 }

@@ -304,7 +304,7 @@ pub fn mount(config: &mut ServiceConfig) {
                 .fold(resource, |resource, entry| resource.route(gated(entry))),
         );
     }
-    config.service(meta::viewer());
+    meta::mount_viewer(config);
     config.default_service(web::to(async || {
         Problem::of(
             Code::NotFound,

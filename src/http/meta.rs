@@ -1,9 +1,13 @@
 //! What the service says of itself: capabilities, metrics, OpenAPI and its viewer.
 
-use actix_web::{HttpResponse, web::Data};
+use actix_web::{
+    HttpResponse,
+    http::header,
+    web::{self, Data, ServiceConfig},
+};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
-use super::{Service, reply};
+use super::{Service, reply, wrong_method};
 use crate::custodian::capabilities::Capabilities;
 
 /// What this build, configuration and token can do.
@@ -40,7 +44,22 @@ pub(super) async fn openapi(service: Data<Service>) -> HttpResponse {
         .body(service.openapi.clone())
 }
 
-/// `/docs`: the viewer, from this binary alone.
-pub(super) fn viewer() -> SwaggerUi {
-    SwaggerUi::new("/docs{_:.*}").config(Config::from("/openapi.json").validator_url("none"))
+/// `/docs`: the viewer, from this binary alone. Its page names its resources relative to `/docs/`.
+pub(super) fn mount_viewer(config: &mut ServiceConfig) {
+    const BELOW: &str = "/docs/{_:.*}";
+    let only_get = || async { wrong_method("GET") };
+    let viewer = Config::from("/openapi.json").validator_url("none");
+    config.service(
+        web::resource("/docs")
+            .route(web::get().to(to_viewer))
+            .default_service(web::to(only_get)),
+    );
+    config.service(SwaggerUi::new(BELOW).config(viewer));
+    config.service(web::resource(BELOW).default_service(web::to(only_get)));
+}
+
+async fn to_viewer() -> HttpResponse {
+    HttpResponse::PermanentRedirect()
+        .insert_header((header::LOCATION, "docs/"))
+        .finish()
 }

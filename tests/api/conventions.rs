@@ -215,10 +215,10 @@ fn walk(service: &Service, role: &str, path: &str, field: &str, limit: usize) ->
                 .iter()
                 .map(|item| item[field].as_str().unwrap().to_owned()),
         );
-        match &page["next_cursor"] {
-            Value::Null => return met,
-            next => cursor = format!("&cursor={}", next.as_str().unwrap()),
-        }
+        let Some(next) = page["next_cursor"].as_str() else {
+            return met;
+        };
+        cursor = format!("&cursor={next}");
         assert_eq!(items.len(), limit);
     }
 }

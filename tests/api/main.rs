@@ -13,13 +13,21 @@ mod service;
 #[path = "../support/wire.rs"]
 mod wire;
 
+mod audit;
 mod batch;
 mod conventions;
+mod deks;
+mod discovery;
+mod encrypt;
 mod idempotency;
 mod order;
+mod outage;
 mod paths;
+mod principals;
+mod process;
 mod refusals;
 mod routes;
 
 mod table;
+mod tokens;
 mod wrap;
