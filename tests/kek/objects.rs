@@ -19,6 +19,7 @@ fn template(label: &str, spoilt: &[Attribute]) -> Vec<Attribute> {
         Attribute::Sign(false),
         Attribute::Verify(false),
         Attribute::Derive(false),
+        Attribute::Modifiable(false),
         Attribute::ValueLen(32.into()),
     ];
     for attribute in spoilt {
@@ -57,6 +58,7 @@ fn a_key_that_is_weaker_than_it_must_be_is_refused_by_name() {
         (Attribute::Encrypt(false), "CKA_ENCRYPT"),
         (Attribute::Decrypt(false), "CKA_DECRYPT"),
         (Attribute::ValueLen(16.into()), "CKA_VALUE_LEN"),
+        (Attribute::Modifiable(true), "CKA_MODIFIABLE"),
     ];
     for (number, (attribute, name)) in (1..).zip(weak) {
         make(&token, number, &[attribute]);
