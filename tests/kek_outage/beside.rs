@@ -86,6 +86,7 @@ fn a_key_exchanged_for_another_of_its_name_is_never_used() {
             Attribute::Verify(false),
             Attribute::Wrap(false),
             Attribute::Unwrap(false),
+            Attribute::Modifiable(false),
         ];
         session
             .generate_key(&Mechanism::AesKeyGen, &template)
