@@ -27,6 +27,7 @@ mod principals;
 mod process;
 mod refusals;
 mod routes;
+mod shut_out;
 
 mod table;
 mod tokens;
