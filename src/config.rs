@@ -82,6 +82,9 @@ const DEV_SESSIONS: usize = 2;
 /// So that a request is refused within two seconds of the token's going away.
 const DEV_DEADLINE: Duration = Duration::from_millis(1500);
 
+/// The database's name below the data folder.
+pub const DATABASE: &str = "custodian.db";
+
 /// The label of the token that `dev` makes.
 pub const DEV_TOKEN: &str = "aegis-custodian-dev";
 
@@ -109,7 +112,7 @@ impl Config {
     /// The database.
     #[must_use]
     pub fn database(&self) -> PathBuf {
-        self.data_dir.join("custodian.db")
+        self.data_dir.join(DATABASE)
     }
 }
 

@@ -91,7 +91,7 @@ pub fn open(
     choice: Choice,
 ) -> Result<(Config, Custodian), Source> {
     let kek = match choice {
-        Choice::Softhsm => softhsm(data_dir)?,
+        Choice::Softhsm => softhsm(data_dir, &data_dir.join(config::DATABASE))?,
         Choice::Software => {
             tracing::warn!(
                 "--kek software: the KEK lies in a file below the data folder. This is no HSM; never use it for real keys"
@@ -112,14 +112,53 @@ pub fn open(
     Ok((config, custodian))
 }
 
-fn softhsm(data_dir: &Path) -> Result<Kek, Source> {
+fn softhsm(data_dir: &Path, database: &Path) -> Result<Kek, Source> {
     let module = config::softhsm_module()?;
-    let pin_file = data_dir.join("softhsm").join("pin");
+    let home = data_dir.join("softhsm");
+    let pin_file = home.join("pin");
     if !pin_file.exists() {
         write_private(&pin_file, new_pin()?.as_bytes())?;
     }
-    pkcs11::provision_token(&module, config::DEV_TOKEN, &PinSource::file(&pin_file))?;
+    keep_tokens(&home)?;
+    // Made before the database: one that is lost later must not be replaced by an empty one.
+    if !database.exists() {
+        pkcs11::provision_token(&module, config::DEV_TOKEN, &PinSource::file(&pin_file))?;
+        keep_tokens(&home)?;
+    }
     Ok(Kek::softhsm(module, pin_file))
+}
+
+/// At each login SoftHSM empties the file that holds a token's own key and writes it again: a process killed in
+/// between would lose every key of the token. So there is a copy, which is put back where the original is short.
+fn keep_tokens(home: &Path) -> io::Result<()> {
+    let copies = home.join("kept");
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(&copies)?;
+    for token in fs::read_dir(home.join("tokens"))? {
+        let token = token?;
+        let (original, copy) = (
+            token.path().join("token.object"),
+            copies.join(token.file_name()),
+        );
+        let (found, kept) = (content(&original)?, content(&copy)?);
+        if found.len() < kept.len() {
+            tracing::warn!("a process was killed while it logged in; the token's file is put back");
+            write_private(&original, &kept)?;
+        } else if found != kept {
+            write_private(&copy, &found)?;
+        }
+    }
+    Ok(())
+}
+
+/// What a file holds; nothing if it is not there.
+fn content(path: &Path) -> io::Result<Vec<u8>> {
+    match fs::read(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        read => read,
+    }
 }
 
 fn new_pin() -> Result<Zeroizing<String>, Error> {
