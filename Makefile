@@ -1,10 +1,10 @@
 # Thin: each target says what it runs; the work is in scripts/ and in cargo.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench clean
+.PHONY: help demo test check bench load docs-browser clean
 
 help: ## List the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
 
 demo: ## Build, start on loopback, and show the main job with real calls
 	python3 scripts/demo.py
@@ -22,6 +22,12 @@ check: ## The gate: format, lints, docs, dependencies
 
 bench: ## Run the benchmarks
 	cargo bench --locked
+
+load: ## Measure requests a second of a release build beside the raw token
+	python3 scripts/load.py
+
+docs-browser: ## Open /docs in a browser that reaches no other host (installs Chromium)
+	./scripts/docs-browser.sh
 
 clean: ## Remove what was built
 	cargo clean

@@ -5,6 +5,7 @@
 #![allow(missing_docs, unreachable_pub, dead_code)]
 
 use std::{
+    fs,
     path::Path,
     process::{Command, Stdio},
     sync::Mutex,
@@ -78,6 +79,33 @@ fn killed_during_its_first_start_it_starts_again() {
         }
         is_whole(&Service::start(home.path(), kek));
     }
+}
+
+/// SoftHSM empties `token.object` at each login and writes it again; without it every key is lost.
+#[test]
+fn killed_during_a_login_the_token_is_not_lost() {
+    let home = TempDir::new().unwrap();
+    let service = Service::start(home.path(), &[]);
+    service.kill();
+    drop(service);
+    let tokens = home.path().join("softhsm/tokens");
+    let token = fs::read_dir(tokens).unwrap().next().unwrap().unwrap();
+    fs::write(token.path().join("token.object"), "").unwrap();
+    is_whole(&Service::start(home.path(), &[]));
+}
+
+#[test]
+fn a_token_that_is_not_there_any_more_is_not_replaced_by_an_empty_one() {
+    let home = TempDir::new().unwrap();
+    drop(Service::start(home.path(), &[]));
+    let (tokens, away) = (home.path().join("softhsm/tokens"), home.path().join("away"));
+    fs::rename(&tokens, &away).unwrap();
+    fs::create_dir(&tokens).unwrap();
+    start_and_kill(home.path(), &[], Duration::from_millis(800));
+    assert_eq!(fs::read_dir(&tokens).unwrap().count(), 0);
+    fs::remove_dir(&tokens).unwrap();
+    fs::rename(&away, &tokens).unwrap();
+    is_whole(&Service::start(home.path(), &[]));
 }
 
 /// Every thread ends because the service does; a panic of one ends the test.

@@ -25,6 +25,9 @@ use tempfile::TempDir;
 
 const REFUSED: Error = Error::Conflict("refused on purpose");
 
+/// Something to do with it, in a thread of its own.
+type Job<'a> = Box<dyn FnOnce(&Bench) + Send + 'a>;
+
 struct Bench {
     store: Store,
     path: PathBuf,
@@ -63,7 +66,7 @@ impl Bench {
     }
 
     /// Runs all of `jobs` while the writer is held in a transaction before them, so that they wait together.
-    fn together(&self, jobs: Vec<Box<dyn FnOnce(&Self) + Send + '_>>) {
+    fn together(&self, jobs: Vec<Job<'_>>) {
         let (held, count) = (Arc::new(Barrier::new(2)), jobs.len());
         let sent = AtomicUsize::new(0);
         thread::scope(|scope| {

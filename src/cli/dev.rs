@@ -45,7 +45,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Source> {
 /// SoftHSM reads where its tokens are from the environment, which a running process cannot change safely:
 /// so this one begins again with it set.
 fn point_softhsm_at(data_dir: &Path) -> Result<(), Source> {
-    let conf = dev::softhsm_conf(data_dir)?;
+    let conf = dev::softhsm::conf(data_dir)?;
     if config::softhsm_conf().is_some_and(|set| set == *conf) {
         return Ok(());
     }

@@ -9,22 +9,17 @@ use std::{
     str::FromStr,
 };
 
-use zeroize::Zeroizing;
-
 use crate::{
-    config::{self, Config, Kek},
-    crypto::aes_gcm,
+    config::{Config, Kek},
     custodian::{Custodian, bearer::BearerToken, provision::First},
-    error::{Error, Source},
+    error::Source,
     id::Subject,
-    kek::pkcs11::{self, PinSource},
     policy::{Grants, Role},
-    secret::Secret,
 };
 
 use super::assemble;
 
-const SOFTHSM_CONF: &str = include_str!("../../softhsm/softhsm2.conf.in");
+pub mod softhsm;
 
 /// The principals of `dev`: file name and role. Each is a subject of its own, so that duties stay apart.
 const PRINCIPALS: [(&str, Role); 4] = [
@@ -67,30 +62,6 @@ pub fn folder(data_dir: &Path) -> io::Result<PathBuf> {
     fs::canonicalize(data_dir)
 }
 
-/// Writes SoftHSM's configuration below the folder and answers where: SoftHSM must find it in SOFTHSM2_CONF.
-/// Written at each start, so that a folder that was copied elsewhere uses its own token.
-///
-/// # Errors
-/// If it cannot be written.
-pub fn softhsm_conf(data_dir: &Path) -> io::Result<PathBuf> {
-    let home = data_dir.join("softhsm");
-    let tokens = home.join("tokens");
-    let mut private = DirBuilder::new();
-    private.recursive(true).mode(0o700).create(&home)?;
-    if is_first_start(data_dir) {
-        private.create(&tokens)?;
-    }
-    let conf = home.join("softhsm2.conf");
-    let text = SOFTHSM_CONF.replace("@TOKENDIR@", &tokens.to_string_lossy());
-    write_private(&conf, text.as_bytes())?;
-    Ok(conf)
-}
-
-/// Whether the token may be made: it comes before the database, so later one that is missing was taken away.
-fn is_first_start(data_dir: &Path) -> bool {
-    !data_dir.join(config::DATABASE).exists()
-}
-
 /// Opens everything, and makes on the first start what is not there.
 ///
 /// # Errors
@@ -101,7 +72,7 @@ pub fn open(
     choice: Choice,
 ) -> Result<(Config, Custodian), Source> {
     let kek = match choice {
-        Choice::Softhsm => softhsm(data_dir)?,
+        Choice::Softhsm => softhsm::kek(data_dir)?,
         Choice::Software => {
             tracing::warn!(
                 "--kek software: the KEK lies in a file below the data folder. This is no HSM; never use it for real keys"
@@ -120,23 +91,6 @@ pub fn open(
         "dev: one admin alone decides (admin_quorum 1), nothing waits before it is destroyed (destroy_delay 0), no TLS. Not for production"
     );
     Ok((config, custodian))
-}
-
-fn softhsm(data_dir: &Path) -> Result<Kek, Source> {
-    let module = config::softhsm_module()?;
-    let pin_file = data_dir.join("softhsm").join("pin");
-    if is_first_start(data_dir) {
-        if !pin_file.exists() {
-            write_private(&pin_file, new_pin()?.as_bytes())?;
-        }
-        pkcs11::provision_token(&module, config::DEV_TOKEN, &PinSource::file(&pin_file))?;
-    }
-    Ok(Kek::softhsm(module, pin_file))
-}
-
-fn new_pin() -> Result<Zeroizing<String>, Error> {
-    let random = Secret::<16>::fill(|bytes| aes_gcm::random(bytes))?;
-    Ok(Zeroizing::new(hex::encode(random.expose())))
 }
 
 /// Tokens reach their files before the database: an interrupted first start simply begins again.

@@ -112,6 +112,7 @@ fn commit(connection: &Connection, mut group: impl Iterator<Item = Job>) {
     let worked =
         begun.and_then(|()| group.try_for_each(|job| savepoint(connection, job, &mut told)));
     let committed = worked.and_then(|()| connection.execute_batch("COMMIT"));
+    metrics::counter!("custodian_commits_total").increment(1);
     let outcome = committed.map_err(|error| {
         tracing::error!(%error, "a commit failed; nothing of it remains");
         let _none_open = connection.execute_batch("ROLLBACK");

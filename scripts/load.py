@@ -1,0 +1,118 @@
+#!/usr/bin/env python3
+"""Measures requests a second of a release build on loopback, beside the raw token's rate in the same run.
+
+`make load`. LOAD_SECONDS (5) is the time of each measurement. Authentication and audit are on, as always.
+"""
+
+import base64
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+import urllib.request
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+SECONDS = int(os.environ.get("LOAD_SECONDS", "5"))
+CONNECTIONS = (1, 8, 32)
+PLAINTEXT = base64.b64encode(bytes(32)).decode()
+
+
+def main():
+    build()
+    raw = raw_rate()
+    print(f"raw token: {raw:,.0f} decrypts/s (bare session, one thread, 32 bytes)\n")
+    with tempfile.TemporaryDirectory() as home, Service(pathlib.Path(home)) as service:
+        print(f"fsync of this disk: {fsync_micros(home):,.0f} µs\n")
+        print(f"{'operation':<30}{'connections':>12}{'requests/s':>12}{'of raw':>9}{'p99 ms':>9}{'commits/s':>11}")
+        for path, body in operations(service):
+            for connections in CONNECTIONS:
+                row(service, path, body, connections, raw)
+
+
+def build():
+    subprocess.run(["cargo", "build", "--release", "--locked", "--quiet"], cwd=ROOT, check=True)
+    if subprocess.run(["which", "wrk"], capture_output=True).returncode:
+        subprocess.run([ROOT / "scripts/apt-install.sh", "wrk"], check=True)
+
+
+def raw_rate():
+    bench = ["cargo", "bench", "--locked", "--quiet", "--bench", "token"]
+    said = subprocess.run(bench, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    return float(re.search(r"bare session\s+(\d+) ", said).group(1))
+
+
+def fsync_micros(home):
+    """What one small durable write costs where the database is."""
+    code = (
+        "import os,sys,time;f=os.open(sys.argv[1]+'/fsync',os.O_CREAT|os.O_WRONLY);t=time.perf_counter();"
+        "[(os.write(f,bytes(4096)),os.fdatasync(f)) for _ in range(500)];print((time.perf_counter()-t)/500*1e6)"
+    )
+    return float(subprocess.check_output([sys.executable, "-c", code, home]))
+
+
+def operations(service):
+    """Each path with a body that succeeds."""
+    service.post("operator", "/v1/deks", {"name": "load", "algorithm": "aes-256-gcm"})
+    plain = {"plaintext": PLAINTEXT, "context": {"of": "load"}}
+    wrapped = service.post("app", "/v1/wrap", plain)["wrapped"]
+    sealed = service.post("app", "/v1/deks/load/encrypt", plain)["ciphertext"]
+    yield "/v1/unwrap", {"wrapped": wrapped, "context": plain["context"]}
+    yield "/v1/wrap", plain
+    yield "/v1/deks/load/decrypt", {"ciphertext": sealed, "context": plain["context"]}
+
+
+def row(service, path, body, connections, raw):
+    before = service.syncs()
+    rate, refused, p99 = service.load(path, body, connections)
+    commits = (service.syncs() - before) / SECONDS
+    print(f"{path:<30}{connections:>12}{rate:>12,.0f}{rate / raw:>9.1%}{p99:>9.2f}{commits:>11,.0f}", flush=True)
+    if refused:
+        sys.exit(f"{refused} requests were refused or failed")
+
+
+class Service:
+    """A release `custodian dev`, with all it keeps in a folder that goes away."""
+
+    def __init__(self, home):
+        self.home = home
+
+    def __enter__(self):
+        command = [ROOT / "target/release/custodian", "dev", "--listen", "127.0.0.1:0", "--data-dir", self.home]
+        log = open(self.home / "log", "w")
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
+        self.url = self.process.stdout.readline().removeprefix("listening on ").strip()
+        return self
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        self.process.wait()
+
+    def post(self, role, path, body):
+        token = (self.home / f"{role}.token").read_text()
+        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+        request = urllib.request.Request(self.url + path, json.dumps(body).encode(), headers)
+        return json.load(urllib.request.urlopen(request))
+
+    def load(self, path, body, connections):
+        """Requests a second, how many failed, and the 99th percentile in ms."""
+        (self.home / "body").write_text(json.dumps(body))
+        names = {"LOAD_TOKEN_FILE": str(self.home / "app.token"), "LOAD_BODY_FILE": str(self.home / "body")}
+        command = ["wrk", "-t1", f"-c{connections}", f"-d{SECONDS}s", "-s", ROOT / "scripts/load.lua", self.url + path]
+        said = subprocess.run(command, env=os.environ | names, check=True, capture_output=True, text=True).stdout
+        requests, micros, refused, p99 = map(int, re.search(r"RESULT (\d+) (\d+) (\d+) (\d+)", said).groups())
+        return requests / micros * 1e6, refused, p99 / 1e3
+
+    def syncs(self):
+        """Commits so far, as the service counts them; each is one fsync of the write-ahead log."""
+        token = (self.home / "auditor.token").read_text()
+        request = urllib.request.Request(self.url + "/metrics", headers={"Authorization": f"Bearer {token}"})
+        figures = urllib.request.urlopen(request).read().decode()
+        found = re.search(r"^custodian_commits_total (\d+)", figures, re.M)
+        return int(found.group(1)) if found else 0
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,105 @@
+//! The SoftHSM token of `custodian dev`: made on the first start, and kept whole over a kill.
+
+use std::{
+    fs::{self, DirBuilder},
+    io,
+    os::unix::fs::DirBuilderExt,
+    path::{Path, PathBuf},
+};
+
+use zeroize::Zeroizing;
+
+use super::write_private;
+use crate::{
+    config::{self, Kek},
+    crypto::aes_gcm,
+    error::{Error, Source},
+    kek::pkcs11::{self, PinSource},
+    secret::Secret,
+};
+
+const CONF: &str = include_str!("../../../softhsm/softhsm2.conf.in");
+
+const AWAY: &str =
+    "reading the token's folder below the data folder; put it back, or begin with an empty folder";
+
+/// The folder that is the token.
+const TOKENS: &str = "tokens";
+
+/// Writes SoftHSM's configuration below the folder and answers where: SoftHSM must find it in SOFTHSM2_CONF.
+/// Written at each start, so that a folder that was copied elsewhere uses its own token.
+///
+/// # Errors
+/// If it cannot be written.
+pub fn conf(data_dir: &Path) -> io::Result<PathBuf> {
+    let home = data_dir.join("softhsm");
+    let tokens = home.join(TOKENS);
+    let mut private = DirBuilder::new();
+    private.recursive(true).mode(0o700).create(&home)?;
+    if is_first_start(data_dir) {
+        private.create(&tokens)?;
+    }
+    let conf = home.join("softhsm2.conf");
+    let text = CONF.replace("@TOKENDIR@", &tokens.to_string_lossy());
+    write_private(&conf, text.as_bytes())?;
+    Ok(conf)
+}
+
+/// Opens the way to the token, and makes it on the first start.
+pub(super) fn kek(data_dir: &Path) -> Result<Kek, Source> {
+    let module = config::softhsm_module()?;
+    let home = data_dir.join("softhsm");
+    let pin_file = home.join("pin");
+    keep_tokens(&home).map_err(|error| Error::kek(AWAY, error))?;
+    if is_first_start(data_dir) {
+        if !pin_file.exists() {
+            write_private(&pin_file, new_pin()?.as_bytes())?;
+        }
+        pkcs11::provision_token(&module, config::DEV_TOKEN, &PinSource::file(&pin_file))?;
+        keep_tokens(&home)?;
+    }
+    Ok(Kek::softhsm(module, pin_file))
+}
+
+/// Whether the token may be made: it comes before the database, so later one that is missing was taken away.
+fn is_first_start(data_dir: &Path) -> bool {
+    !data_dir.join(config::DATABASE).exists()
+}
+
+/// At each login SoftHSM empties the file that holds a token's own key and writes it again: a process killed in
+/// between would lose every key of the token. So there is a copy, which is put back where the original is short.
+fn keep_tokens(home: &Path) -> io::Result<()> {
+    let copies = home.join("kept");
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(&copies)?;
+    for token in fs::read_dir(home.join(TOKENS))? {
+        let token = token?;
+        let (original, copy) = (
+            token.path().join("token.object"),
+            copies.join(token.file_name()),
+        );
+        let (found, kept) = (content(&original)?, content(&copy)?);
+        if found.len() < kept.len() {
+            tracing::warn!("a process was killed while it logged in; the token's file is put back");
+            write_private(&original, &kept)?;
+        } else if found != kept {
+            write_private(&copy, &found)?;
+        }
+    }
+    Ok(())
+}
+
+/// What a file holds; nothing if it is not there.
+fn content(path: &Path) -> io::Result<Vec<u8>> {
+    match fs::read(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        read => read,
+    }
+}
+
+fn new_pin() -> Result<Zeroizing<String>, Error> {
+    let random = Secret::<16>::fill(|bytes| aes_gcm::random(bytes))?;
+    Ok(Zeroizing::new(hex::encode(random.expose())))
+}
