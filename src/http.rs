@@ -35,26 +35,23 @@ mod wrap;
 pub use limits::Limits;
 pub use telemetry::observe;
 
-/// One route: what it is, what it does, what it may answer beside success.
+/// One route: what it is, what it does, how it may refuse.
 struct Entry {
     method: Method,
     path: &'static str,
     /// `None` for the few that need no authentication.
     action: Option<Action>,
+    /// Beside those that its method and its path bring ([`openapi`]).
     refusals: &'static [Code],
     handler: fn() -> Route,
 }
 
 /// Every route of the service but `/docs`, in the order of the contract.
+#[rustfmt::skip] // One line a route: this is the screen that lists them.
 fn routes() -> Vec<Entry> {
     use Action as Do;
-    use Code::{
-        AlreadyExists as Exists, Conflict, IntegrityFailure as Integrity, InvalidRequest as Invalid,
-    };
-    use Code::{
-        KekUnavailable as Kek, NotFound, TooLarge, TwoPersonRule as TwoPerson,
-        UnsupportedMediaType as Media,
-    };
+    use Code::{AlreadyExists as Exists, Conflict, IdempotencyMismatch as Mismatch, IntegrityFailure as Integrity};
+    use Code::{InvalidRequest as Invalid, KekUnavailable as Kek, TwoPersonRule as TwoPerson};
     const GET: Method = Method::GET;
     const PUT: Method = Method::PUT;
     const POST: Method = Method::POST;
@@ -63,175 +60,28 @@ fn routes() -> Vec<Entry> {
         public(GET, "/v1/health/live", || web::to(health::live)),
         public(GET, "/v1/health/ready", || web::to(health::ready)),
         public(GET, "/openapi.json", || web::to(meta::openapi)),
-        entry(GET, "/v1/capabilities", Do::CapabilitiesRead, &[], || {
-            web::to(meta::capabilities)
-        }),
-        entry(GET, "/metrics", Do::MetricsRead, &[], || {
-            web::to(meta::metrics)
-        }),
-        entry(
-            POST,
-            "/v1/admin/principals",
-            Do::PrincipalCreate,
-            &[
-                Media,
-                TooLarge,
-                Invalid,
-                Exists,
-                Conflict,
-                TwoPerson,
-                Code::IdempotencyMismatch,
-            ],
-            || web::to(principals::create),
-        ),
-        entry(
-            GET,
-            "/v1/admin/principals",
-            Do::PrincipalRead,
-            &[Invalid],
-            || web::to(principals::list),
-        ),
-        entry(
-            GET,
-            "/v1/admin/principals/{id}",
-            Do::PrincipalRead,
-            &[NotFound],
-            || web::to(principals::show),
-        ),
-        entry(
-            DELETE,
-            "/v1/admin/principals/{id}",
-            Do::PrincipalDelete,
-            &[NotFound, Conflict],
-            || web::to(principals::delete),
-        ),
-        entry(
-            POST,
-            "/v1/admin/principals/{id}/approve",
-            Do::PrincipalApprove,
-            &[NotFound, Media, TooLarge, Invalid, Conflict, TwoPerson],
-            || web::to(principals::approve),
-        ),
-        entry(
-            PUT,
-            "/v1/admin/principals/{id}/grants",
-            Do::GrantsChange,
-            &[NotFound, Media, TooLarge, Invalid],
-            || web::to(principals::change_grants),
-        ),
-        entry(
-            POST,
-            "/v1/admin/principals/{id}/grants/approve",
-            Do::GrantsApprove,
-            &[NotFound, Media, TooLarge, Invalid, Conflict, TwoPerson],
-            || web::to(principals::approve_grants),
-        ),
-        entry(
-            POST,
-            "/v1/admin/principals/{id}/tokens",
-            Do::TokenCreate,
-            &[
-                NotFound,
-                Media,
-                TooLarge,
-                Invalid,
-                Conflict,
-                Code::IdempotencyMismatch,
-            ],
-            || web::to(tokens::issue),
-        ),
-        entry(
-            POST,
-            "/v1/admin/principals/{id}/tokens/{token_id}/approve",
-            Do::TokenApprove,
-            &[NotFound, Media, TooLarge, Invalid, Conflict, TwoPerson],
-            || web::to(tokens::approve),
-        ),
-        entry(
-            DELETE,
-            "/v1/admin/principals/{id}/tokens/{token_id}",
-            Do::TokenRevoke,
-            &[NotFound, Conflict],
-            || web::to(tokens::revoke),
-        ),
-        entry(
-            POST,
-            "/v1/wrap",
-            Do::KekWrap,
-            &[Media, TooLarge, Invalid, Kek],
-            || web::to(wrap::wrap),
-        ),
-        entry(
-            POST,
-            "/v1/unwrap",
-            Do::KekUnwrap,
-            &[Media, TooLarge, Invalid, Integrity, Kek],
-            || web::to(wrap::unwrap),
-        ),
-        entry(
-            POST,
-            "/v1/rewrap",
-            Do::KekRewrap,
-            &[Media, TooLarge, Invalid, Integrity, Kek],
-            || web::to(wrap::rewrap),
-        ),
-        entry(
-            POST,
-            "/v1/deks",
-            Do::DekCreate,
-            &[
-                Media,
-                TooLarge,
-                Invalid,
-                Exists,
-                Conflict,
-                Code::IdempotencyMismatch,
-                Kek,
-            ],
-            || web::to(deks::create),
-        ),
-        entry(GET, "/v1/deks", Do::DekRead, &[Invalid], || {
-            web::to(deks::list)
-        }),
-        entry(GET, "/v1/deks/{name}", Do::DekRead, &[NotFound], || {
-            web::to(deks::show)
-        }),
-        entry(
-            POST,
-            "/v1/deks/{name}/rotate",
-            Do::DekRotate,
-            &[
-                NotFound,
-                Media,
-                TooLarge,
-                Invalid,
-                Conflict,
-                Code::IdempotencyMismatch,
-                Kek,
-            ],
-            || web::to(deks::rotate),
-        ),
-        entry(
-            POST,
-            "/v1/deks/{name}/encrypt",
-            Do::DekEncrypt,
-            &[NotFound, Media, TooLarge, Invalid, Integrity, Kek],
-            || web::to(deks::encrypt),
-        ),
-        entry(
-            POST,
-            "/v1/deks/{name}/decrypt",
-            Do::DekDecrypt,
-            &[NotFound, Media, TooLarge, Invalid, Integrity, Kek],
-            || web::to(deks::decrypt),
-        ),
-        entry(
-            GET,
-            "/v1/audit/entries",
-            Do::AuditRead,
-            &[Invalid, Integrity],
-            || web::to(audit::entries),
-        ),
+        entry(GET, "/v1/capabilities", Do::CapabilitiesRead, &[], || web::to(meta::capabilities)),
+        entry(GET, "/metrics", Do::MetricsRead, &[], || web::to(meta::metrics)),
+        entry(POST, "/v1/admin/principals", Do::PrincipalCreate, &[Exists, Conflict, TwoPerson, Mismatch], || web::to(principals::create)),
+        entry(GET, "/v1/admin/principals", Do::PrincipalRead, &[Invalid], || web::to(principals::list)),
+        entry(GET, "/v1/admin/principals/{id}", Do::PrincipalRead, &[], || web::to(principals::show)),
+        entry(DELETE, "/v1/admin/principals/{id}", Do::PrincipalDelete, &[Conflict], || web::to(principals::delete)),
+        entry(POST, "/v1/admin/principals/{id}/approve", Do::PrincipalApprove, &[Conflict, TwoPerson], || web::to(principals::approve)),
+        entry(PUT, "/v1/admin/principals/{id}/grants", Do::GrantsChange, &[], || web::to(principals::change_grants)),
+        entry(POST, "/v1/admin/principals/{id}/grants/approve", Do::GrantsApprove, &[Conflict, TwoPerson], || web::to(principals::approve_grants)),
+        entry(POST, "/v1/admin/principals/{id}/tokens", Do::TokenCreate, &[Conflict, Mismatch], || web::to(tokens::issue)),
+        entry(POST, "/v1/admin/principals/{id}/tokens/{token_id}/approve", Do::TokenApprove, &[Conflict, TwoPerson], || web::to(tokens::approve)),
+        entry(DELETE, "/v1/admin/principals/{id}/tokens/{token_id}", Do::TokenRevoke, &[Conflict], || web::to(tokens::revoke)),
+        entry(POST, "/v1/wrap", Do::KekWrap, &[Kek], || web::to(wrap::wrap)),
+        entry(POST, "/v1/unwrap", Do::KekUnwrap, &[Integrity, Kek], || web::to(wrap::unwrap)),
+        entry(POST, "/v1/rewrap", Do::KekRewrap, &[Integrity, Kek], || web::to(wrap::rewrap)),
+        entry(POST, "/v1/deks", Do::DekCreate, &[Exists, Conflict, Mismatch, Kek], || web::to(deks::create)),
+        entry(GET, "/v1/deks", Do::DekRead, &[Invalid], || web::to(deks::list)),
+        entry(GET, "/v1/deks/{name}", Do::DekRead, &[], || web::to(deks::show)),
+        entry(POST, "/v1/deks/{name}/rotate", Do::DekRotate, &[Conflict, Mismatch, Kek], || web::to(deks::rotate)),
+        entry(POST, "/v1/deks/{name}/encrypt", Do::DekEncrypt, &[Integrity, Kek], || web::to(deks::encrypt)),
+        entry(POST, "/v1/deks/{name}/decrypt", Do::DekDecrypt, &[Integrity, Kek], || web::to(deks::decrypt)),
+        entry(GET, "/v1/audit/entries", Do::AuditRead, &[Invalid, Integrity], || web::to(audit::entries)),
     ]
 }
 

@@ -68,6 +68,13 @@ const GATED: [Code; 5] = [
     Code::NotReady,
 ];
 
+/// Codes that every body may be refused with.
+const BODY: [Code; 3] = [
+    Code::UnsupportedMediaType,
+    Code::TooLarge,
+    Code::InvalidRequest,
+];
+
 /// The whole description as JSON.
 pub(super) fn text() -> Bytes {
     serde_json::to_vec(&document()).unwrap_or_default().into()
@@ -99,8 +106,12 @@ fn document() -> utoipa::openapi::OpenApi {
 /// Adds what the route table knows: roles, codes, security.
 fn complete(operation: &mut Operation, entry: &Entry) {
     let Some(action) = entry.action else { return };
+    let with_body = entry.method == Method::POST || entry.method == Method::PUT;
+    let body: &[Code] = if with_body { &BODY } else { &[] };
+    let named = entry.path.contains('{').then_some(Code::NotFound);
     let audited = action.audited().then_some(Code::AuditUnavailable);
-    let codes = GATED.iter().chain(entry.refusals).copied().chain(audited);
+    let codes = GATED.iter().chain(body).chain(entry.refusals).copied();
+    let codes = codes.chain(named).chain(audited);
     let mut by_status = BTreeMap::<u16, Vec<&'static str>>::new();
     for code in codes {
         by_status

@@ -39,67 +39,28 @@ pub(super) enum Code {
 
 impl Code {
     /// The row of the table: the code's name, its status, its title.
+    #[rustfmt::skip] // One line a code.
     const fn row(self) -> (&'static str, StatusCode, &'static str) {
         use StatusCode as S;
         match self {
             Self::AlreadyExists => ("already_exists", S::CONFLICT, "Already exists"),
-            Self::AuditUnavailable => (
-                "audit_unavailable",
-                S::SERVICE_UNAVAILABLE,
-                "The audit log is unavailable",
-            ),
+            Self::AuditUnavailable => ("audit_unavailable", S::SERVICE_UNAVAILABLE, "The audit log is unavailable"),
             Self::Conflict => ("conflict", S::CONFLICT, "The state does not allow it"),
             Self::Forbidden => ("forbidden", S::FORBIDDEN, "Forbidden"),
-            Self::IdempotencyMismatch => (
-                "idempotency_mismatch",
-                S::UNPROCESSABLE_ENTITY,
-                "Idempotency key used with another body",
-            ),
-            Self::IntegrityFailure => (
-                "integrity_failure",
-                S::UNPROCESSABLE_ENTITY,
-                "Integrity failure",
-            ),
+            Self::IdempotencyMismatch => ("idempotency_mismatch", S::UNPROCESSABLE_ENTITY, "Idempotency key used with another body"),
+            Self::IntegrityFailure => ("integrity_failure", S::UNPROCESSABLE_ENTITY, "Integrity failure"),
             Self::Internal => ("internal", S::INTERNAL_SERVER_ERROR, "Internal error"),
             Self::InvalidRequest => ("invalid_request", S::BAD_REQUEST, "Invalid request"),
-            Self::KekUnavailable => (
-                "kek_unavailable",
-                S::SERVICE_UNAVAILABLE,
-                "The key holder is unavailable",
-            ),
-            Self::MethodNotAllowed => (
-                "method_not_allowed",
-                S::METHOD_NOT_ALLOWED,
-                "Method not allowed",
-            ),
+            Self::KekUnavailable => ("kek_unavailable", S::SERVICE_UNAVAILABLE, "The key holder is unavailable"),
+            Self::MethodNotAllowed => ("method_not_allowed", S::METHOD_NOT_ALLOWED, "Method not allowed"),
             Self::NotFound => ("not_found", S::NOT_FOUND, "Not found"),
-            Self::NotReady => (
-                "not_ready",
-                S::SERVICE_UNAVAILABLE,
-                "The service is not ready",
-            ),
-            Self::RateLimited => (
-                "rate_limited",
-                S::TOO_MANY_REQUESTS,
-                "Too many failed requests",
-            ),
-            Self::StoreUnavailable => (
-                "store_unavailable",
-                S::SERVICE_UNAVAILABLE,
-                "The database is unavailable",
-            ),
+            Self::NotReady => ("not_ready", S::SERVICE_UNAVAILABLE, "The service is not ready"),
+            Self::RateLimited => ("rate_limited", S::TOO_MANY_REQUESTS, "Too many failed requests"),
+            Self::StoreUnavailable => ("store_unavailable", S::SERVICE_UNAVAILABLE, "The database is unavailable"),
             Self::TooLarge => ("too_large", S::PAYLOAD_TOO_LARGE, "Too large"),
-            Self::TwoPersonRule => (
-                "two_person_rule",
-                S::UNPROCESSABLE_ENTITY,
-                "Two people are needed",
-            ),
+            Self::TwoPersonRule => ("two_person_rule", S::UNPROCESSABLE_ENTITY, "Two people are needed"),
             Self::Unauthenticated => ("unauthenticated", S::UNAUTHORIZED, "Unauthenticated"),
-            Self::UnsupportedMediaType => (
-                "unsupported_media_type",
-                S::UNSUPPORTED_MEDIA_TYPE,
-                "Unsupported media type",
-            ),
+            Self::UnsupportedMediaType => ("unsupported_media_type", S::UNSUPPORTED_MEDIA_TYPE, "Unsupported media type"),
         }
     }
 
