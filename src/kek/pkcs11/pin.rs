@@ -74,6 +74,16 @@ impl Pin {
     pub(super) fn expose(&self) -> &AuthPin {
         &self.0
     }
+
+    /// The security officer's PIN of a token that we initialise: whoever has this PIN can finish what was
+    /// interrupted, and gains nothing, since it can change this PIN anyway.
+    pub(super) fn officer(&self) -> AuthPin {
+        let digest = Sha256::new()
+            .chain_update("aegis-custodian/officer/v1\0")
+            .chain_update(self.1)
+            .finalize();
+        AuthPin::from(Zeroizing::new(hex::encode(digest)).as_str())
+    }
 }
 
 /// Logs in, and remembers the digest of a refused PIN: real tokens lock after a few wrong ones.

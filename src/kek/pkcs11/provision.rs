@@ -2,25 +2,22 @@
 
 use std::path::Path;
 
-use cryptoki::{
-    context::Pkcs11, error::Error as Pkcs11Error, session::UserType, slot::Slot, types::AuthPin,
-};
-use zeroize::Zeroizing;
+use cryptoki::{context::Pkcs11, error::Error as Pkcs11Error, session::UserType, slot::Slot};
 
 use super::{
     module::Module,
-    pin::{Login, PinSource},
+    pin::{Login, Pin, PinSource},
     token,
 };
-use crate::{crypto::aes_gcm::fresh_key, error::Error};
+use crate::error::Error;
 
 /// CK_TOKEN_INFO's label is 32 bytes, padded with blanks; a longer one would be cut silently.
 const LABEL_BYTES: usize = 32;
 
 /// Initialises a free slot as the token `label` with the PIN of `pin`; one that is there already is only tried.
 ///
-/// The security officer's PIN is random and dropped: such a token can be used and wiped, but its user PIN can
-/// never be reset. A key ceremony initialises the token itself and keeps that PIN.
+/// The security officer's PIN follows from the user's, so that a start that was interrupted between the two can be
+/// repeated. A key ceremony initialises the token itself, with two PINs.
 ///
 /// # Errors
 /// [`Error::Invalid`] for a label that no token can bear; [`Error::Unavailable`] if the module, the PIN file or the
@@ -38,7 +35,9 @@ pub fn provision_token(module: &Path, label: &str, pin: &PinSource) -> Result<()
     let pkcs11 = lease.pkcs11();
     let _alone = module.provisioning();
     let slot = match token::find(pkcs11, label)? {
-        Some(slot) => slot,
+        Some(slot) if has_pin(pkcs11, slot)? => slot,
+        // An earlier start was interrupted in between.
+        Some(slot) => set_pin(pkcs11, slot, &pin.read()?)?,
         None => initialise(pkcs11, label, pin)?,
     };
     let session = pkcs11
@@ -48,30 +47,31 @@ pub fn provision_token(module: &Path, label: &str, pin: &PinSource) -> Result<()
 }
 
 fn initialise(pkcs11: &Pkcs11, label: &str, pin: &PinSource) -> Result<Slot, Error> {
-    // Read first: a token without a user PIN, and with nobody knowing the officer's, would be lost.
     let pin = pin.read()?;
     let slot = free_slot(pkcs11).map_err(|error| failed("listing the slots", error))?;
     let slot = slot.ok_or_else(|| Error::kek("finding a free slot", "every slot has a token"))?;
-    let officer = officer_pin()?;
-    let made = pkcs11.init_token(slot, &officer, label);
+    let made = pkcs11.init_token(slot, &pin.officer(), label);
     made.map_err(|error| failed("initialising a token", error))?;
     let slot = token::find(pkcs11, label)?;
     let slot = slot.ok_or_else(|| Error::kek("finding the new token", "it is not there"))?;
-    set_pin(pkcs11, slot, &officer, pin.expose())
-        .map_err(|error| failed("setting the user's PIN", error))?;
-    Ok(slot)
+    set_pin(pkcs11, slot, &pin)
 }
 
-fn set_pin(
-    pkcs11: &Pkcs11,
-    slot: Slot,
-    officer: &AuthPin,
-    user: &AuthPin,
-) -> Result<(), Pkcs11Error> {
-    let session = pkcs11.open_rw_session(slot)?;
-    session.login(UserType::So, Some(officer))?;
-    session.init_pin(user)?;
-    session.logout()
+fn has_pin(pkcs11: &Pkcs11, slot: Slot) -> Result<bool, Error> {
+    let token = pkcs11.get_token_info(slot);
+    let token = token.map_err(|error| failed("looking at the token", error))?;
+    Ok(token.user_pin_initialized())
+}
+
+fn set_pin(pkcs11: &Pkcs11, slot: Slot, pin: &Pin) -> Result<Slot, Error> {
+    let set = || {
+        let session = pkcs11.open_rw_session(slot)?;
+        session.login(UserType::So, Some(&pin.officer()))?;
+        session.init_pin(pin.expose())?;
+        session.logout()
+    };
+    set().map_err(|error| failed("setting the user's PIN", error))?;
+    Ok(slot)
 }
 
 fn free_slot(pkcs11: &Pkcs11) -> Result<Option<Slot>, Pkcs11Error> {
@@ -81,12 +81,6 @@ fn free_slot(pkcs11: &Pkcs11) -> Result<Option<Slot>, Pkcs11Error> {
         token.is_ok_and(|token| !token.token_initialized())
     };
     Ok(slots.find(free))
-}
-
-fn officer_pin() -> Result<AuthPin, Error> {
-    let random = fresh_key()?;
-    let text = Zeroizing::new(hex::encode(random.expose()));
-    Ok(AuthPin::from(text.as_str()))
 }
 
 fn failed(what: &'static str, error: Pkcs11Error) -> Error {
