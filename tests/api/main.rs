@@ -18,7 +18,9 @@ mod batch;
 mod conventions;
 mod deks;
 mod discovery;
+mod duties;
 mod encrypt;
+mod first_start;
 mod idempotency;
 mod order;
 mod outage;
@@ -26,6 +28,7 @@ mod paths;
 mod principals;
 mod process;
 mod refusals;
+mod revocation;
 mod routes;
 
 mod table;
