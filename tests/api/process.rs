@@ -2,8 +2,7 @@
 
 use std::{
     fs::{self, File},
-    io::{Read, Write},
-    net::TcpStream,
+    io::Write,
     os::unix::fs::PermissionsExt,
     path::Path,
     process::{Child, Command, Output, Stdio},
@@ -26,7 +25,7 @@ fn custodian(arguments: &[&str]) -> Command {
 }
 
 /// Runs to the end; a process that stays up is the caller's failure after ten seconds.
-fn run(arguments: &[&str]) -> Output {
+pub fn run(arguments: &[&str]) -> Output {
     let mut child = custodian(arguments)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -46,7 +45,7 @@ fn run(arguments: &[&str]) -> Output {
 
 /// Asserts exit code 1, a sentence on standard error, and nothing on standard output.
 #[track_caller]
-fn is_refused(output: &Output) {
+pub fn is_refused(output: &Output) {
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(output.stdout.is_empty());
@@ -275,29 +274,13 @@ fn every_command_has_help_and_a_mistake_is_exit_code_1() {
     }
 }
 
-/// Sends the head of a wrap request and waits until the service has begun with it.
-fn begin_wrap(service: &Service, body: &str) -> TcpStream {
-    let head = format!(
-        "POST /v1/wrap HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nContent-Type: application/json\r\n\
-         Content-Length: {}\r\nExpect: 100-continue\r\n\r\n",
-        service.token("app"),
-        body.len()
-    );
-    let mut stream = wire::connect(&service.url);
-    stream.write_all(head.as_bytes()).unwrap();
-    let mut go_on = [0; 25];
-    stream.read_exact(&mut go_on).unwrap();
-    assert_eq!(&go_on, b"HTTP/1.1 100 Continue\r\n\r\n");
-    stream
-}
-
 #[test]
 fn what_was_begun_is_finished_when_the_service_is_told_to_stop() {
     let home = TempDir::new().unwrap();
     let service = Service::start(home.path(), &[]);
     let items = vec![json!({"plaintext": "YQ=="}); 256];
     let body = json!({ "items": items }).to_string();
-    let mut stream = begin_wrap(&service, &body);
+    let mut stream = wire::begin(&service.url, "/v1/wrap", &service.token("app"), body.len());
     stream.write_all(body.as_bytes()).unwrap();
     assert_eq!(service.stop(), Some(0));
     let answer = wire::read(&mut stream);
@@ -316,7 +299,7 @@ fn a_request_that_is_half_sent_is_still_answered_after_the_signal() {
     let home = TempDir::new().unwrap();
     let service = Service::start(home.path(), &[]);
     let body = r#"{"plaintext":"YQ=="}"#;
-    let mut stream = begin_wrap(&service, body);
+    let mut stream = wire::begin(&service.url, "/v1/wrap", &service.token("app"), body.len());
     stream.write_all(&body.as_bytes()[..9]).unwrap();
     thread::scope(|scope| {
         let stopped = scope.spawn(|| service.stop());
