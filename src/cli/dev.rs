@@ -4,7 +4,7 @@ use std::{
     io::{self, Write},
     net::{SocketAddr, TcpListener},
     os::unix::process::CommandExt,
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::Command,
 };
 
@@ -13,7 +13,7 @@ use crate::{
     error::Source,
     server::{
         self,
-        dev::{self, Choice},
+        dev::{self, Choice, Folder},
     },
 };
 
@@ -32,20 +32,26 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), Source> {
     config::loopback(arguments.listen)?;
-    let data_dir = dev::folder(&arguments.data_dir)?;
+    let folder = Folder::open(&arguments.data_dir)?;
     if arguments.kek == Choice::Softhsm {
-        point_softhsm_at(&data_dir)?;
+        point_softhsm_at(&folder)?;
     }
-    let (config, custodian) = dev::open(&data_dir, arguments.listen, arguments.kek)?;
-    let listener = TcpListener::bind(config.listen)?;
+    let (config, custodian) = dev::open(&folder, arguments.listen, arguments.kek)?;
+    let taken = |error| {
+        format!(
+            "listening on {}: {error}; take another --listen",
+            config.listen
+        )
+    };
+    let listener = TcpListener::bind(config.listen).map_err(taken)?;
     let address = listener.local_addr()?;
     server::serve(listener, custodian, config.limits, || announce(address))
 }
 
 /// SoftHSM reads where its tokens are from the environment, which a running process cannot change safely:
 /// so this one begins again with it set.
-fn point_softhsm_at(data_dir: &Path) -> Result<(), Source> {
-    let conf = dev::softhsm::conf(data_dir)?;
+fn point_softhsm_at(folder: &Folder) -> Result<(), Source> {
+    let conf = dev::softhsm::conf(folder)?;
     if config::softhsm_conf().is_some_and(|set| set == *conf) {
         return Ok(());
     }

@@ -24,17 +24,6 @@ pub struct First {
 }
 
 impl Custodian {
-    /// Whether the store has no principal yet.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`].
-    pub fn is_empty(&self) -> Result<bool, Error> {
-        Ok(self
-            .store
-            .read(|view| view.principals_after(0, 1))?
-            .is_empty())
-    }
-
     /// Adds the first principals, each of which nobody created.
     ///
     /// # Errors

@@ -55,8 +55,12 @@ impl SoftwareKek {
 
     fn read(&self, version: &KekVersion) -> Result<Secret<32>, Error> {
         let bytes = fs::read(self.file(version));
-        let mut bytes =
-            Zeroizing::new(bytes.map_err(|error| Error::kek("reading the KEK", error))?);
+        let mut bytes = Zeroizing::new(bytes.map_err(|error| {
+            Error::kek(
+                "reading the KEK's file (a folder made with --kek softhsm has none)",
+                error,
+            )
+        })?);
         Secret::take(&mut bytes).ok_or_else(|| Error::kek("reading the KEK", "it is not 32 bytes"))
     }
 

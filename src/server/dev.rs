@@ -1,11 +1,11 @@
 //! `custodian dev`: a token, a database and four principals below one folder, made on the first start.
 
 use std::{
-    fs::{self, DirBuilder, File, OpenOptions},
+    fs::{self, File, OpenOptions},
     io::{self, Write},
     net::SocketAddr,
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
-    path::{Path, PathBuf},
+    os::unix::fs::OpenOptionsExt,
+    path::Path,
     str::FromStr,
 };
 
@@ -19,7 +19,10 @@ use crate::{
 
 use super::assemble;
 
+mod folder;
 pub mod softhsm;
+
+pub use folder::Folder;
 
 /// The principals of `dev`: file name and role. Each is a subject of its own, so that duties stay apart.
 const PRINCIPALS: [(&str, Role); 4] = [
@@ -50,42 +53,31 @@ impl FromStr for Choice {
     }
 }
 
-/// Makes the folder private and absolute.
-///
-/// # Errors
-/// If it cannot be made.
-pub fn folder(data_dir: &Path) -> io::Result<PathBuf> {
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(data_dir)?;
-    fs::canonicalize(data_dir)
-}
-
 /// Opens everything, and makes on the first start what is not there.
 ///
 /// # Errors
 /// Says which part and what to do.
 pub fn open(
-    data_dir: &Path,
+    folder: &Folder,
     listen: SocketAddr,
     choice: Choice,
 ) -> Result<(Config, Custodian), Source> {
     let kek = match choice {
-        Choice::Softhsm => softhsm::kek(data_dir)?,
+        Choice::Softhsm => softhsm::kek(folder)?,
         Choice::Software => {
             tracing::warn!(
                 "--kek software: the KEK lies in a file below the data folder. This is no HSM; never use it for real keys"
             );
-            Kek::Software(data_dir.join("software-kek"))
+            Kek::Software(folder.path.join("software-kek"))
         }
     };
-    let config = Config::dev(data_dir, listen, kek)?;
+    let config = Config::dev(&folder.path, listen, kek)?;
     let custodian = assemble(&config)?;
     custodian.make_first_kek()?;
     custodian.adopt_keyring()?;
-    if custodian.is_empty()? {
-        provision(&custodian, data_dir)?;
+    if folder.is_first_start() {
+        provision(&custodian, &folder.path)?;
+        folder.finish()?;
     }
     tracing::warn!(
         "dev: one admin alone decides (admin_quorum 1), nothing waits before it is destroyed (destroy_delay 0), no TLS. Not for production"
@@ -93,7 +85,7 @@ pub fn open(
     Ok((config, custodian))
 }
 
-/// Tokens reach their files before the database: an interrupted first start simply begins again.
+/// Makes the principals; their tokens go to files of their own.
 fn provision(custodian: &Custodian, data_dir: &Path) -> Result<(), Source> {
     let mut firsts = Vec::new();
     for (name, role) in PRINCIPALS {

@@ -9,7 +9,7 @@ use std::{
 
 use zeroize::Zeroizing;
 
-use super::write_private;
+use super::{Folder, write_private};
 use crate::{
     config::{self, Kek},
     crypto::aes_gcm,
@@ -31,12 +31,12 @@ const TOKENS: &str = "tokens";
 ///
 /// # Errors
 /// If it cannot be written.
-pub fn conf(data_dir: &Path) -> io::Result<PathBuf> {
-    let home = data_dir.join("softhsm");
+pub fn conf(folder: &Folder) -> io::Result<PathBuf> {
+    let home = folder.path.join("softhsm");
     let tokens = home.join(TOKENS);
     let mut private = DirBuilder::new();
     private.recursive(true).mode(0o700).create(&home)?;
-    if is_first_start(data_dir) {
+    if folder.is_first_start() {
         private.create(&tokens)?;
     }
     let conf = home.join("softhsm2.conf");
@@ -46,12 +46,12 @@ pub fn conf(data_dir: &Path) -> io::Result<PathBuf> {
 }
 
 /// Opens the way to the token, and makes it on the first start.
-pub(super) fn kek(data_dir: &Path) -> Result<Kek, Source> {
+pub(super) fn kek(folder: &Folder) -> Result<Kek, Source> {
     let module = config::softhsm_module()?;
-    let home = data_dir.join("softhsm");
+    let home = folder.path.join("softhsm");
     let pin_file = home.join("pin");
     keep_tokens(&home).map_err(|error| Error::kek(AWAY, error))?;
-    if is_first_start(data_dir) {
+    if folder.is_first_start() {
         if !pin_file.exists() {
             write_private(&pin_file, new_pin()?.as_bytes())?;
         }
@@ -59,11 +59,6 @@ pub(super) fn kek(data_dir: &Path) -> Result<Kek, Source> {
         keep_tokens(&home)?;
     }
     Ok(Kek::softhsm(module, pin_file))
-}
-
-/// Whether the token may be made: it comes before the database, so later one that is missing was taken away.
-fn is_first_start(data_dir: &Path) -> bool {
-    !data_dir.join(config::DATABASE).exists()
 }
 
 /// At each login SoftHSM empties the file that holds a token's own key and writes it again: a process killed in
