@@ -41,6 +41,8 @@ pub fn start(level: &str, format: Format) -> Result<(), String> {
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr)
+        // It would say on standard error that standard error is gone, and panic in the middle of a request.
+        .log_internal_errors(false)
         .with_span_events(FmtSpan::NONE);
     let started = match format {
         Format::Json => lines.json().flatten_event(true).try_init(),
