@@ -17,6 +17,7 @@ use crate::{
     store::{Bearer, ReplyKey, Store},
 };
 
+mod approval;
 pub mod audit;
 pub mod bearer;
 pub mod capabilities;

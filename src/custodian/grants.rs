@@ -2,8 +2,9 @@
 
 use super::{
     Caller, Custodian, Quorum,
+    approval::{independent, live},
     audit::Event,
-    principals::{PrincipalView, independent, live, shown},
+    principals::{PrincipalView, shown},
 };
 use crate::{error::Error, id::Id, policy::Grants};
 

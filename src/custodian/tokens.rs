@@ -6,10 +6,10 @@ use utoipa::ToSchema;
 
 use super::{
     Caller, Custodian, Quorum,
+    approval::{independent, live},
     audit::Event,
     bearer::BearerToken,
     once::{self, Made, Once, ShownOnce},
-    principals::{independent, live, location},
 };
 use crate::{
     duration::Period,
@@ -156,7 +156,7 @@ impl Custodian {
             let row = TokenRow::issued(Some(&by), state, now, until);
             tx.insert_token(&principal, &row, &sha256)?;
             let event = Event::done(format!("{principal}/{}", row.id)).with("status", state.name());
-            let location = format!("{}/tokens/{}", location(&principal), row.id);
+            let location = format!("/v1/admin/principals/{principal}/tokens/{}", row.id);
             let view = TokenView::from(row);
             let kept = ShownOnce::without(&view);
             once::keep(once.as_ref(), tx, now, location.clone(), &kept)?;

@@ -70,16 +70,16 @@ impl<'de> Deserialize<'de> for Base64Text {
     }
 }
 
+type Extracted<T> = Pin<Box<dyn Future<Output = Result<T, Problem>>>>;
+
 impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
     type Error = Problem;
-    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+    type Future = Extracted<Self>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let (request, payload) = (request.clone(), payload.take());
-        Box::pin(async move {
-            let bytes = read(&request, payload).await?;
-            let value = json::read(or_empty(&bytes))?;
-            let once = once(&request, &bytes)?;
+        extract(request, payload, |request, bytes| {
+            let value = json::read(or_empty(bytes))?;
+            let once = once(request, bytes)?;
             Ok(Self { value, once })
         })
     }
@@ -87,15 +87,22 @@ impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
 
 impl<T: DeserializeOwned + 'static> FromRequest for Items<T> {
     type Error = Problem;
-    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+    type Future = Extracted<Self>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let (request, payload) = (request.clone(), payload.take());
-        Box::pin(async move {
-            let bytes = read(&request, payload).await?;
-            Ok(Self(json::read_one_or_many(or_empty(&bytes))?))
+        extract(request, payload, |_, bytes| {
+            Ok(Self(json::read_one_or_many(or_empty(bytes))?))
         })
     }
+}
+
+fn extract<T: 'static>(
+    request: &HttpRequest,
+    payload: &mut Payload,
+    parse: impl FnOnce(&HttpRequest, &[u8]) -> Result<T, Problem> + 'static,
+) -> Extracted<T> {
+    let (request, payload) = (request.clone(), payload.take());
+    Box::pin(async move { parse(&request, &read(&request, payload).await?) })
 }
 
 /// An absent body reads like an object without fields.

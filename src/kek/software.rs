@@ -5,8 +5,6 @@
 use std::{
     collections::HashMap,
     fs,
-    io::{self, Write},
-    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     sync::{RwLock, RwLockReadGuard},
 };
@@ -22,6 +20,7 @@ use crate::{
         CANARY_AAD, CANARY_NONCE, CANARY_SECRET, Context, Description, KekKeeper, KekProvider,
         Keyring, WrappedSecret,
     },
+    private_file,
     secret::Secret,
 };
 
@@ -130,21 +129,8 @@ impl KekKeeper for SoftwareKek {
             return self.read(version).map(drop);
         }
         let key = aes_gcm::fresh_key()?;
-        let write = || -> io::Result<()> {
-            let part = self.file(version).with_extension("part");
-            let mut options = fs::OpenOptions::new();
-            let mut file = options
-                .write(true)
-                .create(true)
-                .truncate(true)
-                .mode(0o600)
-                .open(&part)?;
-            file.write_all(key.expose())?;
-            file.sync_all()?;
-            fs::rename(part, self.file(version))?;
-            fs::File::open(&self.folder)?.sync_all()
-        };
-        write().map_err(|error| Error::kek("writing the KEK", error))
+        private_file::write(&self.file(version), key.expose())
+            .map_err(|error| Error::kek("writing the KEK", error))
     }
 
     fn adopt(&self, ring: Keyring) -> Result<(), Error> {

@@ -1,13 +1,6 @@
 //! `custodian dev`: a token, a database and four principals below one folder, made on the first start.
 
-use std::{
-    fs::{self, File, OpenOptions},
-    io::{self, Write},
-    net::SocketAddr,
-    os::unix::fs::OpenOptionsExt,
-    path::Path,
-    str::FromStr,
-};
+use std::{net::SocketAddr, path::Path, str::FromStr};
 
 use crate::{
     config::{Config, Kek},
@@ -15,6 +8,7 @@ use crate::{
     error::Source,
     id::Subject,
     policy::{Grants, Role},
+    private_file,
 };
 
 use super::assemble;
@@ -90,7 +84,7 @@ fn provision(custodian: &Custodian, data_dir: &Path) -> Result<(), Source> {
     let mut firsts = Vec::new();
     for (name, role) in PRINCIPALS {
         let token = BearerToken::fresh()?;
-        write_private(
+        private_file::write(
             &data_dir.join(format!("{name}.token")),
             token.expose().as_bytes(),
         )?;
@@ -113,21 +107,4 @@ fn provision(custodian: &Custodian, data_dir: &Path) -> Result<(), Source> {
     }
     custodian.provision(firsts)?;
     Ok(())
-}
-
-/// Writes a file that only its owner can read: whole or not at all.
-fn write_private(path: &Path, content: &[u8]) -> io::Result<()> {
-    let part = path.with_extension("part");
-    let mut options = OpenOptions::new();
-    let mut file = options
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&part)?;
-    file.write_all(content)?;
-    file.sync_all()?;
-    fs::rename(&part, path)?;
-    path.parent()
-        .map_or(Ok(()), |folder| File::open(folder)?.sync_all())
 }

@@ -2,23 +2,12 @@
 
 use std::thread;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::service::{Answer, Service};
-
-const PRINCIPALS: &str = "/v1/admin/principals";
-
-fn create(service: &Service, body: Value) -> Answer {
-    service.post("admin", PRINCIPALS, body)
-}
-
-fn named(name: &str, subject: &str, roles: &[&str]) -> Value {
-    json!({"name": name, "subject": subject, "roles": roles})
-}
-
-fn delete(service: &Service, id: &str) -> Answer {
-    service.call("admin", "DELETE", &format!("{PRINCIPALS}/{id}"), None)
-}
+use crate::{
+    principals::{create, delete, named},
+    service::Service,
+};
 
 const MANAGES: [&str; 2] = ["admin", "operator"];
 const USES: [&str; 2] = ["app", "custodian"];

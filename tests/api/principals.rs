@@ -6,17 +6,17 @@ use serde_json::{Value, json};
 
 use crate::service::{Answer, Service};
 
-const PRINCIPALS: &str = "/v1/admin/principals";
+pub const PRINCIPALS: &str = "/v1/admin/principals";
 
-fn create(service: &Service, body: Value) -> Answer {
+pub fn create(service: &Service, body: Value) -> Answer {
     service.post("admin", PRINCIPALS, body)
 }
 
-fn named(name: &str, subject: &str, roles: &[&str]) -> Value {
+pub fn named(name: &str, subject: &str, roles: &[&str]) -> Value {
     json!({"name": name, "subject": subject, "roles": roles})
 }
 
-fn delete(service: &Service, id: &str) -> Answer {
+pub fn delete(service: &Service, id: &str) -> Answer {
     service.call("admin", "DELETE", &format!("{PRINCIPALS}/{id}"), None)
 }
 

@@ -7,8 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::write_private;
-use crate::{config::DATABASE, error::Source};
+use crate::{config::DATABASE, error::Source, private_file};
 
 /// There while the first start has not finished: until then nobody was told of anything in the folder.
 const UNFINISHED: &str = "unfinished";
@@ -69,7 +68,7 @@ impl Folder {
         if KEKS.iter().any(|kek| self.path.join(kek).exists()) {
             return Err("the data folder has a KEK and no database: put custodian.db back, or name an empty folder".into());
         }
-        Ok(write_private(&self.path.join(UNFINISHED), b"")?)
+        Ok(private_file::write(&self.path.join(UNFINISHED), b"")?)
     }
 
     fn clear(&self) -> io::Result<()> {

@@ -9,12 +9,13 @@ use std::{
 
 use zeroize::Zeroizing;
 
-use super::{Folder, write_private};
+use super::Folder;
 use crate::{
     config::{self, Kek},
     crypto::aes_gcm,
     error::{Error, Source},
     kek::pkcs11::{self, PinSource},
+    private_file,
     secret::Secret,
 };
 
@@ -41,7 +42,7 @@ pub fn conf(folder: &Folder) -> io::Result<PathBuf> {
     }
     let conf = home.join("softhsm2.conf");
     let text = CONF.replace("@TOKENDIR@", &tokens.to_string_lossy());
-    write_private(&conf, text.as_bytes())?;
+    private_file::write(&conf, text.as_bytes())?;
     Ok(conf)
 }
 
@@ -53,7 +54,7 @@ pub(super) fn kek(folder: &Folder) -> Result<Kek, Source> {
     keep_tokens(&home).map_err(|error| Error::kek(AWAY, error))?;
     if folder.is_first_start() {
         if !pin_file.exists() {
-            write_private(&pin_file, new_pin()?.as_bytes())?;
+            private_file::write(&pin_file, new_pin()?.as_bytes())?;
         }
         pkcs11::provision_token(&module, config::DEV_TOKEN, &PinSource::file(&pin_file))?;
         keep_tokens(&home)?;
@@ -78,9 +79,9 @@ fn keep_tokens(home: &Path) -> io::Result<()> {
         let (found, kept) = (content(&original)?, content(&copy)?);
         if found.len() < kept.len() {
             tracing::warn!("a process was killed while it logged in; the token's file is put back");
-            write_private(&original, &kept)?;
+            private_file::write(&original, &kept)?;
         } else if found != kept {
-            write_private(&copy, &found)?;
+            private_file::write(&copy, &found)?;
         }
     }
     Ok(())

@@ -1,0 +1,41 @@
+//! Owns how files that only their owner may read are written: whole or not at all. Imports nothing of ours.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, Write},
+    os::unix::fs::OpenOptionsExt,
+    path::Path,
+};
+
+/// Writes `content` to `path` with mode 0600 and answers when it is on disk; a reader sees the old file or the new.
+///
+/// # Errors
+/// Those of the file system.
+pub fn write(path: &Path, content: &[u8]) -> io::Result<()> {
+    let part = path.with_extension("part");
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o600);
+    let mut file = options.open(&part)?;
+    file.write_all(content)?;
+    file.sync_all()?;
+    fs::rename(&part, path)?;
+    path.parent()
+        .map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, os::unix::fs::PermissionsExt};
+
+    #[test]
+    fn a_private_file_is_replaced_whole_and_only_its_owner_reads_it() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("secret");
+        super::write(&path, b"a longer first text").unwrap();
+        super::write(&path, b"second").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"second");
+        let mode = fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        assert_eq!(fs::read_dir(home.path()).unwrap().count(), 1);
+    }
+}
