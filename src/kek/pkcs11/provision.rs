@@ -17,7 +17,7 @@ const LABEL_BYTES: usize = 32;
 /// Initialises a free slot as the token `label` with the PIN of `pin`; one that is there already is only tried,
 /// and one whose initialising was interrupted before it had a user is finished.
 ///
-/// The security officer's PIN follows from the user's ([`Pin::officer`]), so whoever has the PIN file has both, and
+/// The security officer's PIN follows from the user's, so whoever has the PIN file has both, and
 /// nobody else. A key ceremony initialises the token itself and parts them.
 ///
 /// # Errors
