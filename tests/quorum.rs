@@ -1,5 +1,5 @@
-//! Two admins, and time that a test drives: what `dev`, with one admin, cannot show. Real HTTP, a real SoftHSM
-//! token, a real database; only the clock is the test's own.
+//! What `dev` cannot show: two admins, and time and limits that a test sets. Real HTTP, a real SoftHSM token, a
+//! real database; only the clock is the test's own.
 
 #![allow(
     clippy::unwrap_used,
@@ -36,10 +36,14 @@ use tempfile::TempDir;
 mod approvals;
 #[path = "quorum/expiry.rs"]
 mod expiry;
+#[path = "quorum/limits.rs"]
+mod limits;
 #[path = "support/service.rs"]
 mod service;
 #[path = "support/softhsm.rs"]
 mod softhsm;
+#[path = "support/wire.rs"]
+mod wire;
 
 const DAY: i64 = 24 * 60 * 60;
 
@@ -55,6 +59,10 @@ struct House {
 
 impl House {
     fn open() -> Self {
+        Self::with(Limits::default())
+    }
+
+    fn with(limits: Limits) -> Self {
         let home = TempDir::new().unwrap();
         let seconds = Arc::new(AtomicI64::new(1_795_000_000));
         let source = Arc::clone(&seconds);
@@ -76,7 +84,7 @@ impl House {
         let (ready, is_ready) = crossbeam_channel::bounded(1);
         thread::spawn(move || {
             let ready = || ready.send(()).unwrap();
-            server::serve(listener, custodian, Limits::default(), ready).unwrap();
+            server::serve(listener, custodian, limits, ready).unwrap();
         });
         is_ready.recv().unwrap();
         let [ada, bob] = tokens;

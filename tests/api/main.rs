@@ -22,6 +22,7 @@ mod duties;
 mod encrypt;
 mod first_start;
 mod idempotency;
+mod logs;
 mod order;
 mod outage;
 mod paths;
