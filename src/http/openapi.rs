@@ -1,24 +1,14 @@
 //! OpenAPI 3.1, generated from the handlers and the route table: each operation with its roles and codes.
 
-use std::collections::BTreeMap;
-
 use actix_web::{http::Method, web::Bytes};
 use utoipa::{
     OpenApi,
-    openapi::{
-        Content, RefOr, ResponseBuilder,
-        extensions::ExtensionsBuilder,
-        path::Operation,
-        schema::Ref,
-        security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
-    },
+    openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
 };
 
-use super::{
-    Entry, audit, deks, health, meta, principals,
-    problem::{Code, ProblemBody},
-    routes, tokens, wrap,
-};
+use super::{audit, deks, health, meta, principals, problem::ProblemBody, routes, tokens, wrap};
+
+mod complete;
 
 #[derive(OpenApi)]
 #[openapi(
@@ -57,24 +47,6 @@ use super::{
 )]
 struct Described;
 
-const BEARER: &str = "bearer";
-
-/// Codes that every operation behind authentication may answer.
-const GATED: [Code; 5] = [
-    Code::Unauthenticated,
-    Code::RateLimited,
-    Code::Forbidden,
-    Code::StoreUnavailable,
-    Code::NotReady,
-];
-
-/// Codes that every body may be refused with.
-const BODY: [Code; 3] = [
-    Code::UnsupportedMediaType,
-    Code::TooLarge,
-    Code::InvalidRequest,
-];
-
 /// The whole description as JSON.
 pub(super) fn text() -> Bytes {
     serde_json::to_vec(&document()).unwrap_or_default().into()
@@ -87,7 +59,7 @@ fn document() -> utoipa::openapi::OpenApi {
         .bearer_format("cst_…")
         .build();
     let components = document.components.get_or_insert_default();
-    components.add_security_scheme(BEARER, SecurityScheme::Http(scheme));
+    components.add_security_scheme(complete::BEARER, SecurityScheme::Http(scheme));
     for entry in routes() {
         let operations = document.paths.paths.get_mut(entry.path);
         let operation = operations.and_then(|item| match entry.method {
@@ -97,56 +69,10 @@ fn document() -> utoipa::openapi::OpenApi {
             _ => item.get.as_mut(),
         });
         if let Some(operation) = operation {
-            complete(operation, &entry);
+            complete::operation(operation, &entry);
         }
     }
     document
-}
-
-/// Adds what the route table knows: roles, codes, security.
-fn complete(operation: &mut Operation, entry: &Entry) {
-    let Some(action) = entry.action else { return };
-    let with_body = entry.method == Method::POST || entry.method == Method::PUT;
-    let body: &[Code] = if with_body { &BODY } else { &[] };
-    let named = entry.path.contains('{').then_some(Code::NotFound);
-    let audited = action.audited().then_some(Code::AuditUnavailable);
-    let codes = GATED.iter().chain(body).chain(entry.refusals).copied();
-    let codes = codes.chain(named).chain(audited);
-    let mut by_status = BTreeMap::<u16, Vec<&'static str>>::new();
-    for code in codes {
-        by_status
-            .entry(code.status().as_u16())
-            .or_default()
-            .push(code.name());
-    }
-    for (status, names) in &by_status {
-        let described = ResponseBuilder::new().description(names.join(", "));
-        let content = Content::new(Some(RefOr::Ref(Ref::from_schema_name("Problem"))));
-        let response = described
-            .content("application/problem+json", content)
-            .build();
-        operation
-            .responses
-            .responses
-            .insert(status.to_string(), RefOr::T(response));
-    }
-    let extensions = ExtensionsBuilder::new()
-        .add("x-roles", serde_json::json!(action.roles()))
-        .add(
-            "x-codes",
-            by_status.into_values().flatten().collect::<Vec<_>>(),
-        )
-        .add(
-            "x-audited-as",
-            serde_json::json!(action.audited().then_some(action.name())),
-        )
-        .build();
-    operation
-        .extensions
-        .get_or_insert_default()
-        .merge(extensions);
-    let requirement = SecurityRequirement::new(BEARER, Vec::<String>::new());
-    operation.security = Some(vec![requirement]);
 }
 
 #[cfg(test)]
@@ -169,6 +95,20 @@ mod tests {
         described.sort();
         routed.sort();
         assert_eq!(described, routed);
+    }
+
+    #[test]
+    fn what_uses_a_key_takes_one_item_or_a_batch() {
+        let document = serde_json::to_value(document()).unwrap();
+        let operation = &document["paths"]["/v1/wrap"]["post"];
+        let json = "application/json";
+        let body = &operation["requestBody"]["content"][json]["schema"]["oneOf"];
+        assert_eq!(body[0]["$ref"], "#/components/schemas/SealItem");
+        assert_eq!(body[1]["properties"]["items"]["maxItems"], 256);
+        let answer = &operation["responses"]["200"]["content"][json]["schema"]["oneOf"];
+        assert_eq!(answer[0]["$ref"], "#/components/schemas/WrappedReply");
+        let items = &answer[1]["properties"]["items"]["items"]["oneOf"];
+        assert_eq!(items.as_array().unwrap().len(), 2);
     }
 
     #[test]

@@ -1,0 +1,150 @@
+//! Adds to each operation what the route table knows: roles, codes, security, the batch form.
+
+use std::collections::BTreeMap;
+
+use actix_web::http::Method;
+use utoipa::openapi::{
+    Content, RefOr, Response, ResponseBuilder,
+    extensions::ExtensionsBuilder,
+    path::Operation,
+    schema::{ArrayBuilder, ObjectBuilder, OneOfBuilder, Ref, Schema},
+    security::SecurityRequirement,
+};
+
+use crate::{
+    custodian::items::BATCH_ITEMS,
+    http::{Entry, problem::Code},
+    policy::Action,
+};
+
+/// The security scheme of every operation behind authentication.
+pub(super) const BEARER: &str = "bearer";
+
+const JSON: &str = "application/json";
+
+/// Codes that every operation behind authentication may answer.
+const GATED: [Code; 5] = [
+    Code::Unauthenticated,
+    Code::RateLimited,
+    Code::Forbidden,
+    Code::StoreUnavailable,
+    Code::NotReady,
+];
+
+/// Codes that every body may be refused with.
+const BODY: [Code; 3] = [
+    Code::UnsupportedMediaType,
+    Code::TooLarge,
+    Code::InvalidRequest,
+];
+
+/// Codes by their status.
+type Codes = BTreeMap<u16, Vec<&'static str>>;
+
+/// Completes one operation; what needs no authentication says all itself.
+pub(super) fn operation(operation: &mut Operation, entry: &Entry) {
+    let Some(action) = entry.action else { return };
+    let codes = codes(entry, action);
+    for (status, names) in &codes {
+        let refusal = RefOr::T(refusal(names));
+        operation
+            .responses
+            .responses
+            .insert(status.to_string(), refusal);
+    }
+    let roles: Vec<_> = action
+        .roles()
+        .iter()
+        .map(|role| serde_json::json!(role))
+        .collect();
+    operation.description = Some(described(action, &roles));
+    let extensions = ExtensionsBuilder::new()
+        .add("x-roles", roles)
+        .add("x-codes", codes.into_values().flatten().collect::<Vec<_>>())
+        .build();
+    operation
+        .extensions
+        .get_or_insert_default()
+        .merge(extensions);
+    operation.security = Some(vec![SecurityRequirement::new(BEARER, Vec::<String>::new())]);
+    if takes_batches(action) {
+        batches(operation);
+    }
+}
+
+fn codes(entry: &Entry, action: Action) -> Codes {
+    let with_body = entry.method == Method::POST || entry.method == Method::PUT;
+    let body: &[Code] = if with_body { &BODY } else { &[] };
+    let named = entry.path.contains('{').then_some(Code::NotFound);
+    let audited = action.audited().then_some(Code::AuditUnavailable);
+    let codes = GATED.iter().chain(body).chain(entry.refusals).copied();
+    let mut by_status = Codes::new();
+    for code in codes.chain(named).chain(audited) {
+        let status = code.status().as_u16();
+        by_status.entry(status).or_default().push(code.name());
+    }
+    by_status
+}
+
+fn refusal(names: &[&str]) -> Response {
+    let content = Content::new(Some(schema("Problem")));
+    ResponseBuilder::new()
+        .description(names.join(", "))
+        .content("application/problem+json", content)
+        .build()
+}
+
+fn described(action: Action, roles: &[serde_json::Value]) -> String {
+    let roles: Vec<_> = roles.iter().filter_map(|role| role.as_str()).collect();
+    let roles = roles.join("`, `");
+    match action.audited() {
+        true => format!("Roles: `{roles}`. In the audit log: `{}`.", action.name()),
+        false => format!("Roles: `{roles}`."),
+    }
+}
+
+fn takes_batches(action: Action) -> bool {
+    use Action::{DekDecrypt, DekEncrypt, KekRewrap, KekUnwrap, KekWrap};
+    [DekDecrypt, DekEncrypt, KekRewrap, KekUnwrap, KekWrap].contains(&action)
+}
+
+/// One item, or `{"items":[…]}` of them; a refused item of the answer has its problem instead.
+fn batches(operation: &mut Operation) {
+    let body = match operation.request_body.as_mut() {
+        Some(RefOr::T(body)) => body.content.get_mut(JSON),
+        Some(RefOr::Ref(_)) | None => None,
+    };
+    if let Some(RefOr::T(content)) = body {
+        let one = content.schema.take();
+        content.schema = one.map(|one| one_or_many(one.clone(), one));
+    }
+    let Some(RefOr::T(answer)) = operation.responses.responses.get_mut("200") else {
+        return;
+    };
+    if let Some(RefOr::T(content)) = answer.content.get_mut(JSON) {
+        let one = content.schema.take();
+        content.schema = one.map(|one| one_or_many(one.clone(), done_or_refused(one)));
+    }
+}
+
+fn one_or_many(one: RefOr<Schema>, item: RefOr<Schema>) -> RefOr<Schema> {
+    let items = ArrayBuilder::new()
+        .items(item)
+        .min_items(Some(1))
+        .max_items(Some(BATCH_ITEMS));
+    let many = ObjectBuilder::new()
+        .property("items", items)
+        .required("items");
+    OneOfBuilder::new().item(one).item(many).into()
+}
+
+fn done_or_refused(one: RefOr<Schema>) -> RefOr<Schema> {
+    let refused = ObjectBuilder::new()
+        .property("error", schema("Problem"))
+        .required("error");
+    OneOfBuilder::new().item(one).item(refused).into()
+}
+
+fn schema(name: &str) -> RefOr<Schema> {
+    RefOr::Ref(Ref::from_schema_name(name))
+}
