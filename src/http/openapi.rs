@@ -1,12 +1,16 @@
 //! OpenAPI 3.1, generated from the handlers and the route table: each operation with its roles and codes.
 
+use std::iter;
+
 use actix_web::{http::Method, web::Bytes};
 use utoipa::{
     OpenApi,
     openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
 };
 
-use super::{audit, deks, health, meta, principals, problem::ProblemBody, routes, tokens, wrap};
+use super::{
+    Entry, audit, deks, health, meta, principals, problem::ProblemBody, routes, tokens, wrap,
+};
 
 mod complete;
 
@@ -69,10 +73,22 @@ fn document() -> utoipa::openapi::OpenApi {
             _ => item.get.as_mut(),
         });
         if let Some(operation) = operation {
+            operation.operation_id = Some(operation_id(&entry));
             complete::operation(operation, &entry);
         }
     }
     document
+}
+
+/// For example `post_v1_deks_name_rotate`.
+fn operation_id(entry: &Entry) -> String {
+    let words = entry.path.split(|mark: char| !mark.is_ascii_alphanumeric());
+    let words = words.filter(|word| !word.is_empty());
+    let method = entry.method.as_str().to_ascii_lowercase();
+    iter::once(method.as_str())
+        .chain(words)
+        .collect::<Vec<_>>()
+        .join("_")
 }
 
 #[cfg(test)]
@@ -95,6 +111,10 @@ mod tests {
         described.sort();
         routed.sort();
         assert_eq!(described, routed);
+        let mut ids: Vec<_> = routes().iter().map(super::operation_id).collect();
+        ids.sort();
+        ids.dedup();
+        assert_eq!(ids.len(), routed.len(), "two operations have one id");
     }
 
     #[test]
