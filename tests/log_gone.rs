@@ -26,8 +26,8 @@ fn with_nobody_at_the_other_end_of_the_log_it_answers_and_stops() {
     drop(child.stderr.take());
     let url = line.trim().strip_prefix("listening on ").unwrap();
     let answered = ureq::get(format!("{url}/v1/health/live")).call();
-    let pid = child.id().to_string();
-    Command::new("kill").args(["-TERM", &pid]).status().unwrap();
+    let command = format!("kill -TERM {}", child.id());
+    Command::new("sh").args(["-c", &command]).status().unwrap();
     let begun = Instant::now();
     while child.try_wait().unwrap().is_none() && begun.elapsed() < Duration::from_secs(5) {
         thread::sleep(Duration::from_millis(20));

@@ -82,14 +82,7 @@ fn dev_prints_one_line_and_ends_with_0_on_either_signal() {
         let url = fs::read_to_string(&printed).unwrap();
         let url = url.trim().strip_prefix("listening on ").unwrap();
         assert_eq!(wire::ask(url, "GET", "/v1/health/live", "").status, 200);
-        let pid = child.id().to_string();
-        assert!(
-            Command::new("kill")
-                .args([signal, &pid])
-                .status()
-                .unwrap()
-                .success()
-        );
+        crate::service::signal(child.id(), signal);
         assert_eq!(child.wait().unwrap().code(), Some(0));
         assert_eq!(
             fs::read_to_string(&printed).unwrap(),

@@ -258,14 +258,7 @@ impl Service {
 
     /// SIGTERM; answers the exit code.
     pub fn stop(&self) -> Option<i32> {
-        let pid = self.pid().to_string();
-        assert!(
-            Command::new("kill")
-                .args(["-TERM", &pid])
-                .status()
-                .unwrap()
-                .success()
-        );
+        signal(self.pid(), "-TERM");
         self.child.lock().unwrap().wait().unwrap().code()
     }
 
@@ -320,6 +313,13 @@ pub fn send(
         headers: answered.headers().clone(),
         text,
     }
+}
+
+/// Sends a signal by the shell's own `kill`: the program of that name is not on every machine.
+pub fn signal(pid: u32, signal: &str) {
+    let command = format!("kill {signal} {pid}");
+    let sent = Command::new("sh").args(["-c", &command]).status();
+    assert!(sent.unwrap().success());
 }
 
 /// Waits until `done`, at most ten seconds.
