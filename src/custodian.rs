@@ -12,6 +12,7 @@ use std::{
 
 use crate::{
     duration::Period,
+    id::DekName,
     kek::KekKeeper,
     policy::{Action, Principal},
     store::{Bearer, ReplyKey, Store},
@@ -79,6 +80,8 @@ pub struct Caller {
     pub action: Action,
     /// Named in every log line and audit entry of this request.
     pub request_id: Arc<str>,
+    /// The DEK that the request is about, if it names one.
+    pub dek: Option<DekName>,
     token: [u8; 32],
     recorded: Arc<AtomicBool>,
 }
@@ -86,11 +89,12 @@ pub struct Caller {
 impl Caller {
     /// A caller whose request has no audit entry yet.
     #[must_use]
-    pub fn new(bearer: Bearer, action: Action, request_id: Arc<str>) -> Self {
+    pub fn new(bearer: Bearer, action: Action, dek: Option<DekName>, request_id: Arc<str>) -> Self {
         Self {
             principal: Arc::new(bearer.principal),
             action,
             request_id,
+            dek,
             token: bearer.sha256,
             recorded: Arc::default(),
         }

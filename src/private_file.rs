@@ -13,9 +13,16 @@ use std::{
 /// Those of the file system.
 pub fn write(path: &Path, content: &[u8]) -> io::Result<()> {
     let part = path.with_extension("part");
+    match fs::remove_file(&part) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
     let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true).mode(0o600);
-    let mut file = options.open(&part)?;
+    let mut file = options
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&part)?;
     file.write_all(content)?;
     file.sync_all()?;
     fs::rename(&part, path)?;

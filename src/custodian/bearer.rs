@@ -12,6 +12,7 @@ use super::{Caller, Custodian};
 use crate::{
     crypto::aes_gcm,
     error::Error,
+    policy::{self, Principal},
     secret::Secret,
     store::{Bearer, View},
 };
@@ -73,15 +74,16 @@ impl Caller {
     /// Whether the caller may still do, when its work is written down, what it was let in for: a token revoked
     /// or a grant taken while the request was on its way opens nothing any more.
     pub(super) fn still_may(&self, view: &View<'_>, now: Timestamp) -> Result<(), Error> {
-        let same = |found: &Bearer| {
-            let (now, then) = (&found.principal, &self.principal);
-            now.id == then.id && now.roles == then.roles && now.grants == then.grants
+        let found = view.bearer(&self.token, now)?.map(|found| found.principal);
+        let same = |found: &Principal| {
+            found.id == self.principal.id && found.roles == self.principal.roles
         };
-        match view.bearer(&self.token, now)?.as_ref().is_some_and(same) {
-            true => Ok(()),
-            false => Err(Error::Unauthenticated(
-                "the token was revoked, or its grants were changed, while this request was on its way",
-            )),
+        let found = found.filter(same).ok_or(Error::Unauthenticated(
+            "the token was revoked while this request was on its way",
+        ))?;
+        match &self.dek {
+            Some(dek) => policy::reach_dek(&found, self.action, dek),
+            None => Ok(()),
         }
     }
 }

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use super::{
     Caller, Custodian, Quorum,
-    approval::{independent, live},
+    approval::{independent, live, quorum_stays},
     audit::Event,
     bearer::BearerToken,
     once::{self, Made, Once, ShownOnce},
@@ -147,13 +147,11 @@ impl Custodian {
     /// # Errors
     /// [`Error::NotFound`]; [`Error::Conflict`] for one of the last two admins; [`Error::Unavailable`].
     pub fn delete_principal(&self, who: &Caller, id: &Id) -> Result<(), Error> {
-        let id = id.clone();
+        let (id, quorum) = (id.clone(), self.rules.admin_quorum);
         self.change(who, move |tx, now| {
             let row = live(tx, &id)?;
-            if row.principal.roles.contains(&Role::Admin) && tx.other_admins(&id, now)? < 2 {
-                return Err(Error::Conflict(
-                    "the last two admins cannot be deleted; make another one first",
-                ));
+            if row.principal.roles.contains(&Role::Admin) {
+                quorum_stays(tx, &tx.other_admins(&id, now)?, quorum)?;
             }
             tx.delete_principal(&id)?;
             tx.revoke_tokens_of(&id)?;

@@ -22,13 +22,12 @@ use super::{
     Service,
     problem::{Code, Problem},
     reply::block,
-    segment::{self, InPath},
+    segment,
     telemetry::RequestId,
 };
 use crate::{
     custodian::{Caller, audit::Event, bearer::BearerToken},
     error,
-    id::DekName,
     policy::{self, Action},
     store::Bearer,
 };
@@ -54,24 +53,28 @@ pub(super) async fn gate(
         Ok(bearer) => bearer,
         Err(problem) => return Ok(request.error_response(problem)),
     };
-    let caller = Caller::new(bearer, action, request_id(request.request()));
+    let dek = segment::dek(request.request());
+    let caller = Caller::new(bearer, action, dek, request_id(request.request()));
+    tracing::debug!(principal = %caller.principal.id, action = action.name(), "let in");
     // A task of its own: a caller that hangs up cannot keep a refusal out of the log, and a panic ends here.
     let http = request.request().clone();
-    let handled = rt::spawn(handle(service, caller, request, next).in_current_span()).await;
-    Ok(handled.unwrap_or_else(|_| {
-        let problem = internal("a handler panicked");
-        ServiceResponse::new(http, problem.refuse())
-    }))
+    let handled = handle(caller.clone(), request, next).in_current_span();
+    let logged = async move {
+        let handled = rt::spawn(handled).await;
+        let panicked = || ServiceResponse::new(http, internal("a handler panicked").refuse());
+        audited(&service, &caller, handled.unwrap_or_else(|_| panicked())).await
+    };
+    let answered = rt::spawn(logged.in_current_span()).await;
+    answered.map_err(actix_web::error::ErrorInternalServerError)
 }
 
 async fn handle(
-    service: Data<Service>,
     caller: Caller,
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> ServiceResponse<BoxBody> {
     let http = request.request().clone();
-    let response = match permitted(&caller, request.request()) {
+    match permitted(&caller) {
         Ok(()) => {
             request.extensions_mut().insert(caller.clone());
             let answered = next.call(request).await;
@@ -81,8 +84,7 @@ async fn handle(
             )
         }
         Err(problem) => request.error_response(problem),
-    };
-    audited(&service, &caller, response).await
+    }
 }
 
 fn internal(what: &'static str) -> Problem {
@@ -95,23 +97,18 @@ pub(super) fn request_id(request: &HttpRequest) -> Arc<str> {
     given.map_or_else(|| Arc::from("unknown"), |id| id.0)
 }
 
-fn permitted(caller: &Caller, request: &HttpRequest) -> Result<(), Problem> {
-    if caller.action.open_to(&caller.principal.roles) {
-        return Ok(within_grants(caller, request)?);
+/// Roles first; then a DEK outside the grants is hidden, whatever the body says.
+fn permitted(caller: &Caller) -> Result<(), Problem> {
+    if !caller.action.open_to(&caller.principal.roles) {
+        return Err(Problem::of(
+            Code::Forbidden,
+            "none of your roles may do this; /openapi.json lists the roles of each operation",
+        ));
     }
-    Err(Problem::of(
-        Code::Forbidden,
-        "none of your roles may do this; /openapi.json lists the roles of each operation",
-    ))
-}
-
-/// Hides the DEK of the path from whoever has no grant for it, whatever the body says.
-fn within_grants(caller: &Caller, request: &HttpRequest) -> Result<(), error::Error> {
-    let name = request.match_info().get(DekName::SEGMENT);
-    let Some(name) = name.and_then(|text| text.parse().ok()) else {
-        return Ok(());
-    };
-    policy::reach_dek(&caller.principal, caller.action, &name)
+    match &caller.dek {
+        Some(dek) => Ok(policy::reach_dek(&caller.principal, caller.action, dek)?),
+        None => Ok(()),
+    }
 }
 
 async fn sign_in(service: &Data<Service>, request: &ServiceRequest) -> Result<Bearer, Problem> {
@@ -127,8 +124,8 @@ async fn sign_in(service: &Data<Service>, request: &ServiceRequest) -> Result<Be
 
 /// One source: an address, or for IPv6 the /64 that one subscriber has at least.
 fn network(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V4(_) => address,
+    match address.to_canonical() {
+        four @ IpAddr::V4(_) => four,
         IpAddr::V6(six) => Ipv6Addr::from_bits(six.to_bits() & !u128::from(u64::MAX)).into(),
     }
 }

@@ -82,7 +82,7 @@ pub(super) async fn create(
     body: Body<CreateDek>,
 ) -> Result<HttpResponse, Problem> {
     let (new, once) = (body.value.check()?, body.once);
-    let made = block(&service, move |custodian| {
+    let made = use_key(&service, move |custodian| {
         custodian.create_dek(&who, &new, once.as_ref())
     });
     reply::made(made.await?, |dek| {
@@ -127,7 +127,7 @@ pub(super) async fn rotate(
     body: Body<Nothing>,
 ) -> Result<HttpResponse, Problem> {
     let place = location(&name.0);
-    let made = block(&service, move |custodian| {
+    let made = use_key(&service, move |custodian| {
         custodian.rotate_dek(&who, &name.0, body.once.as_ref())
     });
     reply::made(made.await?, |version| (place, serde_json::to_vec(&version)))

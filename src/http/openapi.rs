@@ -126,7 +126,10 @@ mod tests {
         assert_eq!(body[0]["$ref"], "#/components/schemas/SealItem");
         assert_eq!(body[1]["properties"]["items"]["maxItems"], 256);
         let answer = &operation["responses"]["200"]["content"][json]["schema"]["oneOf"];
-        assert_eq!(answer[0]["$ref"], "#/components/schemas/WrappedReply");
+        assert_eq!(
+            answer[0]["allOf"][0]["$ref"],
+            "#/components/schemas/WrappedReply"
+        );
         let items = &answer[1]["properties"]["items"]["items"]["oneOf"];
         assert_eq!(items.as_array().unwrap().len(), 2);
     }

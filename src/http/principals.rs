@@ -105,7 +105,7 @@ pub(super) async fn delete(
     deleted.await.map(reply::gone)
 }
 
-/// Let a pending principal sign in: by another admin than its proposer.
+/// Let a pending principal sign in: by an admin who is independent of its proposer.
 #[utoipa::path(post, path = "/v1/admin/principals/{id}/approve", tag = "principals",
     request_body = Option<Nothing>, params(("id" = String, Path)),
     responses((status = 200, description = "The active principal", body = PrincipalView)))]
@@ -121,33 +121,49 @@ pub(super) async fn approve(
     Ok(reply::ok(&approved.await?))
 }
 
+/// All the DEKs that a principal is to be able to use.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WholeGrants {
+    /// Names, or the start of names followed by one final `*`; `[]` is none.
+    #[schema(example = json!(["telemetry", "payroll-*"]))]
+    deks: Vec<String>,
+}
+
+impl From<WholeGrants> for Grants {
+    fn from(whole: WholeGrants) -> Self {
+        Self { deks: whole.deks }
+    }
+}
+
 /// Change which DEKs a principal may use; with a quorum of two it waits for another admin.
-#[utoipa::path(put, path = "/v1/admin/principals/{id}/grants", tag = "principals", request_body = Grants,
+#[utoipa::path(put, path = "/v1/admin/principals/{id}/grants", tag = "principals", request_body = WholeGrants,
     params(("id" = String, Path)),
     responses((status = 200, description = "The principal; `pending_grants` wait", body = PrincipalView)))]
 pub(super) async fn change_grants(
     service: Data<Service>,
     Who(who): Who,
     id: Segment<Id>,
-    body: Body<Grants>,
+    body: Body<WholeGrants>,
 ) -> Result<HttpResponse, Problem> {
     let changed = block(&service, move |custodian| {
-        custodian.change_grants(&who, &id.0, body.value)
+        custodian.change_grants(&who, &id.0, body.value.into())
     });
     Ok(reply::ok(&changed.await?))
 }
 
-/// Put a proposed change of grants in force: by another admin than its proposer, who sends what it saw.
+/// Put a proposed change of grants in force: by an admin who is independent of its proposer and sends what it saw.
 #[utoipa::path(post, path = "/v1/admin/principals/{id}/grants/approve", tag = "principals",
-    request_body = Grants, params(("id" = String, Path)),
+    request_body = WholeGrants, params(("id" = String, Path)),
     responses((status = 200, description = "The principal with its new grants", body = PrincipalView)))]
 pub(super) async fn approve_grants(
     service: Data<Service>,
     Who(who): Who,
     id: Segment<Id>,
-    body: Body<Grants>,
+    body: Body<WholeGrants>,
 ) -> Result<HttpResponse, Problem> {
-    let verb = move |custodian: &Custodian| custodian.approve_grants(&who, &id.0, body.value);
+    let verb =
+        move |custodian: &Custodian| custodian.approve_grants(&who, &id.0, body.value.into());
     Ok(reply::ok(&block(&service, verb).await?))
 }
 
@@ -155,45 +171,42 @@ impl CreatePrincipal {
     fn check(self) -> Result<Proposal, Error> {
         let subject = self.subject.map(|text| Subject::folded(&text)).transpose();
         let custodian_id = self.custodian_id.map(|text| text.parse()).transpose();
-        let named = |name: &String| {
-            (1..=128).contains(&name.chars().count()) && !name.contains(char::is_control)
-        };
-        let digest = |text: &String| {
-            text.len() == 64
-                && text
-                    .bytes()
-                    .all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
-        };
-        let wrong = |bad: bool, detail| {
-            if bad {
-                Err(Error::Invalid(detail))
-            } else {
-                Ok(())
-            }
-        };
-        wrong(
-            !self.name.as_ref().is_none_or(named),
-            "name has 1 to 128 characters, none of them a control character",
-        )?;
-        wrong(
-            !self.wrap_scope.as_deref().is_none_or(is_subject),
-            "wrap_scope is 1 to 128 of A-Z a-z 0-9 . _ @ + -",
-        )?;
-        wrong(
-            !self.client_cert_sha256.as_ref().is_none_or(digest),
-            "client_cert_sha256 is 64 lower-case hex digits",
-        )?;
         Ok(Proposal {
-            name: self.name,
-            subject: subject
-                .map_err(|_| Error::Invalid("subject is 1 to 128 of A-Z a-z 0-9 . _ @ + -"))?,
+            name: sound(self.name, is_name, NAME)?,
+            subject: subject.map_err(|_| Error::Invalid(SUBJECT))?,
             roles: self.roles.into_iter().collect(),
             grants: self.grants.map(|grants| grants.0).unwrap_or_default(),
-            wrap_scope: self.wrap_scope,
+            wrap_scope: sound(self.wrap_scope, is_subject, WRAP_SCOPE)?,
             lifetime: lifetime(self.expires_in.as_deref())?,
-            client_cert: self.client_cert_sha256,
-            custodian_id: custodian_id
-                .map_err(|_| Error::Invalid("custodian_id is the id of a custodian"))?,
+            client_cert: sound(self.client_cert_sha256, is_digest, DIGEST)?,
+            custodian_id: custodian_id.map_err(|_| Error::Invalid(CUSTODIAN))?,
         })
     }
+}
+
+const NAME: &str = "name has 1 to 128 characters, none of them a control character";
+const SUBJECT: &str = "subject is 1 to 128 of A-Z a-z 0-9 . _ @ + -";
+const WRAP_SCOPE: &str = "wrap_scope is 1 to 128 of A-Z a-z 0-9 . _ @ + -";
+const DIGEST: &str = "client_cert_sha256 is 64 lower-case hex digits";
+const CUSTODIAN: &str = "custodian_id is the id of a custodian";
+
+/// The value, if it is absent or as it must be.
+fn sound(
+    value: Option<String>,
+    rule: fn(&str) -> bool,
+    otherwise: &'static str,
+) -> Result<Option<String>, Error> {
+    match value.as_deref().is_none_or(rule) {
+        true => Ok(value),
+        false => Err(Error::Invalid(otherwise)),
+    }
+}
+
+fn is_name(text: &str) -> bool {
+    (1..=128).contains(&text.chars().count()) && !text.contains(char::is_control)
+}
+
+fn is_digest(text: &str) -> bool {
+    let hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    text.len() == 64 && text.bytes().all(hex)
 }

@@ -150,12 +150,10 @@ impl Problem {
             return None;
         }
         let ours = response.error().and_then(|error| error.as_error::<Self>());
-        Some(ours.cloned().unwrap_or_else(|| {
-            Self::of(
-                Code::of_status(response.status()),
-                "the request could not be read; see /openapi.json",
-            )
-        }))
+        Some(
+            ours.cloned()
+                .unwrap_or_else(|| Self::of(Code::of_status(response.status()), UNREADABLE)),
+        )
     }
 
     /// The whole response.
@@ -220,6 +218,10 @@ impl From<Error> for Problem {
         }
     }
 }
+
+/// For refusals of the framework's own, which say no more.
+const UNREADABLE: &str =
+    "the request could not be read, or there is nothing at its path; see /openapi.json";
 
 /// Seconds after which a caller may try again what failed through no fault of its own.
 const TRY_AGAIN: u64 = 1;

@@ -52,6 +52,11 @@ pub(super) fn possible(request: &HttpRequest) -> Result<(), Problem> {
 
 const NOTHING: Problem = Problem::of(Code::NotFound, "there is nothing of that name here");
 
+/// The DEK that a request's path names.
+pub(super) fn dek(request: &HttpRequest) -> Option<DekName> {
+    request.match_info().get(DekName::SEGMENT)?.parse().ok()
+}
+
 /// What a refused request was about, as far as its path says so in plain characters.
 pub(super) fn object(request: &HttpRequest) -> Option<String> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);

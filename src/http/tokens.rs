@@ -69,7 +69,7 @@ pub(super) async fn issue(
     })
 }
 
-/// Let a pending token open the door: by another admin than its issuer.
+/// Let a pending token open the door: by an admin who is independent of its issuer.
 #[utoipa::path(post, path = "/v1/admin/principals/{id}/tokens/{token_id}/approve", tag = "principals",
     request_body = Option<Nothing>, params(("id" = String, Path), ("token_id" = String, Path)),
     responses((status = 200, description = "The active token's metadata", body = TokenView)))]

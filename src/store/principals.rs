@@ -110,23 +110,19 @@ impl View<'_> {
             .collect())
     }
 
-    /// How many people can sign in as an admin at `now` without this principal.
+    /// The people who can sign in as an admin at `now` without this principal.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
-    pub fn other_admins(&self, id: &Id, now: Timestamp) -> Result<u32, Error> {
-        let sql = "SELECT count(DISTINCT p.subject) AS others FROM principals p
-                   WHERE p.id <> ?1 AND p.state = 'active'
+    pub fn other_admins(&self, id: &Id, now: Timestamp) -> Result<Vec<String>, Error> {
+        let sql = "SELECT DISTINCT p.subject FROM principals p WHERE p.id <> ?1 AND p.state = 'active'
                    AND EXISTS (SELECT 1 FROM json_each(p.roles) WHERE value = 'admin')
                    AND EXISTS (SELECT 1 FROM tokens t WHERE t.principal_id = p.id AND t.state = 'active'
                                AND (t.expires_at IS NULL OR t.expires_at > ?2))";
         let given = (id.as_str(), now.as_microsecond());
-        let others = self.one(READING, sql, given, |row| rows::plain(row, "others"))?;
-        others.ok_or(rows::TAMPERED)
+        self.many(READING, sql, given, |row| rows::plain(row, "subject"))
     }
-}
 
-impl View<'_> {
     /// Everyone who may ever have held an admin token of this person: the person, whoever created one of its
     /// admin principals or issued a token for one, and whoever did so for those. Deleted ones count too; what
     /// never came into force does not.

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 use crate::{
     process::{is_refused, run},
-    service::{ROLES, Service},
+    service::{ROLES, Service, eventually},
 };
 
 fn spawn(dir: &Path) -> Child {
@@ -26,29 +26,76 @@ fn spawn(dir: &Path) -> Child {
         .unwrap()
 }
 
-/// Starts on `dir` and kills it after so long.
-fn cut_short(dir: &Path, after: Duration) {
+/// Starts on `dir`, kills it so long after it began to make something, and answers whether that was in the middle.
+fn cut_short(dir: &Path, after: Duration) -> bool {
     let mut child = spawn(dir);
+    eventually("the first start begins", || dir.join("unfinished").exists());
     thread::sleep(after);
     child.kill().unwrap();
     child.wait().unwrap();
+    dir.join("unfinished").exists()
+}
+
+fn is_whole(service: &Service) {
+    for role in ROLES {
+        service.get(role, "/v1/capabilities").is(200);
+    }
+    service.make_dek("telemetry");
+    let body = json!({"plaintext": ""});
+    service.post("app", "/v1/wrap", body).is(200);
+    let list = service.get("admin", "/v1/admin/principals").is(200);
+    assert_eq!(list["items"].as_array().unwrap().len(), 4);
 }
 
 #[test]
 fn a_first_start_that_was_killed_anywhere_is_simply_begun_again() {
+    let mut in_the_middle = 0;
     for step in 0..16 {
         let home = TempDir::new().unwrap();
-        cut_short(home.path(), Duration::from_millis(step * 8));
-        let service = Service::start(home.path(), &[]);
-        for role in ROLES {
-            service.get(role, "/v1/capabilities").is(200);
-        }
-        service.make_dek("telemetry");
-        let wrapped = service.post("app", "/v1/wrap", json!({"plaintext": ""}));
-        wrapped.is(200);
-        let list = service.get("admin", "/v1/admin/principals").is(200);
-        assert_eq!(list["items"].as_array().unwrap().len(), 4);
+        in_the_middle += usize::from(cut_short(home.path(), Duration::from_millis(step * 2)));
+        is_whole(&Service::start(home.path(), &[]));
     }
+    assert!(
+        in_the_middle > 0,
+        "every kill came too late to show anything"
+    );
+}
+
+#[test]
+fn a_copy_that_is_put_into_a_folder_whose_first_start_failed_is_used_and_not_made_anew() {
+    let (good, spoilt) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let service = Service::start(good.path(), &[]);
+    let body = json!({"plaintext": "YQ=="});
+    let wrapped = service.post("app", "/v1/wrap", body).is(200);
+    assert_eq!(service.stop(), Some(0));
+    fs::write(spoilt.path().join("unfinished"), "").unwrap();
+    let copy = format!(
+        "cp -r {}/. {}",
+        good.path().display(),
+        spoilt.path().display()
+    );
+    assert!(
+        Command::new("sh")
+            .args(["-c", &copy])
+            .status()
+            .unwrap()
+            .success()
+    );
+    let service = Service::start(spoilt.path(), &[]);
+    let body = json!({"wrapped": wrapped["wrapped"]});
+    let opened = service.post("app", "/v1/unwrap", body).is(200);
+    assert_eq!(opened["plaintext"], "YQ==");
+}
+
+#[test]
+fn what_an_unfinished_start_left_is_put_aside_and_never_deleted() {
+    let home = TempDir::new().unwrap();
+    fs::write(home.path().join("unfinished"), "").unwrap();
+    fs::create_dir_all(home.path().join("softhsm/tokens")).unwrap();
+    fs::write(home.path().join("softhsm/mine"), "mine").unwrap();
+    is_whole(&Service::start(home.path(), &[]));
+    let kept = home.path().join("left-over-1/softhsm/mine");
+    assert_eq!(fs::read_to_string(kept).unwrap(), "mine");
 }
 
 #[test]

@@ -60,7 +60,7 @@ pub const GUARDED: [Route; 22] = [
         "POST",
         "/v1/admin/principals/{id}/grants/approve",
         ADMIN,
-        "{}",
+        r#"{"deks":["a"]}"#,
     ),
     route(
         "POST",

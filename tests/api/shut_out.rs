@@ -5,8 +5,8 @@ use std::io::Write;
 use serde_json::{Value, json};
 
 use crate::{
-    service::Service,
-    wire::{Reply, begin, read},
+    service::{Service, eventually},
+    wire::{BEGUN, Reply, begin, read},
 };
 
 /// Sends a request's head, lets `meanwhile` happen once it is signed in, then sends the body.
@@ -19,6 +19,11 @@ fn interrupted(
 ) -> Reply {
     let body = body.to_string();
     let mut stream = begin(&service.url, path, token, body.len());
+    eventually("the caller is let in", || {
+        let log = service.log();
+        let mut lines = log.lines().filter(|line| line.contains(BEGUN));
+        lines.any(|line| line.contains("let in"))
+    });
     meanwhile();
     stream.write_all(body.as_bytes()).unwrap();
     read(&mut stream)
@@ -76,7 +81,29 @@ fn a_grant_taken_while_the_body_arrives_opens_nothing_any_more() {
                 .is(200);
         },
     );
-    reply.is_refused(401, "unauthenticated");
+    reply.is_refused(404, "not_found");
+}
+
+#[test]
+fn a_grant_given_while_the_body_arrives_takes_nothing_away() {
+    let service = Service::spawn();
+    service.make_dek("telemetry");
+    let (path, token) = app(&service);
+    let body = json!({"plaintext": "bWFya2Vy"});
+    let path_of_grants = format!("{path}/grants");
+    let reply = interrupted(
+        &service,
+        &token,
+        "/v1/deks/telemetry/encrypt",
+        &body,
+        || {
+            let wider = json!({"deks": ["telemetry", "payroll"]});
+            service
+                .call("admin", "PUT", &path_of_grants, Some(wider))
+                .is(200);
+        },
+    );
+    assert_eq!(reply.status, 200, "{reply:?}");
 }
 
 #[test]

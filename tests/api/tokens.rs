@@ -177,8 +177,13 @@ fn nothing_waits_for_an_approval_where_one_admin_decides_alone() {
     let (app, first, ..) = with_two(&service);
     let path = format!("/v1/admin/principals/{}", app.id);
     let token = format!("{path}/tokens/{}", first.as_str().unwrap());
-    for path in [&path, &format!("{path}/grants"), &token] {
-        let answer = service.post("admin", &format!("{path}/approve"), json!({}));
+    let seen = json!({"deks": ["*"]});
+    for (path, body) in [
+        (&path, json!({})),
+        (&format!("{path}/grants"), seen),
+        (&token, json!({})),
+    ] {
+        let answer = service.post("admin", &format!("{path}/approve"), body);
         answer.is_refused(409, "conflict");
     }
 }

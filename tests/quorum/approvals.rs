@@ -242,3 +242,20 @@ fn the_last_two_admins_stay() {
         .call(&house.ada, "DELETE", &carol_path, &serde_json::Value::Null)
         .is(204);
 }
+
+#[test]
+fn the_last_two_admins_who_may_approve_each_other_stay() {
+    let house = House::open();
+    house.make("carol", &["admin"]);
+    let all = house.get(&house.ada, "/v1/admin/principals").is(200);
+    let path = |name: &str| {
+        let mut items = all["items"].as_array().unwrap().iter();
+        let found = items.find(|item| item["name"] == name).unwrap();
+        format!("/v1/admin/principals/{}", found["id"].as_str().unwrap())
+    };
+    let delete = |name| house.call(&house.ada, "DELETE", &path(name), &serde_json::Value::Null);
+    delete("bob").is_refused(409, "conflict");
+    delete("carol").is(204);
+    let (proposed, _) = house.propose(&house.ada, "app", &["app"]);
+    house.approve(&house.bob, &proposed).is(200);
+}

@@ -72,18 +72,20 @@ pub fn exchange(url: &str, bytes: &[u8]) -> Reply {
     })
 }
 
-/// Sends the head of a POST and waits until the service has begun with it: signed in, ready for the body.
+/// The request id of what [`begin`] begins; once it is signed in, the log says `let in` under it.
+pub const BEGUN: &str = "begun";
+
+/// Sends the head of a POST and waits until the service has read it.
 pub fn begin(url: &str, path: &str, token: &str, length: usize) -> TcpStream {
     let head = format!(
         "POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer {token}\r\n\
-         Content-Type: application/json\r\nContent-Length: {length}\r\nExpect: 100-continue\r\n\r\n"
+         X-Request-Id: {BEGUN}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\nExpect: 100-continue\r\n\r\n"
     );
     let mut stream = connect(url);
     stream.write_all(head.as_bytes()).unwrap();
     let mut go_on = [0; 25];
     stream.read_exact(&mut go_on).unwrap();
     assert_eq!(&go_on, b"HTTP/1.1 100 Continue\r\n\r\n");
-    thread::sleep(Duration::from_millis(100)); // the head is read now; this is for the sign-in
     stream
 }
 

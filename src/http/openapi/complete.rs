@@ -7,7 +7,9 @@ use utoipa::openapi::{
     Content, RefOr, Response, ResponseBuilder,
     extensions::ExtensionsBuilder,
     path::Operation,
-    schema::{ArrayBuilder, ObjectBuilder, OneOfBuilder, Ref, Schema},
+    schema::{
+        AllOfBuilder, ArrayBuilder, ObjectBuilder, OneOfBuilder, Ref, Schema, SchemaType, Type,
+    },
     security::SecurityRequirement,
 };
 
@@ -67,9 +69,45 @@ pub(super) fn operation(operation: &mut Operation, entry: &Entry) {
         .get_or_insert_default()
         .merge(extensions);
     operation.security = Some(vec![SecurityRequirement::new(BEARER, Vec::<String>::new())]);
+    if [Action::PrincipalCreate, Action::TokenCreate].contains(&action) {
+        shown_once(operation);
+    }
     if takes_batches(action) {
         batches(operation);
     }
+}
+
+/// The token stands beside the view in the first answer; a replay says that it does not.
+fn shown_once(operation: &mut Operation) {
+    let token =
+        || ObjectBuilder::new().schema_type(SchemaType::from_iter([Type::String, Type::Null]));
+    let more = ObjectBuilder::new()
+        .property("token", token())
+        .property("notice", text())
+        .required("token");
+    change_answer(operation, "201", |view| all_of(view, more));
+}
+
+fn change_answer(
+    operation: &mut Operation,
+    status: &str,
+    change: impl FnOnce(RefOr<Schema>) -> RefOr<Schema>,
+) {
+    let Some(RefOr::T(answer)) = operation.responses.responses.get_mut(status) else {
+        return;
+    };
+    let Some(RefOr::T(content)) = answer.content.get_mut(JSON) else {
+        return;
+    };
+    content.schema = content.schema.take().map(change);
+}
+
+fn all_of(one: RefOr<Schema>, more: ObjectBuilder) -> RefOr<Schema> {
+    AllOfBuilder::new().item(one).item(more).into()
+}
+
+fn text() -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::String)
 }
 
 fn codes(entry: &Entry, action: Action) -> Codes {
@@ -118,13 +156,10 @@ fn batches(operation: &mut Operation) {
         let one = content.schema.take();
         content.schema = one.map(|one| one_or_many(one.clone(), one));
     }
-    let Some(RefOr::T(answer)) = operation.responses.responses.get_mut("200") else {
-        return;
-    };
-    if let Some(RefOr::T(content)) = answer.content.get_mut(JSON) {
-        let one = content.schema.take();
-        content.schema = one.map(|one| one_or_many(one.clone(), done_or_refused(one)));
-    }
+    change_answer(operation, "200", |reply| {
+        let done = all_of(reply, ObjectBuilder::new().property("reference", text()));
+        one_or_many(done.clone(), done_or_refused(done))
+    });
 }
 
 fn one_or_many(one: RefOr<Schema>, item: RefOr<Schema>) -> RefOr<Schema> {
@@ -141,6 +176,7 @@ fn one_or_many(one: RefOr<Schema>, item: RefOr<Schema>) -> RefOr<Schema> {
 fn done_or_refused(one: RefOr<Schema>) -> RefOr<Schema> {
     let refused = ObjectBuilder::new()
         .property("error", schema("Problem"))
+        .property("reference", text())
         .required("error");
     OneOfBuilder::new().item(one).item(refused).into()
 }

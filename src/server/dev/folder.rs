@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{config::DATABASE, error::Source, private_file};
+use crate::{config::DATABASE, error::Source, private_file, store::Store};
 
 /// There while the first start has not finished: until then nobody was told of anything in the folder.
 const UNFINISHED: &str = "unfinished";
@@ -24,7 +24,7 @@ pub struct Folder {
 }
 
 impl Folder {
-    /// Opens the folder, made private if it is not there. What an interrupted first start left is removed.
+    /// Opens the folder, made private if it is not there. What an interrupted first start left is put aside.
     ///
     /// # Errors
     /// If another process has it open, if it cannot be made, or if its database is gone while a KEK is there.
@@ -58,30 +58,47 @@ impl Folder {
     }
 
     fn begin(&self) -> Result<(), Source> {
-        if self.is_first_start() {
-            tracing::debug!("a first start that has not finished is begun again");
-            return Ok(self.clear()?);
+        let database = self.path.join(DATABASE);
+        if !self.is_first_start() {
+            return match (database.exists(), self.has_kek()) {
+                (true, _) => Ok(()),
+                (false, true) => Err("the data folder has a KEK and no database: put custodian.db back, or name an empty folder".into()),
+                (false, false) => Ok(private_file::write(&self.path.join(UNFINISHED), b"")?),
+            };
         }
-        if self.path.join(DATABASE).exists() {
-            return Ok(());
+        if database.exists() && has_principals(&database) {
+            return Ok(self.finish()?);
         }
-        if KEKS.iter().any(|kek| self.path.join(kek).exists()) {
-            return Err("the data folder has a KEK and no database: put custodian.db back, or name an empty folder".into());
-        }
-        Ok(private_file::write(&self.path.join(UNFINISHED), b"")?)
-    }
-
-    fn clear(&self) -> io::Result<()> {
-        for kek in KEKS {
-            gone(fs::remove_dir_all(self.path.join(kek)))?;
-        }
-        for companion in ["", "-wal", "-shm"] {
-            gone(fs::remove_file(
-                self.path.join(format!("{DATABASE}{companion}")),
-            ))?;
+        if database.exists() || self.has_kek() {
+            self.put_aside()?;
         }
         Ok(())
     }
+
+    fn has_kek(&self) -> bool {
+        KEKS.iter().any(|kek| self.path.join(kek).exists())
+    }
+
+    /// Nothing is ever deleted: it might be a copy that somebody put there.
+    fn put_aside(&self) -> io::Result<()> {
+        let mut places = (1..).map(|number: u32| self.path.join(format!("left-over-{number}")));
+        let place = places.find(|place| !place.exists());
+        let place = place.ok_or(ErrorKind::StorageFull)?;
+        DirBuilder::new().mode(0o700).create(&place)?;
+        let database = ["", "-wal", "-shm"].map(|companion| format!("{DATABASE}{companion}"));
+        for name in KEKS.map(str::to_owned).iter().chain(&database) {
+            gone(fs::rename(self.path.join(name), place.join(name)))?;
+        }
+        tracing::warn!(place = %place.display(), "an earlier first start did not finish; what it left is put aside");
+        Ok(())
+    }
+}
+
+/// Whether the first start came as far as its last transaction.
+fn has_principals(database: &Path) -> bool {
+    let found =
+        Store::open(database).and_then(|store| store.read(|view| view.principals_after(0, 1)));
+    found.is_ok_and(|found| !found.is_empty())
 }
 
 fn lock(path: &Path) -> Result<File, Source> {

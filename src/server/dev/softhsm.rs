@@ -72,6 +72,9 @@ fn keep_tokens(home: &Path) -> io::Result<()> {
         .create(&copies)?;
     for token in fs::read_dir(home.join(TOKENS))? {
         let token = token?;
+        if !token.file_type()?.is_dir() {
+            continue;
+        }
         let (original, copy) = (
             token.path().join("token.object"),
             copies.join(token.file_name()),
