@@ -88,10 +88,34 @@ fn a_copy_that_is_put_into_a_folder_whose_first_start_failed_is_used_and_not_mad
 }
 
 #[test]
+fn a_first_start_leaves_what_it_needs_and_no_more() {
+    let service = Service::spawn();
+    let found = fs::read_dir(&service.dir).unwrap();
+    let mut names: Vec<_> = found
+        .map(|file| file.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.retain(|name| !name.starts_with("custodian.db-"));
+    names.sort();
+    let wanted = [
+        "admin.token",
+        "app.token",
+        "auditor.token",
+        "custodian.db",
+        "custodian.db.lock",
+        "dev.lock",
+        "operator.token",
+        "service.log",
+        "softhsm",
+    ];
+    assert_eq!(names, wanted);
+}
+
+#[test]
 fn what_an_unfinished_start_left_is_put_aside_and_never_deleted() {
     let home = TempDir::new().unwrap();
     fs::write(home.path().join("unfinished"), "").unwrap();
     fs::create_dir_all(home.path().join("softhsm/tokens")).unwrap();
+    fs::write(home.path().join("softhsm/pin"), "0123").unwrap();
     fs::write(home.path().join("softhsm/mine"), "mine").unwrap();
     is_whole(&Service::start(home.path(), &[]));
     let kept = home.path().join("left-over-1/softhsm/mine");

@@ -15,6 +15,9 @@ const UNFINISHED: &str = "unfinished";
 /// What holds a KEK.
 const KEKS: [&str; 2] = ["softhsm", "software-kek"];
 
+/// What is there as soon as a KEK may be.
+const KEK_SIGNS: [&str; 2] = ["softhsm/pin", "software-kek"];
+
 /// A data folder that no other process has open.
 #[derive(Debug)]
 pub struct Folder {
@@ -76,7 +79,7 @@ impl Folder {
     }
 
     fn has_kek(&self) -> bool {
-        KEKS.iter().any(|kek| self.path.join(kek).exists())
+        KEK_SIGNS.iter().any(|sign| self.path.join(sign).exists())
     }
 
     /// Nothing is ever deleted: it might be a copy that somebody put there.
