@@ -55,7 +55,7 @@ pub struct Unsafe(&'static str);
 /// How long a token of `dev` lives.
 const DEV_TOKENS: Period = Period::days(90);
 
-/// One worker is best on SoftHSM (measured, see `benches/token.rs`); a second one stands in while a call is stuck.
+/// On SoftHSM two serve one caller faster than one does, and many callers alike (`make bench`).
 const DEV_SESSIONS: usize = 2;
 
 /// So that a request is refused within two seconds of the token's going away.

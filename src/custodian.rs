@@ -12,6 +12,7 @@ use std::{
 
 use crate::{
     duration::Period,
+    error::Error,
     id::DekName,
     kek::KekKeeper,
     policy::{Action, Principal},
@@ -111,13 +112,13 @@ impl Custodian {
     /// Joins the parts. No KEK is in use before [`Custodian::adopt_keyring`].
     ///
     /// # Errors
-    /// [`crate::error::Error::Unavailable`] if the store cannot say when it was last written to.
+    /// [`Error::Unavailable`] if the store cannot say when it was last written to.
     pub fn new(
         kek: Arc<dyn KekKeeper>,
         store: Store,
         clock: Clock,
         rules: Rules,
-    ) -> Result<Self, crate::error::Error> {
+    ) -> Result<Self, Error> {
         if let Some(last) = store.read(|view| view.last_audited())? {
             clock.raise(last);
         }

@@ -14,8 +14,6 @@ pub enum Part {
     Audit,
     /// The key holder: a PKCS#11 token or the software provider.
     Kek,
-    /// The process itself: starting, draining or overloaded.
-    Service,
     /// The database.
     Store,
 }

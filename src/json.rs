@@ -22,10 +22,7 @@ use crate::error::Error;
 /// [`Error::Malformed`] says where and what was expected.
 pub fn read<T: DeserializeOwned>(text: &[u8]) -> Result<T, Error> {
     check(text)?;
-    let object = serde_json::from_slice::<Object<T>>(text);
-    object
-        .map(|object| object.0)
-        .map_err(|error| malformed(&error))
+    object(text)
 }
 
 /// Reads `T` from an object only: what serde derives would take an array of its fields' values too.
@@ -72,14 +69,19 @@ pub fn read_one_or_many<T: DeserializeOwned>(text: &[u8]) -> Result<OneOrMany<T>
         items: Vec<Object<T>>,
     }
     if !check(text)?.has_items {
-        let one = serde_json::from_slice::<Object<T>>(text);
-        return one
-            .map(|one| OneOrMany::One(one.0))
-            .map_err(|error| malformed(&error));
+        return object(text).map(OneOrMany::One);
     }
-    let batch = serde_json::from_slice::<Object<Batch<T>>>(text).map_err(|error| malformed(&error));
-    let items = batch?.0.items.into_iter().map(|item| item.0);
+    let batch = object::<Batch<T>>(text)?;
+    let items = batch.items.into_iter().map(|item| item.0);
     Ok(OneOrMany::Many(items.collect()))
+}
+
+/// The second pass.
+fn object<T: DeserializeOwned>(text: &[u8]) -> Result<T, Error> {
+    let object = serde_json::from_slice::<Object<T>>(text);
+    object
+        .map(|object| object.0)
+        .map_err(|error| malformed(&error))
 }
 
 /// What the first pass saw of the outermost value.

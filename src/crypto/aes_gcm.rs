@@ -13,9 +13,6 @@ use crate::{
 /// Bytes of a nonce.
 pub const NONCE_BYTES: usize = 12;
 
-/// Bytes of a tag.
-pub const TAG_BYTES: usize = 16;
-
 const DAMAGED: Error = Error::Corrupt("what was sealed, its context or its key is not the same");
 
 /// Seals under a fresh random nonce and answers `nonce || ciphertext || tag`.

@@ -67,24 +67,6 @@ impl<'a, T: Serialize> ShownOnce<'a, T> {
     }
 }
 
-impl Once {
-    /// Keeps the answer in the transaction that does the work.
-    fn keep(
-        &self,
-        tx: &Tx<'_>,
-        at: Timestamp,
-        location: String,
-        reply: String,
-    ) -> Result<(), Error> {
-        let kept = KeptReply {
-            body_sha256: self.body_sha256,
-            location: Some(location),
-            reply,
-        };
-        tx.keep_reply(&self.key, &kept, at)
-    }
-}
-
 /// Keeps `view` as the answer, if the request has a key.
 pub(super) fn keep<T: Serialize>(
     once: Option<&Once>,
@@ -98,7 +80,12 @@ pub(super) fn keep<T: Serialize>(
         what: "keeping an answer",
         source: Some(Source::from(error)),
     })?;
-    once.keep(tx, at, location, reply)
+    let kept = KeptReply {
+        body_sha256: once.body_sha256,
+        location: Some(location),
+        reply,
+    };
+    tx.keep_reply(&once.key, &kept, at)
 }
 
 impl Custodian {

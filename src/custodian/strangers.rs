@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     mem,
     net::IpAddr,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use jiff::Timestamp;
@@ -37,11 +37,7 @@ impl Custodian {
     /// [`Error::Unavailable`] if the minute before cannot be logged.
     pub fn count_stranger(&self, source: Option<IpAddr>, limited: bool) -> Result<(), Error> {
         self.log_strangers(self.clock.now(), false)?;
-        let mut minute = self
-            .strangers
-            .0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut minute = self.minute();
         let known = minute.counts.len() < SOURCES || minute.counts.contains_key(&source);
         let count = minute.counts.entry(source.filter(|_| known)).or_default();
         let counter = if limited {
@@ -84,11 +80,7 @@ impl Custodian {
     }
 
     fn count_again(&self, over: HashMap<Option<IpAddr>, Count>) {
-        let mut minute = self
-            .strangers
-            .0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut minute = self.minute();
         for (source, count) in over {
             let sum = minute.counts.entry(source).or_default();
             sum.refused = sum.refused.saturating_add(count.refused);
@@ -98,15 +90,16 @@ impl Custodian {
 
     fn take_minute(&self, now: Timestamp, all: bool) -> HashMap<Option<IpAddr>, Count> {
         let number = now.as_second() / 60;
-        let mut minute = self
-            .strangers
-            .0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut minute = self.minute();
         if minute.number == number && !all {
             return HashMap::new();
         }
         minute.number = number;
         mem::take(&mut minute.counts)
+    }
+
+    fn minute(&self) -> MutexGuard<'_, Minute> {
+        let minute = self.strangers.0.lock();
+        minute.unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -198,9 +198,9 @@ fn once(request: &HttpRequest, body: &[u8]) -> Result<Option<Once>, Problem> {
         "one Idempotency-Key of 1 to 128 printable ASCII characters",
     );
     let key = key.to_str().ok().filter(|_| sound).ok_or(refused)?;
-    let Some(who) = request.extensions().get::<Caller>().cloned() else {
-        return Ok(None);
-    };
+    let who = request.extensions().get::<Caller>().cloned();
+    // Ignoring the key would make a thing twice.
+    let who = who.ok_or(Error::internal("a body was read for nobody"))?;
     Ok(Some(Once {
         key: ReplyKey {
             principal: who.principal.id.clone(),

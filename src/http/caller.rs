@@ -56,16 +56,17 @@ pub(super) async fn gate(
     let dek = segment::dek(request.request());
     let caller = Caller::new(bearer, action, dek, request_id(request.request()));
     tracing::debug!(principal = %caller.principal.id, action = action.name(), "let in");
-    // A task of its own: a caller that hangs up cannot keep a refusal out of the log, and a panic ends here.
+    // Tasks of their own: a caller that hangs up cannot keep a refusal out of the log, and a panic ends here.
     let http = request.request().clone();
+    let panicked = move || ServiceResponse::new(http, internal("a handler panicked").refuse());
+    let last_resort = panicked.clone();
     let handled = handle(caller.clone(), request, next).in_current_span();
     let logged = async move {
         let handled = rt::spawn(handled).await;
-        let panicked = || ServiceResponse::new(http, internal("a handler panicked").refuse());
         audited(&service, &caller, handled.unwrap_or_else(|_| panicked())).await
     };
     let answered = rt::spawn(logged.in_current_span()).await;
-    answered.map_err(actix_web::error::ErrorInternalServerError)
+    Ok(answered.unwrap_or_else(|_| last_resort()))
 }
 
 async fn handle(

@@ -236,7 +236,6 @@ fn unavailable(error: &Error, part: Part) -> Problem {
             );
             return Problem::of(Code::KekUnavailable, SEND_AGAIN).retry_after(TRY_AGAIN);
         }
-        Part::Service => Code::NotReady,
         Part::Store => Code::StoreUnavailable,
     };
     ours(error, code).retry_after(TRY_AGAIN)
