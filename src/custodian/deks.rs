@@ -2,6 +2,7 @@
 
 use std::sync::PoisonError;
 
+use base64ct::{Base64, Encoding};
 use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -14,13 +15,13 @@ use super::{
 };
 use crate::{
     algorithm::Algorithm,
-    crypto::aes_gcm,
+    crypto::{aes_gcm, hybrid},
     duration::Period,
     error::Error,
     id::{DekName, DekVersion, KekVersion},
     kek::{Context, Purpose},
-    policy,
-    store::{DekRow, VersionRow, View},
+    policy::{self, Action, DekState},
+    store::{DekRow, Tx, VersionRow, View},
 };
 
 /// How often a rotation that another one overtook is begun again.
@@ -60,13 +61,28 @@ pub struct VersionView {
     #[schema(value_type = String, example = "dek-v3-20261123")]
     version: DekVersion,
     number: u32,
-    /// `enabled`.
-    state: &'static str,
+    state: DekState,
+    /// When its secret is erased, while that is pending.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    destroy_at: Option<Timestamp>,
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
-    /// The KEK version that wraps it.
-    #[schema(value_type = String, example = "kek-v1-20261123")]
-    kek: KekVersion,
+    /// The KEK version that wraps it; null once it is destroyed.
+    #[schema(value_type = Option<String>, example = "kek-v1-20261123")]
+    kek: Option<KekVersion>,
+    /// 1,216 bytes, of a hybrid DEK only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = Byte)]
+    public_key: Option<String>,
+}
+
+impl VersionView {
+    /// What may be done with it, as its name.
+    #[must_use]
+    pub fn state(&self) -> &'static str {
+        self.state.name()
+    }
 }
 
 impl DekView {
@@ -81,8 +97,7 @@ impl Custodian {
     /// Makes a DEK with its first version.
     ///
     /// # Errors
-    /// [`Error::Exists`] if the name is taken; [`Error::Invalid`] for an algorithm that this build lacks;
-    /// [`Error::Unavailable`].
+    /// [`Error::Exists`] if the name is taken; [`Error::Unavailable`].
     pub fn create_dek(
         &self,
         who: &Caller,
@@ -103,9 +118,13 @@ impl Custodian {
         once: Option<&Once>,
     ) -> Result<Made<VersionView>, Error> {
         self.once(who, once, || {
+            let rotate = || {
+                let dek = self.store.read(|view| view.dek(name))?;
+                self.make_next_version(By::Caller(who), &dek.ok_or(policy::NO_DEK)?, once)
+            };
             let overtaken =
                 |tried: &Result<VersionView, Error>| matches!(tried, Err(Error::Conflict(_)));
-            let first = self.make_next_version(who, name, once);
+            let first = rotate();
             if !overtaken(&first) {
                 return first;
             }
@@ -114,7 +133,7 @@ impl Custodian {
                 .overtaken
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner);
-            let mut tries = (0..TRIES).map(|_| self.make_next_version(who, name, once));
+            let mut tries = (0..TRIES).map(|_| rotate());
             tries
                 .find(|tried| !overtaken(tried))
                 .unwrap_or(Err(OVERTAKEN))
@@ -151,18 +170,14 @@ impl Custodian {
     }
 
     fn make_dek(&self, who: &Caller, new: &NewDek, once: Option<&Once>) -> Result<DekView, Error> {
-        if new.algorithm != Algorithm::Aes256Gcm {
-            return Err(Error::Invalid(
-                "algorithm: this version makes `aes-256-gcm` DEKs only",
-            ));
-        }
         let dek = DekRow {
             name: new.name.clone(),
             algorithm: new.algorithm,
             rotation_period: new.rotation_period.map(seconds).transpose()?,
+            newest: 1,
             created_at: self.clock.now(),
         };
-        let version = self.new_version(&dek.name, dek.algorithm, 1)?;
+        let version = self.new_version(&dek, dek.newest)?;
         let once = once.cloned();
         self.change(who, move |tx, now| {
             tx.insert_dek(&dek)?;
@@ -174,51 +189,63 @@ impl Custodian {
         })
     }
 
-    fn make_next_version(
+    /// Makes the version after the newest of `dek`, unless another one did.
+    pub(super) fn make_next_version(
         &self,
-        who: &Caller,
-        name: &DekName,
+        by: By<'_>,
+        dek: &DekRow,
         once: Option<&Once>,
     ) -> Result<VersionView, Error> {
-        let (algorithm, newest) = self.store.read(|view| {
-            let dek = view.dek(name)?.ok_or(policy::NO_DEK)?;
-            Ok((
-                dek.algorithm,
-                view.newest_version(name)?.map_or(0, |newest| newest.number),
-            ))
-        })?;
-        let version = self.new_version(name, algorithm, newest + 1)?;
-        let (name, once) = (name.clone(), once.cloned());
-        self.change(who, move |tx, now| {
+        let version = self.new_version(dek, dek.newest + 1)?;
+        let (name, newest, once) = (dek.name.clone(), dek.newest, once.cloned());
+        let work = move |tx: &Tx<'_>, now| {
+            tx.advance_dek(&name, newest)?;
             tx.insert_version(&name, &version)?;
             let event = Event::done(name.reference(&version.version));
             let made = version_shown(version);
             once::keep(once.as_ref(), tx, now, location(&name), &made)?;
             Ok((made, event))
-        })
+        };
+        let made = match by {
+            By::Caller(who) => self.change(who, work),
+            By::Itself => self.alone(Action::DekRotate, work),
+        };
+        self.opened.forget(dek.name.as_str());
+        made
     }
 
-    fn new_version(
-        &self,
-        name: &DekName,
-        algorithm: Algorithm,
-        number: u32,
-    ) -> Result<VersionRow, Error> {
+    fn new_version(&self, dek: &DekRow, number: u32) -> Result<VersionRow, Error> {
         let created_at = self.clock.now();
         let version = DekVersion::new(number, created_at);
         let context = Context {
             purpose: Purpose::Dek,
-            reference: &name.reference(&version),
-            algorithm,
+            reference: &dek.name.reference(&version),
+            algorithm: dek.algorithm.name(),
         };
-        let wrapped = self.kek.wrap(&aes_gcm::fresh_key()?, &context)?;
+        let secret = aes_gcm::fresh_key()?;
+        let public_key = match dek.algorithm {
+            Algorithm::Aes256Gcm => None,
+            Algorithm::MlKem768X25519 => Some(hybrid::public_key(secret.expose())?),
+        };
         Ok(VersionRow {
             number,
             version,
-            wrapped,
+            state: DekState::Enabled,
+            destroy_at: None,
+            wrapped: Some(self.wrap_secret(&secret, &context)?),
+            public_key,
+            reserved: 0,
             created_at,
         })
     }
+}
+
+/// Who rotates a DEK.
+pub(super) enum By<'a> {
+    /// An operator.
+    Caller(&'a Caller),
+    /// The service, since it is time.
+    Itself,
 }
 
 const OVERTAKEN: Error = Error::Conflict("this DEK is being rotated by other requests; try again");
@@ -248,7 +275,7 @@ fn visible(
 }
 
 fn shown(view: &View<'_>, dek: DekRow) -> Result<DekView, Error> {
-    let versions = view.dek_versions(&dek.name)?;
+    let versions = view.dek_versions(&dek)?;
     let current = versions.last().map(|newest| newest.version.clone());
     Ok(DekView {
         current: current.ok_or(Error::Corrupt(
@@ -262,13 +289,16 @@ fn shown(view: &View<'_>, dek: DekRow) -> Result<DekView, Error> {
     })
 }
 
-fn version_shown(row: VersionRow) -> VersionView {
+/// A version as callers see it.
+pub(super) fn version_shown(row: VersionRow) -> VersionView {
     VersionView {
         version: row.version,
         number: row.number,
-        state: "enabled",
+        state: row.state,
+        destroy_at: row.destroy_at,
         created_at: row.created_at,
-        kek: row.wrapped.kek,
+        kek: row.wrapped.map(|wrapped| wrapped.kek),
+        public_key: row.public_key.map(|key| Base64::encode_string(&key)),
     }
 }
 
