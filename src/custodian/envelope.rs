@@ -190,7 +190,10 @@ impl InUse<'_> {
 impl Custodian {
     fn open_version(&self, dek: &DekRow, row: &VersionRow) -> Result<Option<OpenKey>, Error> {
         let reference = dek.name.reference(&row.version);
-        let since = match self.opened.find(&reference) {
+        let found = self.opened.find(&reference);
+        let from = if found.is_ok() { "cache" } else { "token" };
+        metrics::counter!("custodian_deks_opened_total", "from" => from).increment(1);
+        let since = match found {
             Ok(key) => return Ok(Some(key)),
             Err(since) => since,
         };

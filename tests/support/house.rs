@@ -22,7 +22,7 @@ use aegis_custodian::{
     store::Store,
 };
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::{
@@ -131,6 +131,14 @@ impl House {
 
     pub fn get(&self, token: &str, path: &str) -> Answer {
         self.call(token, "GET", path, &Value::Null)
+    }
+
+    /// An auditor, made by ada: its path and its token.
+    pub fn auditor(&self) -> (String, String) {
+        let body = json!({"name": "audit", "subject": "audit", "roles": ["auditor"]});
+        let made = self.post(&self.ada, "/v1/admin/principals", body).is(201);
+        let path = format!("/v1/admin/principals/{}", made["id"].as_str().unwrap());
+        (path, made["token"].as_str().unwrap().to_owned())
     }
 
     pub fn pass(&self, seconds: i64) {
