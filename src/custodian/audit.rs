@@ -10,7 +10,7 @@ use crate::{
     error::{Error, Part},
     id::{DekName, DekVersion},
     log::{Actor, Entry, Outcome},
-    policy::Action,
+    policy::{self, Action},
     store::Tx,
 };
 
@@ -165,9 +165,8 @@ fn still_usable(
 ) -> Result<(), Error> {
     let Some(dek) = dek else { return Ok(()) };
     used.iter().try_for_each(|version| {
-        // A version that never was is a refused item of a batch: there is nothing to shut.
         let row = tx.dek_version(dek, version)?;
-        row.map_or(Ok(()), |row| row.state.usable())
+        row.ok_or(policy::NO_VERSION)?.state.usable()
     })
 }
 

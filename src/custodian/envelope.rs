@@ -72,7 +72,9 @@ impl Custodian {
 impl InUse<'_> {
     /// The versions that were used: the answer stands only while they may be.
     pub(super) fn used(&self) -> BTreeSet<DekVersion> {
-        self.versions.borrow().keys().cloned().collect()
+        let versions = self.versions.borrow();
+        let used = versions.values().filter(|row| row.state.usable().is_ok());
+        used.map(|row| row.version.clone()).collect()
     }
 
     /// The version that encrypts.
