@@ -63,9 +63,12 @@ CREATE TABLE deks (
     algorithm       TEXT NOT NULL,
     rotation_period INTEGER CHECK (rotation_period > 0),
     newest          INTEGER NOT NULL CHECK (newest > 0), -- the number of its newest version
+    rotate_at       INTEGER CHECK ((rotation_period IS NULL) = (rotate_at IS NULL)), -- when its period is over
     created_at      INTEGER NOT NULL,
     mac             BLOB NOT NULL
 ) STRICT;
+
+CREATE INDEX deks_rotate_at ON deks (rotate_at) WHERE rotate_at IS NOT NULL;
 
 CREATE TABLE dek_versions (
     dek        TEXT NOT NULL REFERENCES deks (name),
@@ -85,6 +88,7 @@ CREATE TABLE dek_versions (
     UNIQUE (dek, version)
 ) STRICT;
 
+CREATE INDEX dek_versions_reserved ON dek_versions (reserved);
 CREATE INDEX dek_versions_destroy_at ON dek_versions (destroy_at) WHERE destroy_at IS NOT NULL;
 
 CREATE TABLE audit_entries (

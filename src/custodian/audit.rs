@@ -68,6 +68,7 @@ impl Custodian {
         work: impl FnOnce(&Tx<'_>, Timestamp) -> Result<(T, Event), Error> + Send + 'static,
     ) -> Result<T, Error> {
         let (caller, now) = (who.clone(), self.clock.now());
+        self.guards.rely(who.guard);
         let changed = self.store.transact(move |tx| {
             caller.still_may(tx, now)?;
             let (value, event) = work(tx, now)?;
@@ -101,6 +102,7 @@ impl Custodian {
         used: BTreeSet<DekVersion>,
     ) -> Result<(), Error> {
         let caller = who.clone();
+        self.guards.rely(who.guard);
         self.write_down(who, move |tx, now| {
             caller.still_may(tx, now)?;
             still_usable(tx, caller.dek.as_ref(), &used)?;

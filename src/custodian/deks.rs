@@ -3,7 +3,7 @@
 use std::sync::PoisonError;
 
 use base64ct::{Base64, Encoding};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -51,6 +51,10 @@ pub struct DekView {
     /// Seconds after which a version is to be rotated.
     #[serde(skip_serializing_if = "Option::is_none")]
     rotation_period_seconds: Option<i64>,
+    /// When it rotates by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    rotates_at: Option<Timestamp>,
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
 }
@@ -170,12 +174,15 @@ impl Custodian {
     }
 
     fn make_dek(&self, who: &Caller, new: &NewDek, once: Option<&Once>) -> Result<DekView, Error> {
+        let period = new.rotation_period.map(seconds).transpose()?;
+        let created_at = self.clock.now();
         let dek = DekRow {
             name: new.name.clone(),
             algorithm: new.algorithm,
-            rotation_period: new.rotation_period.map(seconds).transpose()?,
+            rotation_period: period,
             newest: 1,
-            created_at: self.clock.now(),
+            rotate_at: rotate_at(period, created_at),
+            created_at,
         };
         let version = self.new_version(&dek, dek.newest)?;
         let once = once.cloned();
@@ -197,20 +204,21 @@ impl Custodian {
         once: Option<&Once>,
     ) -> Result<VersionView, Error> {
         let version = self.new_version(dek, dek.newest + 1)?;
-        let (name, newest, once) = (dek.name.clone(), dek.newest, once.cloned());
+        let (dek, once) = (dek.clone(), once.cloned());
+        let name = dek.name.clone();
         let work = move |tx: &Tx<'_>, now| {
-            tx.advance_dek(&name, newest)?;
-            tx.insert_version(&name, &version)?;
-            let event = Event::done(name.reference(&version.version));
+            tx.advance_dek(&dek, rotate_at(dek.rotation_period, version.created_at))?;
+            tx.insert_version(&dek.name, &version)?;
+            let event = Event::done(dek.name.reference(&version.version));
             let made = version_shown(version);
-            once::keep(once.as_ref(), tx, now, location(&name), &made)?;
+            once::keep(once.as_ref(), tx, now, location(&dek.name), &made)?;
             Ok((made, event))
         };
         let made = match by {
             By::Caller(who) => self.change(who, work),
             By::Itself => self.alone(Action::DekRotate, work),
         };
-        self.opened.forget(dek.name.as_str());
+        self.opened.forget(name.as_str());
         made
     }
 
@@ -285,6 +293,7 @@ fn shown(view: &View<'_>, dek: DekRow) -> Result<DekView, Error> {
         name: dek.name,
         algorithm: dek.algorithm,
         rotation_period_seconds: dek.rotation_period,
+        rotates_at: dek.rotate_at,
         created_at: dek.created_at,
     })
 }
@@ -300,6 +309,12 @@ pub(super) fn version_shown(row: VersionRow) -> VersionView {
         kek: row.wrapped.map(|wrapped| wrapped.kek),
         public_key: row.public_key.map(|key| Base64::encode_string(&key)),
     }
+}
+
+/// When a version made at `made` has encrypted for its period.
+fn rotate_at(seconds: Option<i64>, made: Timestamp) -> Option<Timestamp> {
+    let period = SignedDuration::from_secs(seconds?);
+    Some(made.saturating_add(period).unwrap_or(Timestamp::MAX))
 }
 
 fn seconds(period: Period) -> Result<i64, Error> {

@@ -1,5 +1,8 @@
 //! Guards: each request holds one from before it signs in until its answer is handed over, so that whoever shuts a
 //! DEK, a token or a principal can wait until no answer that used it is still to be sent (api.md section 7).
+//!
+//! A request is waited for once it relies on what it saw: reading does at once; what is audited does when it is written
+//! down, since that transaction looks again.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -38,6 +41,10 @@ struct Held {
 #[derive(Debug)]
 struct Request {
     uses: Uses,
+    /// Its answer relies on what it saw.
+    relies: bool,
+    /// It has done its own work and waits for others: nobody waits for it, or two would for each other.
+    waits: bool,
     void: Arc<AtomicBool>,
 }
 
@@ -78,7 +85,9 @@ impl Guard {
         let id = held.next;
         held.next = id.wrapping_add(1);
         let request = Request {
+            relies: !uses.action.audited(),
             uses,
+            waits: false,
             void: void.clone(),
         };
         held.requests.insert(id, request);
@@ -118,16 +127,29 @@ impl Drop for Guard {
 }
 
 impl Guards {
+    /// From now on the request relies on what it is about to see for the last time.
+    pub(super) fn rely(&self, own: Option<GuardId>) {
+        let mut held = self.held();
+        if let Some(request) = own.and_then(|own| held.requests.get_mut(&own)) {
+            request.relies = true;
+        }
+    }
+
     /// Waits until every request that may have used what was just shut has handed its answer over; voids the
     /// answers of callers that take too long. To be called after the change is on disk: what begins later sees it.
     pub(super) fn wait(&self, own: Option<GuardId>, shut: &Shut<'_>) {
         let until = Instant::now() + PATIENCE;
         let mut held = self.held();
+        if let Some(request) = own.and_then(|own| held.requests.get_mut(&own)) {
+            request.waits = true;
+            self.released.notify_all();
+        }
         let hurt = |(id, request): (&GuardId, &Request)| {
-            (Some(*id) != own && request.uses.hurt_by(shut)).then_some(*id)
+            (Some(*id) != own && request.relies && request.uses.hurt_by(shut)).then_some(*id)
         };
         let awaited: BTreeSet<_> = held.requests.iter().filter_map(hurt).collect();
-        while awaited.iter().any(|id| held.requests.contains_key(id)) {
+        let under_way = |held: &Held, id| held.requests.get(id).is_some_and(|other| !other.waits);
+        while awaited.iter().any(|id| under_way(&held, id)) {
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 break;
@@ -135,7 +157,8 @@ impl Guards {
             let waited = self.released.wait_timeout(held, left);
             held = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
-        for request in awaited.iter().filter_map(|id| held.requests.get(id)) {
+        let late = awaited.iter().filter_map(|id| held.requests.get(id));
+        for request in late.filter(|request| !request.waits) {
             request.void.store(true, Ordering::Release);
         }
     }

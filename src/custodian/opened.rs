@@ -3,7 +3,7 @@
 
 use std::{
     num::NonZeroUsize,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, Once, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -36,6 +36,8 @@ impl OpenKey {
 pub(super) struct Opened {
     keep: Duration,
     keys: Mutex<Keys>,
+    /// Said once.
+    unlocked: Once,
 }
 
 #[derive(Debug)]
@@ -66,6 +68,7 @@ impl Opened {
         Self {
             keep,
             keys: Mutex::new(keys),
+            unlocked: Once::new(),
         }
     }
 
@@ -87,9 +90,11 @@ impl Opened {
         }
         let locked = Arc::new(LockedSecret::new(&key));
         if !locked.is_locked() {
-            tracing::warn!(
-                "memory cannot be locked, so each use asks the token: raise RLIMIT_MEMLOCK"
-            );
+            self.unlocked.call_once(|| {
+                tracing::warn!(
+                    "memory cannot be locked, so each use asks the token: raise RLIMIT_MEMLOCK"
+                )
+            });
             return OpenKey::Once(key);
         }
         let kept = Kept {

@@ -2,8 +2,16 @@
 
 use std::sync::atomic::Ordering;
 
+use jiff::Timestamp;
+
 use super::{Custodian, audit::Event, deks::By};
-use crate::{error::Error, id::DekName, policy::Action, store::VersionRow};
+
+use crate::{
+    error::Error,
+    id::DekName,
+    policy::{Action, DekState},
+    store::{DekRow, VersionRow},
+};
 
 impl Custodian {
     /// Does all that is due now. What fails is logged and tried again the next time; the rest goes on.
@@ -38,14 +46,21 @@ impl Custodian {
     fn rotate_due_deks(&self) -> Result<(), Error> {
         let (now, uses) = (self.clock.now(), self.rules.encryptions.rotate_at);
         let due = self.store.read(|view| view.deks_to_rotate(now, uses))?;
-        due.iter().try_for_each(|dek| {
-            let made = self.make_next_version(By::Itself, dek, None);
-            match made {
-                // An operator was faster.
-                Err(Error::Conflict(_)) => Ok(()),
-                made => made.map(drop),
-            }
-        })
+        each(due, |dek| self.rotate_due(&dek, now, uses))
+    }
+
+    fn rotate_due(&self, dek: &DekRow, now: Timestamp, uses: u64) -> Result<(), Error> {
+        let newest = self.store.read(|view| view.newest_version(dek))?;
+        let due = dek.rotate_at.is_some_and(|at| at <= now) || newest.reserved >= uses;
+        // An operator who disabled the version that encrypts wants nothing encrypted.
+        if !due || newest.state != DekState::Enabled {
+            return Ok(());
+        }
+        match self.make_next_version(By::Itself, dek, None) {
+            // An operator was faster.
+            Err(Error::Conflict(_)) => Ok(()),
+            made => made.map(drop),
+        }
     }
 
     fn destroy_due_versions(&self) -> Result<(), Error> {
@@ -74,4 +89,10 @@ impl Custodian {
             }
         }
     }
+}
+
+/// Does what is due with each; one that fails keeps no other from its turn.
+fn each<T>(due: Vec<T>, work: impl Fn(T) -> Result<(), Error>) -> Result<(), Error> {
+    let done: Vec<_> = due.into_iter().map(work).collect();
+    done.into_iter().collect()
 }

@@ -13,7 +13,7 @@ use super::{
     segment::Segment,
 };
 use crate::{
-    custodian::deks::VersionView,
+    custodian::{Caller, Custodian, deks::VersionView},
     error::Error,
     id::{DekName, DekVersion},
 };
@@ -38,10 +38,7 @@ pub(super) async fn disable(
     version: Segment<DekVersion>,
     _: Body<Nothing>,
 ) -> Result<HttpResponse, Problem> {
-    let done = block(&service, move |custodian| {
-        custodian.disable_version(&who, &name.0, &version.0)
-    });
-    Ok(reply::ok(&done.await?))
+    change(service, who, name, version, Custodian::disable_version).await
 }
 
 /// Let a version be used again.
@@ -55,10 +52,7 @@ pub(super) async fn enable(
     version: Segment<DekVersion>,
     _: Body<Nothing>,
 ) -> Result<HttpResponse, Problem> {
-    let done = block(&service, move |custodian| {
-        custodian.enable_version(&who, &name.0, &version.0)
-    });
-    Ok(reply::ok(&done.await?))
+    change(service, who, name, version, Custodian::enable_version).await
 }
 
 /// Destroy a version for ever, once the configured delay is over; what it encrypted is lost then.
@@ -73,10 +67,7 @@ pub(super) async fn destroy(
     body: Body<Destroy>,
 ) -> Result<HttpResponse, Problem> {
     body.value.check(&name.0, &version.0)?;
-    let done = block(&service, move |custodian| {
-        custodian.destroy_version(&who, &name.0, &version.0)
-    });
-    Ok(reply::ok(&done.await?))
+    change(service, who, name, version, Custodian::destroy_version).await
 }
 
 /// Save a version whose destruction is still pending.
@@ -90,8 +81,21 @@ pub(super) async fn cancel_destroy(
     version: Segment<DekVersion>,
     _: Body<Nothing>,
 ) -> Result<HttpResponse, Problem> {
+    change(service, who, name, version, Custodian::cancel_destroy).await
+}
+
+/// A verb on one version.
+type Verb = fn(&Custodian, &Caller, &DekName, &DekVersion) -> Result<VersionView, Error>;
+
+async fn change(
+    service: Data<Service>,
+    who: Caller,
+    name: Segment<DekName>,
+    version: Segment<DekVersion>,
+    verb: Verb,
+) -> Result<HttpResponse, Problem> {
     let done = block(&service, move |custodian| {
-        custodian.cancel_destroy(&who, &name.0, &version.0)
+        verb(custodian, &who, &name.0, &version.0)
     });
     Ok(reply::ok(&done.await?))
 }

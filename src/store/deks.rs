@@ -1,7 +1,7 @@
 //! DEKs: their names, what their versions are, and which of these is the newest.
 
 use jiff::Timestamp;
-use rusqlite::Row;
+use rusqlite::{Row, ToSql};
 
 use super::{Tx, View, rows, sealed::Table};
 use crate::{algorithm::Algorithm, error::Error, id::DekName};
@@ -17,6 +17,8 @@ pub struct DekRow {
     pub rotation_period: Option<i64>,
     /// The number of its newest version: the only one that encrypts.
     pub newest: u32,
+    /// When that has encrypted for its period.
+    pub rotate_at: Option<Timestamp>,
     /// When it was made.
     pub created_at: Timestamp,
 }
@@ -44,15 +46,13 @@ impl View<'_> {
         self.many("listing DEKs", TABLE, rest, given, dek)
     }
 
-    /// The DEKs whose newest version has encrypted for its period at `now`, or has reserved `uses` encryptions.
+    /// The DEKs whose period is over at `now`, or of which a version has reserved `uses` encryptions.
     ///
     /// # Errors
     /// [`Error::Unavailable`], [`Error::Corrupt`].
     pub fn deks_to_rotate(&self, now: Timestamp, uses: u64) -> Result<Vec<DekRow>, Error> {
-        let rest =
-            "WHERE EXISTS (SELECT 1 FROM dek_versions v WHERE v.dek = name AND v.number = newest
-                    AND v.state = 'enabled'
-                    AND (v.created_at + rotation_period * 1000000 <= ?1 OR v.reserved >= ?2))";
+        let rest = "WHERE rotate_at <= ?1
+                    UNION SELECT * FROM deks WHERE name IN (SELECT dek FROM dek_versions WHERE reserved >= ?2)";
         let uses = i64::try_from(uses).unwrap_or(i64::MAX);
         let given = (now.as_microsecond(), uses);
         self.many("looking for DEKs to rotate", TABLE, rest, given, dek)
@@ -73,6 +73,7 @@ impl Tx<'_> {
                 ("algorithm", &dek.algorithm.name()),
                 ("rotation_period", &dek.rotation_period),
                 ("newest", &dek.newest),
+                ("rotate_at", &dek.rotate_at.map(Timestamp::as_microsecond)),
                 ("created_at", &dek.created_at.as_microsecond()),
             ],
         )?;
@@ -84,15 +85,17 @@ impl Tx<'_> {
         }
     }
 
-    /// Makes the version after `newest` the newest.
+    /// Makes the version after the newest of `dek` the newest, until `rotate_at`.
     ///
     /// # Errors
     /// [`Error::Conflict`] if another one is the newest meanwhile; [`Error::Unavailable`].
-    pub fn advance_dek(&self, name: &DekName, newest: u32) -> Result<(), Error> {
-        let given = (name.as_str(), newest);
+    pub fn advance_dek(&self, dek: &DekRow, rotate_at: Option<Timestamp>) -> Result<(), Error> {
+        let given = (dek.name.as_str(), dek.newest);
         let whose = "WHERE name = ?1 AND newest = ?2";
-        let next = newest + 1;
-        match self.alter(CHANGING, TABLE, whose, given, &[("newest", &next)])? {
+        let next = dek.newest + 1;
+        let rotate_at = rotate_at.map(Timestamp::as_microsecond);
+        let set: [(&str, &dyn ToSql); 2] = [("newest", &next), ("rotate_at", &rotate_at)];
+        match self.alter(CHANGING, TABLE, whose, given, &set)? {
             1 => Ok(()),
             _ => Err(Error::Conflict(
                 "this DEK is being rotated by another request; try again",
@@ -115,6 +118,7 @@ fn dek(row: &Row<'_>) -> Result<DekRow, Error> {
         algorithm: Algorithm::named(&algorithm).ok_or(rows::TAMPERED)?,
         rotation_period: rows::plain(row, "rotation_period")?,
         newest: rows::plain(row, "newest")?,
+        rotate_at: rows::time_or_none(row, "rotate_at")?,
         created_at: rows::time(row, "created_at")?,
     })
 }
