@@ -73,9 +73,11 @@ impl Tx<'_> {
             ("at", &at.as_microsecond()),
             ("entry", &entry),
         ];
-        match self.insert("appending to the audit log", TABLE, &columns)? {
-            true => Ok(()),
-            false => Err(rows::TAMPERED),
-        }
+        self.insert(
+            "appending to the audit log",
+            TABLE,
+            &columns,
+            rows::TAMPERED,
+        )
     }
 }

@@ -100,7 +100,7 @@ impl Tx<'_> {
     pub fn insert_version(&self, name: &DekName, version: &VersionRow) -> Result<(), Error> {
         let wrapped = version.wrapped.as_ref();
         let reserved = block(version.reserved, 0)?;
-        let added = self.insert(
+        self.insert(
             "adding a DEK version",
             TABLE,
             &[
@@ -119,13 +119,8 @@ impl Tx<'_> {
                 ("reserved", &reserved),
                 ("created_at", &version.created_at.as_microsecond()),
             ],
-        )?;
-        match added {
-            true => Ok(()),
-            false => Err(Error::Conflict(
-                "this DEK is being rotated by another request; try again",
-            )),
-        }
+            Error::Conflict("this DEK is being rotated by another request; try again"),
+        )
     }
 
     /// Enables or disables a version that is not to be destroyed.
@@ -192,10 +187,8 @@ impl Tx<'_> {
 
     fn set_version(&self, name: &DekName, of: &DekVersion, set: &Columns<'_>) -> Result<(), Error> {
         let given = (name.as_str(), of.as_str());
-        match self.alter(CHANGING, TABLE, OF, given, set)? {
-            1 => Ok(()),
-            _ => Err(LOST),
-        }
+        let changed = self.alter(CHANGING, TABLE, OF, given, set)?;
+        rows::only(changed, LOST)
     }
 }
 

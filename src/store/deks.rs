@@ -65,7 +65,7 @@ impl Tx<'_> {
     /// # Errors
     /// [`Error::Exists`] if the name is taken; [`Error::Unavailable`].
     pub fn insert_dek(&self, dek: &DekRow) -> Result<(), Error> {
-        let added = self.insert(
+        self.insert(
             "adding a DEK",
             TABLE,
             &[
@@ -76,13 +76,8 @@ impl Tx<'_> {
                 ("rotate_at", &dek.rotate_at.map(Timestamp::as_microsecond)),
                 ("created_at", &dek.created_at.as_microsecond()),
             ],
-        )?;
-        match added {
-            true => Ok(()),
-            false => Err(Error::Exists(
-                "a DEK of that name is there already; rotate it or choose another name",
-            )),
-        }
+            Error::Exists("a DEK of that name is there already; rotate it or choose another name"),
+        )
     }
 
     /// Makes the version after the newest of `dek` the newest, until `rotate_at`.
@@ -95,12 +90,11 @@ impl Tx<'_> {
         let next = dek.newest + 1;
         let rotate_at = rotate_at.map(Timestamp::as_microsecond);
         let set: [(&str, &dyn ToSql); 2] = [("newest", &next), ("rotate_at", &rotate_at)];
-        match self.alter(CHANGING, TABLE, whose, given, &set)? {
-            1 => Ok(()),
-            _ => Err(Error::Conflict(
-                "this DEK is being rotated by another request; try again",
-            )),
-        }
+        let changed = self.alter(CHANGING, TABLE, whose, given, &set)?;
+        rows::only(
+            changed,
+            Error::Conflict("this DEK is being rotated by another request; try again"),
+        )
     }
 }
 

@@ -68,7 +68,7 @@ impl Tx<'_> {
         if self.change(WHAT, sql, [announced.version.as_str()])? != 1 {
             return Err(Error::Conflict("this KEK version is not being created"));
         }
-        let row = self.insert(
+        self.insert(
             WHAT,
             TABLE,
             &[
@@ -79,11 +79,8 @@ impl Tx<'_> {
                 ("reserved", &block(reserved, 0)?),
                 ("created_at", &announced.created_at.as_microsecond()),
             ],
-        )?;
-        match row {
-            true => Ok(()),
-            false => Err(rows::TAMPERED),
-        }
+            rows::TAMPERED,
+        )
     }
 
     /// Reserves `count` more encryptions for this version.
@@ -95,10 +92,8 @@ impl Tx<'_> {
         let whose = "WHERE version = ?1";
         let set: [(&str, &dyn rusqlite::ToSql); 1] = [("reserved", &reserved)];
         let what = "reserving encryptions of the KEK";
-        match self.alter(what, TABLE, whose, [kek.version.as_str()], &set)? {
-            1 => Ok(()),
-            _ => Err(rows::TAMPERED),
-        }
+        let changed = self.alter(what, TABLE, whose, [kek.version.as_str()], &set)?;
+        rows::only(changed, rows::TAMPERED)
     }
 }
 

@@ -144,7 +144,7 @@ impl Tx<'_> {
         let seq = self.next_seq("SELECT coalesce(max(seq), 0) + 1 FROM principals")?;
         let at = new.created_at.as_microsecond();
         let activated_at = (new.state == PrincipalState::Active).then_some(at);
-        let added = self.insert(
+        self.insert(
             "adding a principal",
             TABLE,
             &[
@@ -161,13 +161,8 @@ impl Tx<'_> {
                 ("created_at", &at),
                 ("activated_at", &activated_at),
             ],
-        )?;
-        match added {
-            true => Ok(()),
-            false => Err(Error::Exists(
-                "another principal has this name or this client certificate",
-            )),
-        }
+            Error::Exists("another principal has this name or this client certificate"),
+        )
     }
 
     /// Lets a pending principal sign in.
@@ -178,12 +173,11 @@ impl Tx<'_> {
         let whose = "WHERE id = ?1 AND state = 'pending'";
         let set: [(&str, &dyn ToSql); 2] =
             [("state", &"active"), ("activated_at", &at.as_microsecond())];
-        match self.alter(CHANGING, TABLE, whose, [id.as_str()], &set)? {
-            1 => Ok(()),
-            _ => Err(Error::Conflict(
-                "this principal is not waiting for an approval",
-            )),
-        }
+        let changed = self.alter(CHANGING, TABLE, whose, [id.as_str()], &set)?;
+        rows::only(
+            changed,
+            Error::Conflict("this principal is not waiting for an approval"),
+        )
     }
 
     /// Deletes a principal; its name is free again.
@@ -192,10 +186,11 @@ impl Tx<'_> {
     /// [`Error::Conflict`] if it is deleted already; [`Error::Unavailable`].
     pub fn delete_principal(&self, id: &Id) -> Result<(), Error> {
         let set = [("state", &"deleted" as &dyn ToSql), NO_GRANTS, NOBODY];
-        match self.change_live(id, &set)? {
-            1 => Ok(()),
-            _ => Err(Error::Conflict("this principal is deleted already")),
-        }
+        let changed = self.change_live(id, &set)?;
+        rows::only(
+            changed,
+            Error::Conflict("this principal is deleted already"),
+        )
     }
 
     /// Changes grants at once.

@@ -60,7 +60,7 @@ impl Tx<'_> {
     pub fn keep_reply(&self, key: &ReplyKey, kept: &KeptReply, at: Timestamp) -> Result<(), Error> {
         let sql = format!("DELETE FROM replies {OF}");
         self.change(KEEPING, &sql, key.columns())?;
-        let row = self.insert(
+        self.insert(
             KEEPING,
             TABLE,
             &[
@@ -73,11 +73,8 @@ impl Tx<'_> {
                 ("reply", &kept.reply),
                 ("created_at", &at.as_microsecond()),
             ],
-        )?;
-        match row {
-            true => Ok(()),
-            false => Err(rows::TAMPERED),
-        }
+            rows::TAMPERED,
+        )
     }
 
     /// Forgets answers kept before `before`.

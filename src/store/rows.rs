@@ -54,6 +54,14 @@ impl Tx<'_> {
     }
 }
 
+/// A change of exactly one row; `otherwise` is the refusal if it was not.
+pub(super) fn only(changed: usize, otherwise: Error) -> Result<(), Error> {
+    match changed {
+        1 => Ok(()),
+        _ => Err(otherwise),
+    }
+}
+
 /// How many rows `LIMIT` may let through.
 pub(super) fn at_most(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX)

@@ -82,13 +82,14 @@ impl View<'_> {
 }
 
 impl Tx<'_> {
-    /// Adds a row of these columns, the rest NULL; answers whether it collides with none that is there.
+    /// Adds a row of these columns, the rest NULL; `taken` is the refusal if it collides with one that is there.
     pub(super) fn insert(
         &self,
         what: &'static str,
         table: Table,
         columns: &Columns<'_>,
-    ) -> Result<bool, Error> {
+        taken: Error,
+    ) -> Result<(), Error> {
         let values = outputs(what, columns)?;
         let tag = self.tag(what, table, named(columns, &values))?;
         let names = columns
@@ -99,7 +100,8 @@ impl Tx<'_> {
             format!("INSERT INTO {table} ({names}{MAC}) VALUES ({places}?) ON CONFLICT DO NOTHING");
         let tag: &dyn ToSql = &tag;
         let given = columns.iter().map(|(_, value)| *value).chain([tag]);
-        Ok(self.change(what, &sql, params_from_iter(given))? == 1)
+        let changed = self.change(what, &sql, params_from_iter(given))?;
+        rows::only(changed, taken)
     }
 
     /// Sets columns of the rows that `whose` (`WHERE …`) finds, each as it was written; answers how many.
@@ -144,10 +146,11 @@ impl Tx<'_> {
         let sql = format!("UPDATE {table} SET {changes}{MAC} = ? WHERE rowid = ?");
         let last: [&dyn ToSql; 2] = [&tag, number];
         let given = set.iter().map(|(_, value)| *value).chain(last);
-        match self.change(what, &sql, params_from_iter(given))? {
-            1 => Ok(()),
-            _ => Err(Error::internal("a row that was just read is not there")),
-        }
+        let changed = self.change(what, &sql, params_from_iter(given))?;
+        rows::only(
+            changed,
+            Error::internal("a row that was just read is not there"),
+        )
     }
 
     fn tag(

@@ -112,7 +112,7 @@ impl Tx<'_> {
         sha256: &[u8; 32],
     ) -> Result<(), Error> {
         let seq = self.next_seq("SELECT coalesce(max(seq), 0) + 1 FROM tokens")?;
-        let row = self.insert(
+        self.insert(
             "adding a token",
             TABLE,
             &[
@@ -132,11 +132,8 @@ impl Tx<'_> {
                     &token.expires_at.map(Timestamp::as_microsecond),
                 ),
             ],
-        )?;
-        match row {
-            true => Ok(()),
-            false => Err(Error::internal("a token of this id or hash is there")),
-        }
+            Error::internal("a token of this id or hash is there"),
+        )
     }
 
     /// Lets a pending token open the door.
@@ -147,10 +144,11 @@ impl Tx<'_> {
         let whose = "WHERE id = ?1 AND state = 'pending'";
         let set: [(&str, &dyn ToSql); 2] =
             [("state", &"active"), ("activated_at", &at.as_microsecond())];
-        match self.alter(CHANGING, TABLE, whose, [id.as_str()], &set)? {
-            1 => Ok(()),
-            _ => Err(Error::Conflict("this token is not waiting for an approval")),
-        }
+        let changed = self.alter(CHANGING, TABLE, whose, [id.as_str()], &set)?;
+        rows::only(
+            changed,
+            Error::Conflict("this token is not waiting for an approval"),
+        )
     }
 
     /// Closes the door to one token for good; again is no error.
