@@ -1,5 +1,5 @@
-//! The pages for users hold: every block of `docs/applications.md` runs, in order, on a fresh service, and answers
-//! what the page shows. `pages/run_page.py` does it; here it is also shown that it can say no.
+//! The pages for users hold: every block of `README.md` and of `docs/applications.md` runs, in order, on a fresh
+//! service, and answers what the page shows. `pages/run_page.py` does it; here it is also shown that it can say no.
 
 #![allow(
     clippy::unwrap_used,
@@ -24,13 +24,17 @@ fn like_the_repository() -> TempDir {
         Path::new(env!("CARGO_MANIFEST_DIR")),
         TempDir::new().unwrap(),
     );
-    symlink(root.join("docs"), home.path().join("docs")).unwrap();
+    for name in ["docs", "softhsm", "scripts", "Makefile", "README.md"] {
+        symlink(root.join(name), home.path().join(name)).unwrap();
+    }
     fs::create_dir_all(home.path().join("target/release")).unwrap();
     symlink(
         env!("CARGO_BIN_EXE_custodian"),
         home.path().join("target/release/custodian"),
     )
     .unwrap();
+    // The release build is there already: this cargo only says so.
+    symlink("/bin/true", home.path().join("cargo")).unwrap();
     home
 }
 
@@ -55,17 +59,27 @@ fn run(page: &str, home: &Path) -> Output {
         .unwrap()
 }
 
-#[test]
-fn the_page_for_applications_holds() {
-    let home = like_the_repository();
-    let done = run("docs/applications.md", home.path());
+#[track_caller]
+fn holds_here(page: &str) {
+    let done = run(page, like_the_repository().path());
     let said = String::from_utf8_lossy(&done.stderr);
     assert!(done.status.success(), "{said}");
+}
+
+#[test]
+fn the_readme_holds() {
+    holds_here("README.md");
+}
+
+#[test]
+fn the_page_for_applications_holds() {
+    holds_here("docs/applications.md");
 }
 
 /// Runs a page of its own, which needs no service, and answers whether it holds.
 fn holds(page: &str) -> bool {
     let home = TempDir::new().unwrap();
+    fs::write(home.path().join("Makefile"), "test:\n\ttrue\n").unwrap();
     fs::write(home.path().join("page.md"), page).unwrap();
     run("page.md", home.path()).status.success()
 }
@@ -90,5 +104,7 @@ fn a_page_that_does_not_hold_is_refused() {
         assert!(!holds(&right.replacen(was, is, 1)), "{was} -> {is}");
     }
     assert!(!holds("no block\n"));
+    assert!(holds("```sh\nmake test # all\n```\n"));
+    assert!(!holds("```sh\nmake tests\n```\n"));
     assert!(!holds("```bash service\nexit 1\n```\n"));
 }

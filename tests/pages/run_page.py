@@ -1,7 +1,8 @@
 """Runs the code blocks of a page for users, in order, and compares with the outputs that the page shows.
 
 `bash service` blocks run beside the others until the end; `bash` blocks share one shell, `python` blocks one
-namespace, and a block that fails ends the run. A `text` block is the output of the block before it, where `…`
+namespace, and a block that fails ends the run. `sh` blocks hold only targets of the Makefile, which CI runs itself:
+here they must be there. A `text` block is the output of the block before it, where `…`
 stands for what differs from run to run. Every other kind of block is an error: nothing on the page goes untested.
 """
 
@@ -75,8 +76,11 @@ class Service:
         self.process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True
         )
-        if read_until(self.process, "\n") is None:
-            raise Wrong("the service ended before it was ready")
+        line = ""
+        while not line.startswith("listening on "):
+            line = read_until(self.process, "\n")
+            if line is None:
+                raise Wrong("the service ended before it was ready")
 
 
 def read_until(process, end):
@@ -86,11 +90,20 @@ def read_until(process, end):
         left = deadline - time.monotonic()
         if left <= 0 or not select.select([fd], [], [], left)[0]:
             raise Wrong(f"it took longer than {SECONDS} seconds; so far: {output.decode(errors='replace')}")
-        part = os.read(fd, 65536)
+        part = os.read(fd, 1)
         if not part:
             return None
         output += part
     return output.decode()[: -len(end)]
+
+
+def make_targets(text):
+    with open("Makefile", encoding="utf-8") as file:
+        targets = set(re.findall(r"^([a-z-]+):", file.read(), re.MULTILINE))
+    for line in text.splitlines():
+        command = line.split("#")[0].split()
+        if command[:1] != ["make"] or not targets.issuperset(command[1:]):
+            raise Wrong(f"`{line}` is no target of the Makefile")
 
 
 def run_python(text, namespace, name):
@@ -115,6 +128,8 @@ def run(path, port, folder, started):
         try:
             if kind == "bash service":
                 started.append(Service(text).process)
+            elif kind == "sh":
+                make_targets(text)
             elif kind == "bash":
                 output = shell.run(text)
             elif kind == "python":
@@ -135,6 +150,8 @@ def run(path, port, folder, started):
 
 def main():
     path, port = sys.argv[1], int(sys.argv[2])
+    # Programs that lie in this folder come before the machine's own: a `cargo` that need not build again.
+    os.environ["PATH"] = f"{os.getcwd()}{os.pathsep}{os.environ['PATH']}"
     started = []
     with tempfile.TemporaryDirectory() as folder:
         try:
