@@ -70,9 +70,14 @@ impl Custodian {
 }
 
 impl InUse<'_> {
-    /// The versions that were used: the answer stands only while they may be.
+    /// The versions that were used: the answer stands only while they may be. One that was out of use already made
+    /// nothing: its items are refused alone.
     pub(super) fn used(&self) -> BTreeSet<DekVersion> {
-        self.versions.borrow().keys().cloned().collect()
+        let versions = self.versions.borrow();
+        let used = versions
+            .iter()
+            .filter(|(_, row)| row.state.usable().is_ok());
+        used.map(|(version, _)| version.clone()).collect()
     }
 
     /// The version that encrypts.
