@@ -73,8 +73,9 @@ class Service:
 
     def __init__(self, text):
         command = ["bash", "-euo", "pipefail", "-c", text]
+        # Its log goes where ours does: it says why, when the page does not hold.
         self.process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, start_new_session=True
         )
         line = ""
         while not line.startswith("listening on "):
