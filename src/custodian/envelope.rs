@@ -70,7 +70,8 @@ impl Custodian {
 }
 
 impl InUse<'_> {
-    /// The versions that were used: the answer stands only while they may be.
+    /// The versions that were used: the answer stands only while they may be. One that was out of use already made
+    /// nothing: its items are refused alone.
     pub(super) fn used(&self) -> BTreeSet<DekVersion> {
         let versions = self.versions.borrow();
         let used = versions.values().filter(|row| row.state.usable().is_ok());
