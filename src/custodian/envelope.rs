@@ -70,9 +70,12 @@ impl Custodian {
 }
 
 impl InUse<'_> {
-    /// The versions that were used: the answer stands only while they may be.
+    /// The versions that were used: the answer stands only while they may be. One that was shut already is a refused
+    /// item of a batch and harms no other.
     pub(super) fn used(&self) -> BTreeSet<DekVersion> {
-        self.versions.borrow().keys().cloned().collect()
+        let versions = self.versions.borrow();
+        let used = versions.values().filter(|row| row.state.usable().is_ok());
+        used.map(|row| row.version.clone()).collect()
     }
 
     /// The version that encrypts.

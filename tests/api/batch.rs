@@ -196,3 +196,54 @@ fn a_batch_of_bad_items_only_is_still_answered_item_by_item() {
     let items = done["items"].as_array().unwrap();
     assert!(items.iter().all(|item| item["error"]["status"] == 422) && items.len() == 2);
 }
+
+#[test]
+fn an_item_of_a_version_that_is_shut_harms_no_other() {
+    let service = service();
+    let path = "/v1/deks/telemetry";
+    let seal = || {
+        let sealed = service.post(
+            "app",
+            &format!("{path}/encrypt"),
+            json!({"plaintext": "YQ=="}),
+        );
+        sealed.is(200)
+    };
+    let sealed: Vec<_> = (0..3)
+        .map(|_| {
+            let sealed = seal();
+            service
+                .post("operator", &format!("{path}/rotate"), json!({}))
+                .is(201);
+            sealed
+        })
+        .collect();
+    let version = |at: usize| sealed[at]["version"].as_str().unwrap();
+    let change = |at: usize, verb: &str, body| {
+        let path = format!("{path}/versions/{}/{verb}", version(at));
+        service.post("operator", &path, body).is(200)
+    };
+    change(0, "disable", json!({}));
+    change(
+        1,
+        "destroy",
+        json!({"confirm": format!("telemetry/{}", version(1))}),
+    );
+    let items: Vec<_> = sealed
+        .iter()
+        .map(|made| json!({"ciphertext": made["ciphertext"]}))
+        .collect();
+    for verb in ["decrypt", "rewrap"] {
+        let opened = service
+            .post("app", &format!("{path}/{verb}"), json!({"items": items}))
+            .is(200);
+        assert_eq!(opened["items"][0]["error"]["code"], "conflict", "{verb}");
+        assert_eq!(opened["items"][1]["error"]["code"], "destroyed", "{verb}");
+        assert!(opened["items"][2]["version"].is_string(), "{verb}");
+        assert_eq!(
+            service.audit().last().unwrap()["detail"]["refused"],
+            2,
+            "{verb}"
+        );
+    }
+}
