@@ -22,9 +22,11 @@ fn pairs(bytes: &[u8]) -> Vec<(String, String)> {
     let Tree::Object(pairs) = serde_json::from_slice(bytes).unwrap() else {
         panic!("a context is an object");
     };
-    let plain = |(key, value)| match value {
-        Tree::Text(value) => (key, value),
-        other => panic!("{other:?}"),
+    let plain = |(key, value)| {
+        let Tree::Text(value) = value else {
+            panic!("{value:?}")
+        };
+        (key, value)
     };
     pairs.into_iter().map(plain).collect()
 }

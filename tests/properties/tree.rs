@@ -64,7 +64,7 @@ impl Tree {
                 let pairs = pairs.into_iter().filter(fresh);
                 Self::Object(pairs.map(|(key, value)| (key, value.distinct())).collect())
             }
-            plain => plain,
+            plain @ (Self::Plain(_) | Self::Text(_)) => plain,
         }
     }
 
