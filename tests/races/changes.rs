@@ -28,7 +28,7 @@ pub fn of_a_dek(scene: &Scene, dek: usize, mut dice: Dice) {
 
 fn rotate(scene: &Scene, line: &Line<'_>, dek: usize) {
     let path = format!("/v1/deks/{}/rotate", DEKS[dek].0);
-    let made = line.call("POST", &path, &json!({})).is(201);
+    let made = line.insist("POST", &path, &json!({}), &[201]).json();
     let version = made["version"].as_str().unwrap().to_owned();
     scene.versions[dek].lock().unwrap().push(version);
     scene.count("rotated");
@@ -41,14 +41,12 @@ fn disable_and_enable(scene: &Scene, line: &Line<'_>, dek: usize, dice: &mut Dic
         dice.one_of(&versions[recent..]).clone()
     };
     let path = format!("/v1/deks/{}/versions/{version}", DEKS[dek].0);
-    line.call("POST", &format!("{path}/disable"), &json!({}))
-        .is(200);
+    line.insist("POST", &format!("{path}/disable"), &json!({}), &[200]);
     let note = scene.shut(What::Version(format!("{}/{version}", DEKS[dek].0)));
     scene.count("disabled");
-    pause(dice, 25);
+    pause(dice, 80);
     scene.reopen(note);
-    line.call("POST", &format!("{path}/enable"), &json!({}))
-        .is(200);
+    line.insist("POST", &format!("{path}/enable"), &json!({}), &[200]);
 }
 
 fn destroy(scene: &Scene, line: &Line<'_>, dek: usize, dice: &mut Dice) {
@@ -68,8 +66,7 @@ fn destroy(scene: &Scene, line: &Line<'_>, dek: usize, dice: &mut Dice) {
     };
     let reference = format!("{}/{version}", DEKS[dek].0);
     let path = format!("/v1/deks/{}/versions/{version}/destroy", DEKS[dek].0);
-    line.call("POST", &path, &json!({"confirm": reference}))
-        .is(200);
+    line.insist("POST", &path, &json!({"confirm": reference}), &[200, 410]);
     scene.shut(What::Version(reference));
     scene.count("destroyed");
 }
@@ -89,7 +86,7 @@ pub fn of_people(scene: &Scene, mut dice: Dice) {
                 } else {
                     path
                 };
-                line.call("DELETE", &path, &Value::Null).is(204);
+                line.insist("DELETE", &path, &Value::Null, &[204, 404]);
                 scene.shut(What::Person(old.id));
                 scene.count(if way == 1 {
                     "token revoked"
@@ -97,7 +94,7 @@ pub fn of_people(scene: &Scene, mut dice: Dice) {
                     "principal deleted"
                 });
                 // Meanwhile its client goes on with what is shut.
-                pause(&mut dice, 15);
+                pause(&mut dice, 60);
                 number += 1;
                 *scene.places[place].lock().unwrap() =
                     badge(&scene.service, &format!("next-{number}"));
@@ -114,10 +111,10 @@ fn narrow_and_widen(scene: &Scene, line: &Line<'_>, path: &str, id: &str, dice: 
         .filter(|dek| *dek != lost)
         .map(|dek| DEKS[dek].0)
         .collect();
-    line.call("PUT", &path, &json!({"deks": left})).is(200);
+    line.insist("PUT", &path, &json!({"deks": left}), &[200]);
     let note = scene.shut(What::Grant(id.to_owned(), lost));
     scene.count("grants narrowed");
-    pause(dice, 25);
+    pause(dice, 80);
     scene.reopen(note);
-    line.call("PUT", &path, &json!({"deks": ["*"]})).is(200);
+    line.insist("PUT", &path, &json!({"deks": ["*"]}), &[200]);
 }

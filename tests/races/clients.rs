@@ -11,6 +11,9 @@ use crate::{
     service::Answer,
 };
 
+/// What the figures call a use without an answer.
+pub const CUT_OFF: &str = "cut off";
+
 const MOST_BLOBS: usize = 120;
 
 pub fn run(scene: &Scene, place: usize, mut dice: Dice) {
@@ -95,7 +98,11 @@ impl Client<'_> {
     fn ask(&self, dek: usize, verb: &'static str, body: &Value, more: &[String]) -> Option<Value> {
         let path = format!("/v1/deks/{}/{verb}", DEKS[dek].0);
         let sent = Instant::now();
-        let answer = self.line.call("POST", &path, body);
+        let Some(answer) = self.line.call("POST", &path, body) else {
+            self.scene.count(CUT_OFF);
+            return None;
+        };
+        let came = Instant::now();
         if answer.status != 200 {
             self.refused(verb, &answer);
             return None;
@@ -108,6 +115,7 @@ impl Client<'_> {
         self.scene.uses.lock().unwrap().push(Use {
             verb,
             sent,
+            came,
             dek,
             versions,
             who,

@@ -4,7 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use crate::scene::{DEKS, Scene, Shut, Use, What};
+use crate::{
+    clients::CUT_OFF,
+    scene::{DEKS, Scene, Shut, Use, What},
+};
 
 pub fn judge(scene: &Scene, seconds: u64) {
     let (uses, shuts) = (scene.uses.lock().unwrap(), scene.shuts.lock().unwrap());
@@ -20,18 +23,21 @@ pub fn judge(scene: &Scene, seconds: u64) {
         shuts.len(),
         log.len()
     );
-    assert_eq!(
-        read, answered,
-        "uses that were answered and uses in the log"
+    // One that was cut off may be in the log.
+    let cut_off = counts.get(CUT_OFF).copied().unwrap_or_default();
+    assert!(
+        (answered..=answered + cut_off).contains(&read),
+        "{answered} uses were answered and {read} are in the log"
     );
-    assert!(answered > 50 && shuts.len() > 5, "too little happened");
+    assert!(answered > 10 && shuts.len() > 3, "too little happened");
 }
 
 fn by_time(uses: &[Use], shuts: &[Shut]) {
     for shut in shuts {
-        let later = uses.iter().filter(|used| {
-            used.sent > shut.from && shut.until.is_none_or(|until| used.sent < until)
-        });
+        // One that was asked for meanwhile may have been done after what was shut was opened again.
+        let meanwhile =
+            |used: &&Use| used.sent > shut.from && shut.until.is_none_or(|until| used.came < until);
+        let later = uses.iter().filter(meanwhile);
         let wrong: Vec<_> = later.filter(|used| used.of(&shut.what)).collect();
         assert!(
             wrong.is_empty(),

@@ -11,12 +11,13 @@ use std::{
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use ureq::http::Request;
 
 use crate::{
     changes, clients,
     dice::{Dice, number},
     judge,
-    service::{Answer, Service, agent, send},
+    service::{Answer, Service, agent},
 };
 
 pub const DEKS: [(&str, &str); 3] = [
@@ -60,6 +61,8 @@ pub struct Blob {
 pub struct Use {
     pub verb: &'static str,
     pub sent: Instant,
+    /// When its answer had come.
+    pub came: Instant,
     pub dek: usize,
     /// Each version that it used.
     pub versions: Vec<String>,
@@ -176,24 +179,34 @@ pub struct Line<'a> {
 }
 
 impl Line<'_> {
-    pub fn call(&self, method: &str, path: &str, body: &Value) -> Answer {
-        let bearer = format!("Bearer {}", self.token);
-        let headers = [
-            ("authorization", bearer.as_str()),
-            ("content-type", "application/json"),
-        ];
-        let text = if body.is_null() {
-            String::new()
-        } else {
-            body.to_string()
+    /// One call; `None` if the connection ended before the answer: it was cut off, or idle for too long.
+    pub fn call(&self, method: &str, path: &str, body: &Value) -> Option<Answer> {
+        let text = match body {
+            Value::Null => String::new(),
+            body => body.to_string(),
         };
-        send(
-            &self.agent,
-            method,
-            &format!("{}{path}", self.url),
-            &headers,
-            text.as_bytes(),
-        )
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.url))
+            .header("authorization", format!("Bearer {}", self.token))
+            .header("content-type", "application/json");
+        let mut answered = self.agent.run(request.body(text).unwrap()).ok()?;
+        Some(Answer {
+            status: answered.status().as_u16(),
+            headers: answered.headers().clone(),
+            text: answered.body_mut().read_to_string().ok()?,
+        })
+    }
+
+    /// One call, sent again until there is an answer: one of these, the later ones if it was done before.
+    pub fn insist(&self, method: &str, path: &str, body: &Value, wanted: &[u16]) -> Answer {
+        let mut tries = (0..10).filter_map(|_| self.call(method, path, body));
+        let answer = tries.next().expect("no answer in ten tries");
+        assert!(
+            wanted.contains(&answer.status),
+            "{method} {path}: {answer:?}"
+        );
+        answer
     }
 }
 
