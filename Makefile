@@ -1,7 +1,7 @@
 # Thin: each target says what it runs; the work is in scripts/ and in cargo.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench load docs-browser clean
+.PHONY: help demo test check bench load model races docs-browser clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
@@ -26,6 +26,12 @@ bench: ## Run the benchmarks
 
 load: ## Measure requests a second of a release build beside the raw token
 	python3 scripts/load.py
+
+model: ## Play 50,000 random requests against a model of the contract (release build)
+	MODEL_STEPS=5000 MODEL_GAMES=5 cargo test --locked --release --test model -- --nocapture --test-threads 2 every_answer_is
+
+races: ## Shut keys and people while many clients use them, for a minute each way (release build)
+	RACES_SECONDS=60 RACES_CLIENTS=32 cargo test --locked --release --test races -- --nocapture --test-threads 1
 
 docs-browser: ## Open /docs in a browser that reaches no other host (installs Chromium)
 	./scripts/docs-browser.sh
