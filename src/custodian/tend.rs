@@ -38,9 +38,8 @@ impl Custodian {
     fn rotate_due_deks(&self) -> Result<(), Error> {
         let (now, uses) = (self.clock.now(), self.rules.encryptions.rotate_at);
         let due = self.store.read(|view| view.deks_to_rotate(now, uses))?;
-        due.iter().try_for_each(|dek| {
-            let made = self.make_next_version(By::Itself, dek, None);
-            match made {
+        each(due, |dek| {
+            match self.make_next_version(By::Itself, &dek, None) {
                 // An operator was faster.
                 Err(Error::Conflict(_)) => Ok(()),
                 made => made.map(drop),
@@ -51,8 +50,7 @@ impl Custodian {
     fn destroy_due_versions(&self) -> Result<(), Error> {
         let now = self.clock.now();
         let due = self.store.read(|view| view.versions_to_destroy(now))?;
-        due.into_iter()
-            .try_for_each(|(name, row)| self.destroy_due(name, row))
+        each(due, |(name, row)| self.destroy_due(name, row))
     }
 
     fn destroy_due(&self, name: DekName, due: VersionRow) -> Result<(), Error> {
@@ -74,4 +72,10 @@ impl Custodian {
             }
         }
     }
+}
+
+/// Does all that is due, though some of it fails; answers the first failure.
+fn each<T>(due: Vec<Result<T, Error>>, work: impl Fn(T) -> Result<(), Error>) -> Result<(), Error> {
+    let done = due.into_iter().map(|one| one.and_then(&work));
+    done.fold(Ok(()), Result::and)
 }

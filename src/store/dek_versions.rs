@@ -81,14 +81,21 @@ impl View<'_> {
         self.one(READING, TABLE, OF, given, version)
     }
 
-    /// The versions whose secret is to be erased at `now`.
+    /// The versions whose secret is to be erased at `now`; [`Error::Corrupt`] in the place of one that is not as it
+    /// was written.
     ///
     /// # Errors
-    /// [`Error::Unavailable`], [`Error::Corrupt`].
-    pub fn versions_to_destroy(&self, now: Timestamp) -> Result<Vec<(DekName, VersionRow)>, Error> {
-        let rest = "WHERE destroy_at IS NOT NULL AND destroy_at <= ?1";
-        let due = |row: &Row<'_>| Ok((rows::name(row, "dek")?, version(row)?));
-        self.many(READING, TABLE, rest, [now.as_microsecond()], due)
+    /// [`Error::Unavailable`].
+    pub fn versions_to_destroy(
+        &self,
+        now: Timestamp,
+    ) -> Result<Vec<Result<(DekName, VersionRow), Error>>, Error> {
+        let sql = "SELECT * FROM dek_versions WHERE destroy_at IS NOT NULL AND destroy_at <= ?1";
+        let due = |row: &Row<'_>| {
+            self.verify(READING, TABLE, row)?;
+            Ok((rows::name(row, "dek")?, version(row)?))
+        };
+        self.query(READING, sql, [now.as_microsecond()], |row| Ok(due(row)))
     }
 }
 

@@ -44,18 +44,30 @@ impl View<'_> {
         self.many("listing DEKs", TABLE, rest, given, dek)
     }
 
-    /// The DEKs whose newest version has encrypted for its period at `now`, or has reserved `uses` encryptions.
+    /// The DEKs whose newest version has encrypted for its period at `now`, or has reserved `uses` encryptions;
+    /// [`Error::Corrupt`] in the place of one of which either is not as it was written.
     ///
     /// # Errors
-    /// [`Error::Unavailable`], [`Error::Corrupt`].
-    pub fn deks_to_rotate(&self, now: Timestamp, uses: u64) -> Result<Vec<DekRow>, Error> {
-        let rest =
-            "WHERE EXISTS (SELECT 1 FROM dek_versions v WHERE v.dek = name AND v.number = newest
+    /// [`Error::Unavailable`].
+    pub fn deks_to_rotate(
+        &self,
+        now: Timestamp,
+        uses: u64,
+    ) -> Result<Vec<Result<DekRow, Error>>, Error> {
+        let sql =
+            "SELECT name FROM deks WHERE EXISTS (SELECT 1 FROM dek_versions v WHERE v.dek = name AND v.number = newest
                     AND v.state = 'enabled'
                     AND (v.created_at + rotation_period * 1000000 <= ?1 OR v.reserved >= ?2))";
         let uses = i64::try_from(uses).unwrap_or(i64::MAX);
         let given = (now.as_microsecond(), uses);
-        self.many("looking for DEKs to rotate", TABLE, rest, given, dek)
+        let name = |row: &Row<'_>| Ok(rows::name(row, "name"));
+        let names = self.query("looking for DEKs to rotate", sql, given, name)?;
+        let verified = |name: Result<DekName, Error>| {
+            let dek = self.dek(&name?)?.ok_or(rows::TAMPERED)?;
+            self.newest_version(&dek)?;
+            Ok(dek)
+        };
+        Ok(names.into_iter().map(verified).collect())
     }
 }
 
