@@ -1,4 +1,5 @@
-//! What the service does by itself when its time has come: rotates keys, destroys versions, forgets open keys.
+//! What the service does by itself when its time has come: rotates keys, destroys versions, forgets open keys, looks for
+//! damage.
 
 use std::sync::atomic::Ordering;
 
@@ -14,6 +15,7 @@ impl Custodian {
             ("rotating DEKs", self.rotate_due_deks()),
             ("destroying DEK versions", self.destroy_due_versions()),
             ("erasing what was destroyed", self.erase_traces()),
+            ("looking over the stored rows", self.patrol()),
         ];
         for (what, error) in done
             .into_iter()
