@@ -103,7 +103,7 @@ impl Tx<'_> {
     /// Adds a version.
     ///
     /// # Errors
-    /// [`Error::Conflict`] if the number was taken meanwhile; [`Error::Unavailable`].
+    /// [`Error::Corrupt`] if one of its number or name is there; [`Error::Unavailable`].
     pub fn insert_version(&self, name: &DekName, version: &VersionRow) -> Result<(), Error> {
         let wrapped = version.wrapped.as_ref();
         let reserved = block(version.reserved, 0)?;
@@ -129,9 +129,8 @@ impl Tx<'_> {
         )?;
         match added {
             true => Ok(()),
-            false => Err(Error::Conflict(
-                "this DEK is being rotated by another request; try again",
-            )),
+            // The DEK's own row was added or advanced just before: nobody of ours took the number.
+            false => Err(rows::TAMPERED),
         }
     }
 
