@@ -38,6 +38,9 @@ pub struct VersionRow {
     pub created_at: Timestamp,
 }
 
+/// A version that is due, or that it is not as it was written.
+type Due = Result<(DekName, VersionRow), Error>;
+
 const TABLE: Table = "dek_versions";
 const READING: &str = "reading DEK versions";
 const CHANGING: &str = "changing a DEK version";
@@ -86,10 +89,7 @@ impl View<'_> {
     ///
     /// # Errors
     /// [`Error::Unavailable`].
-    pub fn versions_to_destroy(
-        &self,
-        now: Timestamp,
-    ) -> Result<Vec<Result<(DekName, VersionRow), Error>>, Error> {
+    pub fn versions_to_destroy(&self, now: Timestamp) -> Result<Vec<Due>, Error> {
         let sql = "SELECT * FROM dek_versions WHERE destroy_at IS NOT NULL AND destroy_at <= ?1";
         let due = |row: &Row<'_>| {
             self.verify(READING, TABLE, row)?;
