@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// What the row key is and serves.
-const ROW_KEY: Context<'static> = Context {
+pub(super) const ROW_KEY: Context<'static> = Context {
     purpose: Purpose::Rows,
     reference: "",
     algorithm: "hmac-sha256",
