@@ -1,7 +1,7 @@
 # Thin: each target says what it runs; the work is in scripts/ and in cargo.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench load docs-browser clean
+.PHONY: help demo test crash check bench load docs-browser clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
@@ -13,6 +13,10 @@ test: ## Install what the tests need, then run them all
 	./softhsm/install.sh
 	./scripts/python-env.sh
 	cargo test --locked --no-fail-fast
+
+crash: ## Kill the service over and over under load, look at what is left, and print figures
+	./softhsm/install.sh
+	CRASH_ROUNDS=60 cargo test --locked --test crash killed_ -- --nocapture --test-threads=1
 
 check: ## The gate: format, lints, docs, dependencies
 	cargo fmt --check
