@@ -39,6 +39,8 @@ mod halves;
 mod ledger;
 #[path = "crash/load.rs"]
 mod load;
+#[path = "crash/moved.rs"]
+mod moved;
 #[path = "crash/once.rs"]
 mod once;
 #[path = "crash/people.rs"]
