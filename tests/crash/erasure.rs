@@ -76,10 +76,9 @@ fn destroy_until_killed(service: &Service, secrets: &[(Name, Vec<u8>)], life: Du
                 let token = client.token("operator");
                 client.send(token, "destroy", "POST", &path, body, None)
             };
-            secrets
-                .iter()
-                .map_while(one)
-                .map(|reply| reply.is(200))
+            let replies = secrets.iter().map_while(one);
+            replies
+                .inspect(|reply| assert_eq!(reply.status, 200))
                 .count()
         });
         thread::sleep(life);

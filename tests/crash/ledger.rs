@@ -10,7 +10,7 @@ pub type Name = (String, String);
 /// What all clients of all lives know.
 #[derive(Default)]
 pub struct Ledger {
-    /// Counted from 1: how often the service was started.
+    /// How often the service was started again.
     pub life: u64,
     /// Request ids that must be in the audit log, and the status of their answers.
     pub requests: Vec<(String, u16)>,
