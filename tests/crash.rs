@@ -87,6 +87,8 @@ fn killed_under_load_nothing_acknowledged_is_lost_and_nothing_is_there_by_half()
             thorough: rounds <= ROUNDS || round == rounds || round % THOROUGH == 0,
         };
         check.all(&mut log);
+        let acknowledged = ledger.requests.len();
+        println!("round {round}: {acknowledged} requests acknowledged so far");
     }
     assert!(!service.log().contains("panicked"));
     let mut ledger = ledger.into_inner().unwrap();
