@@ -16,7 +16,7 @@ test: ## Install what the tests need, then run them all
 
 crash: ## Kill the service over and over under load, look at what is left, and print figures
 	./softhsm/install.sh
-	CRASH_ROUNDS=60 cargo test --locked --test crash killed_ -- --nocapture --test-threads=1
+	CRASH_ROUNDS=40 cargo test --locked --test crash killed_ -- --nocapture --test-threads=1
 
 check: ## The gate: format, lints, docs, dependencies
 	cargo fmt --check
