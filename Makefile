@@ -1,7 +1,7 @@
 # Thin: each target says what it runs; the work is in scripts/ and in cargo.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench load tamper model races docs-browser clean
+.PHONY: help demo test check bench load tamper model races crash docs-browser clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
@@ -18,6 +18,10 @@ test: ## Install what the tests need, then run them all
 tamper: ## Attack every stored column and row of a running service, and print how each was noticed
 	./softhsm/install.sh
 	cargo test --locked --test tamper -- --nocapture
+
+crash: ## Kill the service over and over under load, look at what is left, and print figures
+	./softhsm/install.sh
+	CRASH_ROUNDS=40 cargo test --locked --test crash killed_ -- --nocapture --test-threads=1
 
 check: ## The gate: format, lints, docs, dependencies
 	cargo fmt --check
