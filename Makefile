@@ -1,7 +1,7 @@
 # Thin: each target says what it runs; the work is in scripts/ and in cargo.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench load docs-browser clean
+.PHONY: help demo test check bench load fuzz-api docs-browser clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
@@ -25,6 +25,9 @@ bench: ## Run the benchmarks
 
 load: ## Measure requests a second of a release build beside the raw token
 	python3 scripts/load.py
+
+fuzz-api: ## Drive the whole API by schemathesis as each role and as nobody (FUZZ="--seed 7")
+	./scripts/fuzz-api.sh $(FUZZ)
 
 docs-browser: ## Open /docs in a browser that reaches no other host (installs Chromium)
 	./scripts/docs-browser.sh
