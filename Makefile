@@ -12,6 +12,7 @@ demo: ## Build, start on loopback, and show the main job with real calls
 test: ## Install what the tests need, then run them all
 	./softhsm/install.sh
 	./scripts/python-env.sh
+	./scripts/page-tools.sh
 	cargo test --locked --no-fail-fast
 
 check: ## The gate: format, lints, docs, dependencies

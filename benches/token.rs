@@ -27,7 +27,7 @@ mod softhsm;
 const CONTEXT: Context<'static> = Context {
     purpose: Purpose::Dek,
     reference: "telemetry/dek-v3-20261123",
-    algorithm: Algorithm::Aes256Gcm,
+    algorithm: Algorithm::Aes256Gcm.name(),
 };
 const TIME: Duration = Duration::from_secs(3);
 

@@ -1,12 +1,24 @@
 -- What the service keeps: KEK versions by name (never a key), principals, tokens by hash, DEKs wrapped,
 -- the audit log, and the answers that idempotency keys stand for. Times are whole microseconds since 1970, UTC.
+-- `mac` is over every other column of its row, under the row key: whoever changes a row is found out.
+-- `reserved` counts encryptions under random nonces, in blocks that are written down before they are used.
 
 CREATE TABLE kek_versions (
     number     INTEGER PRIMARY KEY CHECK (number > 0),
     version    TEXT NOT NULL UNIQUE,
     state      TEXT NOT NULL CHECK (state IN ('creating', 'enabled')),
     canary     BLOB CHECK ((state = 'creating') = (canary IS NULL)),
-    created_at INTEGER NOT NULL
+    reserved   INTEGER NOT NULL CHECK (reserved >= 0),
+    created_at INTEGER NOT NULL,
+    mac        BLOB CHECK ((state = 'creating') = (mac IS NULL)) -- the first is made before there is a row key
+) STRICT;
+
+CREATE TABLE row_key (
+    id        INTEGER PRIMARY KEY CHECK (id = 1),
+    kek       TEXT NOT NULL REFERENCES kek_versions (version),
+    mechanism TEXT NOT NULL,
+    nonce     BLOB NOT NULL,
+    sealed    BLOB NOT NULL
 ) STRICT;
 
 CREATE TABLE principals (
@@ -23,7 +35,8 @@ CREATE TABLE principals (
     created_at     INTEGER NOT NULL,
     activated_at   INTEGER,
     pending_grants TEXT CHECK (json_type(pending_grants) = 'object'),
-    grants_by      TEXT CHECK ((grants_by IS NULL) = (pending_grants IS NULL))
+    grants_by      TEXT CHECK ((grants_by IS NULL) = (pending_grants IS NULL)),
+    mac            BLOB NOT NULL
 ) STRICT;
 
 CREATE UNIQUE INDEX principals_live_name ON principals (name) WHERE state <> 'deleted';
@@ -39,7 +52,8 @@ CREATE TABLE tokens (
     issued_by    TEXT, -- a subject; NULL is nobody
     created_at   INTEGER NOT NULL,
     activated_at INTEGER,
-    expires_at   INTEGER
+    expires_at   INTEGER,
+    mac          BLOB NOT NULL
 ) STRICT;
 
 CREATE INDEX tokens_principal ON tokens (principal_id);
@@ -48,27 +62,40 @@ CREATE TABLE deks (
     name            TEXT PRIMARY KEY,
     algorithm       TEXT NOT NULL,
     rotation_period INTEGER CHECK (rotation_period > 0),
-    created_at      INTEGER NOT NULL
+    newest          INTEGER NOT NULL CHECK (newest > 0), -- the number of its newest version
+    rotate_at       INTEGER CHECK ((rotation_period IS NULL) = (rotate_at IS NULL)), -- when its period is over
+    created_at      INTEGER NOT NULL,
+    mac             BLOB NOT NULL
 ) STRICT;
+
+CREATE INDEX deks_rotate_at ON deks (rotate_at) WHERE rotate_at IS NOT NULL;
 
 CREATE TABLE dek_versions (
     dek        TEXT NOT NULL REFERENCES deks (name),
     number     INTEGER NOT NULL CHECK (number > 0),
     version    TEXT NOT NULL,
-    state      TEXT NOT NULL CHECK (state IN ('enabled')),
-    kek        TEXT NOT NULL REFERENCES kek_versions (version),
-    mechanism  TEXT NOT NULL,
-    nonce      BLOB NOT NULL,
-    sealed     BLOB NOT NULL,
+    state      TEXT NOT NULL CHECK (state IN ('enabled', 'disabled', 'destroyed')),
+    destroy_at INTEGER, -- pending destruction until then; `state` is what comes back if it is cancelled
+    kek        TEXT REFERENCES kek_versions (version), -- with the next three the wrapped secret; NULL once destroyed
+    mechanism  TEXT,
+    nonce      BLOB,
+    sealed     BLOB CHECK ((state = 'destroyed') = (coalesce(kek, mechanism, nonce, sealed) IS NULL)),
+    public_key BLOB,
+    reserved   INTEGER NOT NULL CHECK (reserved >= 0),
     created_at INTEGER NOT NULL,
+    mac        BLOB NOT NULL,
     PRIMARY KEY (dek, number),
     UNIQUE (dek, version)
 ) STRICT;
 
+CREATE INDEX dek_versions_reserved ON dek_versions (reserved);
+CREATE INDEX dek_versions_destroy_at ON dek_versions (destroy_at) WHERE destroy_at IS NOT NULL;
+
 CREATE TABLE audit_entries (
     number INTEGER PRIMARY KEY CHECK (number >= 0),
     at     INTEGER NOT NULL,
-    entry  BLOB NOT NULL
+    entry  BLOB NOT NULL,
+    mac    BLOB NOT NULL
 ) STRICT;
 
 CREATE TABLE replies (
@@ -80,6 +107,7 @@ CREATE TABLE replies (
     location     TEXT,
     reply        TEXT NOT NULL,
     created_at   INTEGER NOT NULL,
+    mac          BLOB NOT NULL,
     PRIMARY KEY (principal_id, method, path, key)
 ) STRICT;
 

@@ -12,6 +12,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import urllib.error
 import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -24,12 +25,19 @@ def main():
     build()
     raw = raw_rate()
     print(f"raw token: {raw:,.0f} decrypts/s (bare session, one thread, 32 bytes)\n")
-    with tempfile.TemporaryDirectory() as home, Service(pathlib.Path(home)) as service:
+    with tempfile.TemporaryDirectory() as home:
         print(f"fsync of this disk: {fsync_micros(home):,.0f} µs\n")
-        print(f"{'operation':<30}{'connections':>12}{'requests/s':>12}{'of raw':>9}{'p99 ms':>9}{'commits/s':>11}")
-        for path, body in operations(service):
+    print(f"{'operation':<36}{'connections':>12}{'requests/s':>12}{'of raw':>9}{'p99 ms':>9}{'commits/s':>11}")
+    measure([], keys_and_blobs, raw)
+    measure(["--dek-cache", "0"], strict, raw)
+
+
+def measure(options, operations, raw):
+    """Every operation at every number of connections, against a fresh service."""
+    with tempfile.TemporaryDirectory() as home, Service(pathlib.Path(home), options) as service:
+        for name, path, body in operations(service):
             for connections in CONNECTIONS:
-                row(service, path, body, connections, raw)
+                row(service, name, path, body, connections, raw)
 
 
 def build():
@@ -53,22 +61,40 @@ def fsync_micros(home):
     return float(subprocess.check_output([sys.executable, "-c", code, home]))
 
 
-def operations(service):
-    """Each path with a body that succeeds."""
-    service.post("operator", "/v1/deks", {"name": "load", "algorithm": "aes-256-gcm"})
-    plain = {"plaintext": PLAINTEXT, "context": {"of": "load"}}
-    wrapped = service.post("app", "/v1/wrap", plain)["wrapped"]
-    sealed = service.post("app", "/v1/deks/load/encrypt", plain)["ciphertext"]
-    yield "/v1/unwrap", {"wrapped": wrapped, "context": plain["context"]}
-    yield "/v1/wrap", plain
-    yield "/v1/deks/load/decrypt", {"ciphertext": sealed, "context": plain["context"]}
+PLAIN = {"plaintext": PLAINTEXT, "context": {"of": "load"}}
 
 
-def row(service, path, body, connections, raw):
+def keys_and_blobs(service):
+    """Each operation by name, with its path and a body that succeeds; opened DEKs are kept."""
+    wrapped = service.post("app", "/v1/wrap", PLAIN)["wrapped"]
+    yield "wrap", "/v1/wrap", PLAIN
+    yield "unwrap", "/v1/unwrap", {"wrapped": wrapped, "context": PLAIN["context"]}
+    for name, algorithm in DEKS:
+        path, body = decryption(service, name, algorithm)
+        yield f"{name} decrypt, cached", path, body
+        yield f"{name} encrypt, cached", f"/v1/deks/{name}/encrypt", PLAIN
+
+
+def strict(service):
+    """Decryption when each use of a DEK asks the token."""
+    for name, algorithm in DEKS:
+        path, body = decryption(service, name, algorithm)
+        yield f"{name} decrypt, strict", path, body
+
+
+DEKS = (("aes", "aes-256-gcm"), ("hybrid", "mlkem768-x25519"))
+
+
+def decryption(service, name, algorithm):
+    sealed = service.encrypted(name, algorithm)
+    return f"/v1/deks/{name}/decrypt", {"ciphertext": sealed, "context": PLAIN["context"]}
+
+
+def row(service, name, path, body, connections, raw):
     before = service.syncs()
     rate, refused, p99 = service.load(path, body, connections)
     commits = (service.syncs() - before) / SECONDS
-    print(f"{path:<30}{connections:>12}{rate:>12,.0f}{rate / raw:>9.1%}{p99:>9.2f}{commits:>11,.0f}", flush=True)
+    print(f"{name:<36}{connections:>12}{rate:>12,.0f}{rate / raw:>9.1%}{p99:>9.2f}{commits:>11,.0f}", flush=True)
     if refused:
         sys.exit(f"{refused} requests were refused or failed")
 
@@ -76,11 +102,12 @@ def row(service, path, body, connections, raw):
 class Service:
     """A release `custodian dev`, with all it keeps in a folder that goes away."""
 
-    def __init__(self, home):
+    def __init__(self, home, options):
         self.home = home
+        self.options = options
 
     def __enter__(self):
-        command = [ROOT / "target/release/custodian", "dev", "--listen", "127.0.0.1:0", "--data-dir", self.home]
+        command = [ROOT / "target/release/custodian", "dev", "--listen", "127.0.0.1:0", "--data-dir", self.home, *self.options]
         log = open(self.home / "log", "w")
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
         self.url = self.process.stdout.readline().removeprefix("listening on ").strip()
@@ -95,6 +122,15 @@ class Service:
         headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
         request = urllib.request.Request(self.url + path, json.dumps(body).encode(), headers)
         return json.load(urllib.request.urlopen(request))
+
+    def encrypted(self, name, algorithm):
+        """A blob of the DEK of that name, which is made if it is not there."""
+        try:
+            self.post("operator", "/v1/deks", {"name": name, "algorithm": algorithm})
+        except urllib.error.HTTPError as refused:
+            if refused.code != 409:
+                raise
+        return self.post("app", f"/v1/deks/{name}/encrypt", PLAIN)["ciphertext"]
 
     def load(self, path, body, connections):
         """Requests a second, how many failed, and the 99th percentile in ms."""

@@ -19,7 +19,7 @@ impl Algorithm {
 
     /// The name in records, AAD and answers.
     #[must_use]
-    pub fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Aes256Gcm => "aes-256-gcm",
             Self::MlKem768X25519 => "mlkem768-x25519",
@@ -45,7 +45,7 @@ impl Mechanism {
 
     /// The name in records, blobs and answers.
     #[must_use]
-    pub fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::AesGcm => "aes-gcm",
         }

@@ -23,6 +23,10 @@ pub struct Config {
     pub admin_quorum: Quorum,
     /// How long a token lives unless another time is asked for.
     pub token_lifetime: Period,
+    /// How long an opened DEK is kept in locked memory; zero asks the token for each use.
+    pub dek_cache: Duration,
+    /// How long a DEK version that is to be destroyed can still be saved.
+    pub destroy_delay: Duration,
     /// Limits of the transport.
     pub limits: Limits,
 }
@@ -61,6 +65,9 @@ const DEV_SESSIONS: usize = 2;
 /// So that a request is refused within two seconds of the token's going away.
 const DEV_DEADLINE: Duration = Duration::from_millis(1500);
 
+/// How long an opened DEK is kept unless another time is asked for.
+pub const DEK_CACHE: Duration = Duration::from_secs(60);
+
 /// The database's file name below the data folder.
 pub const DATABASE: &str = "custodian.db";
 
@@ -80,6 +87,8 @@ impl Config {
             kek,
             admin_quorum: Quorum::One,
             token_lifetime: DEV_TOKENS,
+            dek_cache: DEK_CACHE,
+            destroy_delay: Duration::ZERO,
             limits: Limits::default(),
         })
     }
@@ -115,6 +124,21 @@ pub fn loopback(listen: SocketAddr) -> Result<(), Unsafe> {
     }
     Err(Unsafe(
         "dev speaks plain HTTP, so it listens on loopback only: use 127.0.0.1:PORT",
+    ))
+}
+
+/// Reads how long an opened DEK is kept.
+///
+/// # Errors
+/// [`Unsafe`] unless it is `0` or a duration of at most a day.
+pub fn dek_cache(text: &str) -> Result<Duration, Unsafe> {
+    const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+    if text == "0" || text == "0s" {
+        return Ok(Duration::ZERO);
+    }
+    let time = text.parse::<Period>().map(Period::duration).ok();
+    time.filter(|time| *time <= DAY).ok_or(Unsafe(
+        "an opened DEK is kept for 0 (each use asks the token) or for a time such as 60s, at most 24h",
     ))
 }
 

@@ -3,4 +3,6 @@
 pub mod aes_gcm;
 pub mod blob;
 pub mod canonical;
+pub mod hybrid;
+pub mod mac;
 pub mod wrapped;

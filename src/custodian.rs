@@ -5,15 +5,16 @@
 use std::{
     collections::HashSet,
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, RwLock,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
 use crate::{
     duration::Period,
     error::Error,
-    id::DekName,
+    id::{DekName, KekVersion},
     kek::KekKeeper,
     policy::{Action, Principal},
     store::{Bearer, ReplyKey, Store},
@@ -24,21 +25,29 @@ pub mod audit;
 pub mod bearer;
 pub mod capabilities;
 pub mod clock;
+pub mod dek_versions;
 pub mod deks;
+pub mod deks_in_use;
+pub mod encryptions;
 pub mod envelope;
 pub mod grants;
+pub mod guard;
 pub mod health;
 pub mod items;
 pub mod keyring;
 pub mod once;
+mod opened;
 pub mod page;
 pub mod principals;
 pub mod provision;
 pub mod strangers;
+pub mod tend;
 pub mod tokens;
 pub mod wrap;
 
 pub use clock::Clock;
+pub use encryptions::Encryptions;
+pub use guard::GuardId;
 
 /// The service without its transport.
 #[derive(Debug)]
@@ -49,6 +58,13 @@ pub struct Custodian {
     rules: Rules,
     health: health::Health,
     strangers: strangers::Strangers,
+    guards: guard::Guards,
+    opened: opened::Opened,
+    reserved: encryptions::Reserved,
+    /// The KEK version that wraps; held while it does.
+    current_kek: RwLock<Option<KekVersion>>,
+    /// Something was destroyed whose traces are not yet gone from the write-ahead log.
+    traces: AtomicBool,
     running: Mutex<HashSet<ReplyKey>>,
     /// Held by a rotation that was overtaken, so that it is not overtaken for ever.
     overtaken: Mutex<()>,
@@ -61,6 +77,12 @@ pub struct Rules {
     pub admin_quorum: Quorum,
     /// How long a token lives unless another time is asked for.
     pub token_lifetime: Period,
+    /// How long an opened DEK is kept; zero asks the token for each use.
+    pub dek_cache: Duration,
+    /// How long a DEK version that is to be destroyed can still be saved.
+    pub destroy_delay: Duration,
+    /// When a key has encrypted enough.
+    pub encryptions: Encryptions,
 }
 
 /// How many admins it takes.
@@ -83,6 +105,8 @@ pub struct Caller {
     pub request_id: Arc<str>,
     /// The DEK that the request is about, if it names one.
     pub dek: Option<DekName>,
+    /// The guard that this request holds, if it came over the network.
+    pub guard: Option<GuardId>,
     token: [u8; 32],
     recorded: Arc<AtomicBool>,
 }
@@ -96,6 +120,7 @@ impl Caller {
             action,
             request_id,
             dek,
+            guard: None,
             token: bearer.sha256,
             recorded: Arc::default(),
         }
@@ -109,28 +134,31 @@ impl Caller {
 }
 
 impl Custodian {
-    /// Joins the parts. No KEK is in use before [`Custodian::adopt_keyring`].
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`] if the store cannot say when it was last written to.
-    pub fn new(
-        kek: Arc<dyn KekKeeper>,
-        store: Store,
-        clock: Clock,
-        rules: Rules,
-    ) -> Result<Self, Error> {
-        if let Some(last) = store.read(|view| view.last_audited())? {
-            clock.raise(last);
-        }
-        Ok(Self {
+    /// Joins the parts. Nothing can be asked of it before [`Custodian::adopt_keyring`].
+    pub fn new(kek: Arc<dyn KekKeeper>, store: Store, clock: Clock, rules: Rules) -> Self {
+        Self {
             kek,
             store,
             clock,
             rules,
             health: health::Health::default(),
             strangers: strangers::Strangers::default(),
+            guards: guard::Guards::default(),
+            opened: opened::Opened::new(rules.dek_cache),
+            reserved: encryptions::Reserved::default(),
+            current_kek: RwLock::default(),
+            traces: AtomicBool::default(),
             running: Mutex::default(),
             overtaken: Mutex::default(),
-        })
+        }
+    }
+
+    /// Forgets open keys and folds the write-ahead log in: the last thing before the end.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`]; nothing that was answered is lost by it.
+    pub fn close(&self) -> Result<(), Error> {
+        self.opened.forget_all();
+        self.store.erase_traces()
     }
 }

@@ -27,6 +27,9 @@ pub enum Error {
     /// Tampered with, wrong context or wrong key.
     #[error("{0}")]
     Corrupt(&'static str),
+    /// It was destroyed, or is about to be.
+    #[error("{0}")]
+    Destroyed(&'static str),
     /// A thing of that name, or with that unique property, is there already.
     #[error("{0}")]
     Exists(&'static str),

@@ -18,7 +18,10 @@ use problem::{Code, Problem};
 mod audit;
 mod body;
 mod caller;
+mod dek_versions;
 mod deks;
+mod deks_in_use;
+mod handed;
 mod health;
 mod limits;
 mod meta;
@@ -50,7 +53,7 @@ struct Entry {
 #[rustfmt::skip] // One line a route: this is the screen that lists them.
 fn routes() -> Vec<Entry> {
     use Action as Do;
-    use Code::{AlreadyExists as Exists, Conflict, IdempotencyMismatch as Mismatch, IntegrityFailure as Integrity};
+    use Code::{AlreadyExists as Exists, Conflict, Destroyed, IdempotencyMismatch as Mismatch, IntegrityFailure as Integrity};
     use Code::{InvalidRequest as Invalid, KekUnavailable as Kek, TwoPersonRule as TwoPerson};
     const GET: Method = Method::GET;
     const PUT: Method = Method::PUT;
@@ -79,8 +82,15 @@ fn routes() -> Vec<Entry> {
         entry(GET, "/v1/deks", Do::DekRead, &[Invalid, Integrity], || web::to(deks::list)),
         entry(GET, "/v1/deks/{name}", Do::DekRead, &[Integrity], || web::to(deks::show)),
         entry(POST, "/v1/deks/{name}/rotate", Do::DekRotate, &[Conflict, Mismatch, Integrity, Kek], || web::to(deks::rotate)),
-        entry(POST, "/v1/deks/{name}/encrypt", Do::DekEncrypt, &[Integrity, Kek], || web::to(deks::encrypt)),
-        entry(POST, "/v1/deks/{name}/decrypt", Do::DekDecrypt, &[Integrity, Kek], || web::to(deks::decrypt)),
+        entry(POST, "/v1/deks/{name}/versions/{version}/disable", Do::DekDisable, &[Destroyed, Integrity], || web::to(dek_versions::disable)),
+        entry(POST, "/v1/deks/{name}/versions/{version}/enable", Do::DekEnable, &[Destroyed, Integrity], || web::to(dek_versions::enable)),
+        entry(POST, "/v1/deks/{name}/versions/{version}/destroy", Do::DekDestroy, &[Conflict, Destroyed, Integrity], || web::to(dek_versions::destroy)),
+        entry(POST, "/v1/deks/{name}/versions/{version}/cancel-destroy", Do::DekCancelDestroy, &[Conflict, Destroyed, Integrity], || web::to(dek_versions::cancel_destroy)),
+        entry(POST, "/v1/deks/{name}/encrypt", Do::DekEncrypt, &[Conflict, Integrity, Kek], || web::to(deks_in_use::encrypt)),
+        entry(POST, "/v1/deks/{name}/decrypt", Do::DekDecrypt, &[Conflict, Destroyed, Integrity, Kek], || web::to(deks_in_use::decrypt)),
+        entry(POST, "/v1/deks/{name}/rewrap", Do::DekRewrap, &[Conflict, Destroyed, Integrity, Kek], || web::to(deks_in_use::rewrap)),
+        entry(POST, "/v1/deks/{name}/data-key", Do::DekDataKey, &[Conflict, Integrity, Kek], || web::to(deks_in_use::data_key)),
+        entry(GET, "/v1/deks/{name}/public-key", Do::DekPublicKey, &[Invalid, Conflict, Destroyed, Integrity], || web::to(deks_in_use::public_key)),
         entry(GET, "/v1/audit/entries", Do::AuditRead, &[Invalid, Integrity], || web::to(audit::entries)),
     ]
 }

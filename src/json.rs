@@ -192,6 +192,7 @@ fn expected(message: &str) -> String {
         Some((_, wanted)) if ours.starts_with("unknown field") => {
             format!("no other field than {wanted}")
         }
+        Some((_, "usize")) => "expected a whole number that is not negative".to_owned(),
         Some((_, wanted)) => format!("expected {wanted}"),
         None => "well-formed JSON in UTF-8 was expected".to_owned(),
     }
@@ -246,6 +247,19 @@ mod tests {
         }
         assert!(refusal("{}").contains("missing field `name`"));
         assert!(refusal(r#"{"x":1}"#).contains("no other field than `name`"));
+    }
+
+    #[test]
+    fn a_refusal_names_no_type_of_rust() {
+        #[derive(Debug, Deserialize)]
+        struct Count {
+            #[expect(dead_code, reason = "it is only read")]
+            bytes: usize,
+        }
+        for text in [r#"{"bytes":-1}"#, r#"{"bytes":1.5}"#, r#"{"bytes":"x"}"#] {
+            let refusal = read::<Count>(text.as_bytes()).unwrap_err().to_string();
+            assert!(refusal.contains("a whole number that is not"), "{refusal}");
+        }
     }
 
     #[test]

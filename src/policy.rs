@@ -14,8 +14,10 @@ use crate::{
 };
 
 mod action;
+mod dek_state;
 
 pub use action::Action;
+pub use dek_state::DekState;
 
 /// What a principal may be (api.md section 2).
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize, ToSchema)]
@@ -174,7 +176,10 @@ pub fn see_dek(caller: &Principal, name: &DekName) -> Result<(), Error> {
 /// # Errors
 /// [`Error::NotFound`], the same for a DEK that is not there.
 pub fn reach_dek(caller: &Principal, action: Action, name: &DekName) -> Result<(), Error> {
-    if matches!(action, Action::DekDecrypt | Action::DekEncrypt) {
+    if matches!(
+        action,
+        Action::DekDataKey | Action::DekDecrypt | Action::DekEncrypt
+    ) {
         return use_dek(caller, name);
     }
     see_dek(caller, name)
@@ -188,6 +193,9 @@ pub fn sees_all_deks(caller: &Principal) -> bool {
 
 /// What a DEK that is not there, or not for this caller, answers.
 pub const NO_DEK: Error = Error::NotFound("there is no DEK of that name among your grants");
+
+/// What a version that its DEK never had answers.
+pub const NO_VERSION: Error = Error::NotFound("this DEK has no version of that name");
 
 #[cfg(test)]
 mod tests {

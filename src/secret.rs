@@ -2,6 +2,10 @@
 
 use std::fmt;
 
+mod locked;
+
+pub use locked::LockedSecret;
+
 use zeroize::{Zeroize, Zeroizing};
 
 /// A secret of exactly `N` bytes, such as a DEK or a one-time key (`N` = 32).

@@ -18,7 +18,7 @@ use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
 
 use crate::{
     config::{Config, Kek},
-    custodian::{Clock, Custodian, Rules},
+    custodian::{Clock, Custodian, Encryptions, Rules},
     error::{Error, Source},
     http::{self, Limits, Service},
     kek::{
@@ -46,9 +46,13 @@ pub fn assemble(config: &Config) -> Result<Custodian, Error> {
     let rules = Rules {
         admin_quorum: config.admin_quorum,
         token_lifetime: config.token_lifetime,
+        dek_cache: config.dek_cache,
+        destroy_delay: config.destroy_delay,
+        encryptions: Encryptions::STANDARD,
     };
     let store = Store::open(&config.database())?;
-    Custodian::new(key_holder(&config.kek)?, store, Clock::system(), rules)
+    let kek = key_holder(&config.kek)?;
+    Ok(Custodian::new(kek, store, Clock::system(), rules))
 }
 
 /// Serves until SIGTERM or SIGINT, then lets what was begun finish. `ready` is called once requests are taken.
@@ -72,6 +76,7 @@ pub fn serve(
     let served = rt::System::new().block_on(run(listener, service, limits, ready));
     watch.stop();
     custodian.flush_strangers(true)?;
+    custodian.close()?;
     tracing::info!("stopped");
     Ok(served?)
 }
@@ -152,6 +157,7 @@ impl Watch {
                 let mut looks: u32 = 0;
                 while stopped.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) {
                     custodian.look();
+                    custodian.tend();
                     log_failure(custodian.flush_strangers(false));
                     service.upkeep();
                     looks = looks.wrapping_add(1);

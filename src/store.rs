@@ -7,25 +7,32 @@ use std::{
     ops::Deref,
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 
 use rusqlite::Connection;
 
-use crate::error::Error;
+use crate::{
+    error::Error,
+    secret::{LockedSecret, Secret},
+};
 
 mod audit;
 mod connection;
+mod dek_versions;
 mod deks;
 mod keks;
 mod principals;
 mod readers;
 mod replies;
+mod row_key;
 mod rows;
+mod sealed;
 mod tokens;
 mod writer;
 
-pub use deks::{DekRow, VersionRow};
+pub use dek_versions::VersionRow;
+pub use deks::DekRow;
 pub use keks::KekRow;
 pub use principals::{NewPrincipal, PrincipalRow, PrincipalState};
 pub use replies::{KeptReply, ReplyKey};
@@ -36,11 +43,18 @@ pub use tokens::{Bearer, TokenRow, TokenState};
 pub struct Store {
     writer: Arc<writer::Writer>,
     readers: Arc<readers::Readers>,
+    row_key: RowKey,
     _lock: Arc<File>,
 }
 
+/// The key of the rows' MACs, once it is open.
+type RowKey = Arc<OnceLock<LockedSecret<32>>>;
+
 /// What a reader sees: one snapshot of the database.
-pub struct View<'a>(&'a Connection);
+pub struct View<'a> {
+    connection: &'a Connection,
+    row_key: Option<&'a LockedSecret<32>>,
+}
 
 /// What a change sees and does: all of it or nothing. No method commits.
 pub struct Tx<'a>(View<'a>);
@@ -63,11 +77,34 @@ impl Store {
         connection::create_private(path)?;
         let mut writing = connection::writing(path)?;
         connection::migrate(&mut writing)?;
+        // What was destroyed just before a crash may still stand in the write-ahead log.
+        connection::fold(&writing)?;
+        let row_key = RowKey::default();
         Ok(Self {
-            writer: Arc::new(writer::Writer::start(writing)?),
+            writer: Arc::new(writer::Writer::start(writing, row_key.clone())?),
             readers: Arc::new(readers::Readers::new(path)),
+            row_key,
             _lock: Arc::new(lock),
         })
+    }
+
+    /// Takes the key of the rows' MACs: before it, only KEK versions and that key itself can be read.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] if it has one already.
+    pub fn unlock(&self, key: &Secret<32>) -> Result<(), Error> {
+        let key = LockedSecret::new(key);
+        if !key.is_locked() {
+            tracing::warn!("the key of the rows' MACs may be swapped out: raise RLIMIT_MEMLOCK");
+        }
+        let twice = |_| Error::internal("the database has its row key already");
+        self.row_key.set(key).map_err(twice)
+    }
+
+    /// Whether it has that key.
+    #[must_use]
+    pub fn is_unlocked(&self) -> bool {
+        self.row_key.get().is_some()
     }
 
     /// Runs `work` in a transaction and answers when its outcome is on disk. Many callers share one commit.
@@ -86,7 +123,20 @@ impl Store {
     /// # Errors
     /// Those of `work`; [`Error::Unavailable`] if the database cannot be read.
     pub fn read<T>(&self, work: impl FnOnce(&View<'_>) -> Result<T, Error>) -> Result<T, Error> {
-        self.readers.read(|connection| work(&View(connection)))
+        self.readers.read(|connection| {
+            work(&View {
+                connection,
+                row_key: self.row_key.get(),
+            })
+        })
+    }
+
+    /// Folds the write-ahead log into the database and empties it, so that nothing of what was erased remains.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] if a reader is in the way for too long; the next attempt may do.
+    pub fn erase_traces(&self) -> Result<(), Error> {
+        self.writer.fold()
     }
 
     /// Asks reader and writer for a sign of life.
@@ -102,7 +152,7 @@ impl Store {
 impl View<'_> {
     fn check(&self) -> Result<(), Error> {
         let sql = "SELECT 1 FROM kek_versions";
-        self.one("checking the database", sql, [], |_| Ok(()))
+        self.query("checking the database", sql, [], |_| Ok(()))
             .map(drop)
     }
 }

@@ -1,5 +1,6 @@
 //! Blobs and stored records against an implementation that the project did not write (formats.md sections 1 and 2):
-//! Python's `cryptography` and `rfc8785`. The KEK is the software one, since only that can be read by a test.
+//! Python's `cryptography` and `rfc8785`. Where a seed or a key is needed outside, the KEK is the software one, since
+//! only that can be read by a test. Here are the blobs of AES-GCM; hybrid ones are in `interop/hybrid.rs`.
 
 #![allow(
     clippy::disallowed_methods,
@@ -22,14 +23,16 @@ use serde_json::{Value, json};
 use service::Service;
 use tempfile::TempDir;
 
+#[path = "interop/hybrid.rs"]
+mod hybrid;
 #[path = "support/service.rs"]
 mod service;
 
 const PLAINTEXT: &str = "bWFkZSBoZXJl"; // "made here"
 const ELSEWHERE: &str = "bWFkZSBlbHNld2hlcmU="; // "made elsewhere"
 
-/// Runs the independent reader and maker.
-fn independently(given: &Value) -> Value {
+/// Runs an independent reader and maker.
+fn independently(script: &str, given: &Value) -> Value {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let python = root.join(".venv/bin/python");
     assert!(
@@ -37,7 +40,10 @@ fn independently(given: &Value) -> Value {
         "run `make test`: it makes .venv with what this test compares with"
     );
     let mut child = Command::new(python)
-        .arg(root.join("tests/interop/blobs.py"))
+        .args([
+            "-B".as_ref(),
+            root.join("tests/interop").join(script).as_os_str(),
+        ])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
@@ -67,10 +73,11 @@ fn software_kek(dir: &Path) -> (String, String) {
     (version, hex::encode(fs::read(file.path()).unwrap()))
 }
 
-fn dek_row(dir: &Path) -> Value {
+/// The stored record of a DEK version.
+fn dek_row(dir: &Path, dek: &str, version: &str) -> Value {
     let database = Connection::open(dir.join("custodian.db")).unwrap();
-    let sql = "SELECT kek, nonce, sealed FROM dek_versions";
-    let row = database.query_row(sql, [], |row| {
+    let sql = "SELECT kek, nonce, sealed FROM dek_versions WHERE dek = ?1 AND version = ?2";
+    let row = database.query_row(sql, [dek, version], |row| {
         let (nonce, sealed): (Vec<u8>, Vec<u8>) = (row.get(1)?, row.get(2)?);
         Ok(json!({"kek": row.get::<_, String>(0)?, "nonce": hex::encode(nonce), "sealed": hex::encode(sealed)}))
     });
@@ -93,16 +100,19 @@ fn blobs_open_elsewhere_by_the_formats_page_and_blobs_made_elsewhere_open_here()
     let mut principals = principals["items"].as_array().unwrap().iter();
     let app = principals.find(|item| item["name"] == "app").unwrap();
     let (kek_version, kek) = software_kek(home.path());
-    let made = independently(&json!({
-        "kek_version": kek_version,
-        "kek": kek,
-        "wrap_scope": app["wrap_scope"],
-        "context": context,
-        "wrapped": wrapped["wrapped"],
-        "reference": format!("telemetry/{version}"),
-        "row": dek_row(home.path()),
-        "ciphertext": encrypted["ciphertext"],
-    }));
+    let made = independently(
+        "blobs.py",
+        &json!({
+            "kek_version": kek_version,
+            "kek": kek,
+            "wrap_scope": app["wrap_scope"],
+            "context": context,
+            "wrapped": wrapped["wrapped"],
+            "reference": format!("telemetry/{version}"),
+            "row": dek_row(home.path(), "telemetry", &version),
+            "ciphertext": encrypted["ciphertext"],
+        }),
+    );
     assert_eq!(made["unwrapped"], PLAINTEXT);
     assert_eq!(made["decrypted"], PLAINTEXT);
     let body = json!({"wrapped": made["wrapped"], "context": context});

@@ -96,7 +96,7 @@ fn bare_ring(number: u32) -> Keyring {
 const CONTEXT: Context<'static> = Context {
     purpose: Purpose::Dek,
     reference: "telemetry/dek-v3-20261123",
-    algorithm: Algorithm::Aes256Gcm,
+    algorithm: Algorithm::Aes256Gcm.name(),
 };
 
 fn secret(byte: u8) -> Secret<32> {

@@ -49,7 +49,7 @@ const ALONE: &str = "AEGIS_TEST_ALONE";
 const CONTEXT: Context<'static> = Context {
     purpose: Purpose::Dek,
     reference: "telemetry/dek-v3-20261123",
-    algorithm: Algorithm::Aes256Gcm,
+    algorithm: Algorithm::Aes256Gcm.name(),
 };
 
 /// Runs the test `name` again in a process of its own with a SoftHSM of its own; `true` there.

@@ -37,12 +37,16 @@ const FLOORS: [(&str, u8); 21] = [
 ];
 
 /// A foreign crate, and the beginnings of the modules that may name it.
-const OWNERS: [(&str, &[&str]); 8] = [
+const OWNERS: [(&str, &[&str]); 12] = [
     ("actix_web", &["http", "server"]),
     ("aes_gcm", &["crypto"]),
     ("clap", &["cli", "main"]),
     ("cryptoki", &["kek/pkcs11"]),
     ("governor", &["http"]),
+    ("hmac", &["crypto"]),
+    ("hpke", &["crypto"]),
+    ("lru", &["custodian"]),
+    ("region", &["secret"]),
     ("rusqlite", &["store"]),
     ("rusqlite_migration", &["store"]),
     ("ureq", &["client"]),

@@ -17,6 +17,7 @@ use std::{
 
 use aegis_custodian::{
     error::{Error, Part},
+    secret::Secret,
     store::{Store, Tx},
 };
 use jiff::Timestamp;
@@ -39,7 +40,7 @@ impl Bench {
         let home = TempDir::new().unwrap();
         let path = home.path().join("custodian.db");
         Self {
-            store: Store::open(&path).unwrap(),
+            store: opened(&path),
             path,
             _home: home,
         }
@@ -97,6 +98,12 @@ impl Bench {
     }
 }
 
+fn opened(path: &Path) -> Store {
+    let store = Store::open(path).unwrap();
+    store.unlock(&Secret::take(&mut [7; 32]).unwrap()).unwrap();
+    store
+}
+
 fn append(tx: &Tx<'_>, text: &str) -> Result<(), Error> {
     tx.append_entry(Timestamp::UNIX_EPOCH, |_, _| Ok(text.into()))
 }
@@ -111,6 +118,9 @@ fn commits(database: &Path) -> usize {
     const HEADER: usize = 32;
     const FRAME: usize = 24;
     let wal = fs::read(database.with_extension("db-wal")).unwrap();
+    if wal.is_empty() {
+        return 0;
+    }
     let page = u32::from_be_bytes(wal[8..12].try_into().unwrap()) as usize;
     let frames = wal[HEADER..].chunks_exact(FRAME + page);
     frames
@@ -222,7 +232,7 @@ fn what_was_answered_is_there_when_the_file_is_opened_again() {
     bench.append("kept", keep).unwrap();
     let Bench { store, path, _home } = bench;
     drop(store);
-    let again = Store::open(&path).unwrap();
+    let again = opened(&path);
     let entries = again.read(|view| view.audit_entries(0, 10)).unwrap();
     assert_eq!(entries, [b"kept"]);
 }

@@ -46,6 +46,7 @@ def wrap_a_key_file(state):
     path.touch(mode=0o600)
     path.write_bytes(os.urandom(32))
     state.key = path.read_bytes()
+    state.secrets.append(b64(state.key))
     screen.say(
         f"{path.name} holds 32 random bytes, SHA-256 {hashlib.sha256(state.key).hexdigest()[:16]}... "
         "The context is not secret; it must be the same at unwrap. Nothing is stored by the custodian."

@@ -9,7 +9,7 @@ import tempfile
 import time
 import traceback
 
-from . import keys, refusals, screen, witness
+from . import keys, refusals, screen, states, witness
 from .calls import Client, Mismatch, expect
 from .service import Service, prepare
 
@@ -20,10 +20,14 @@ STEPS = (
     keys.encrypt_and_decrypt,
     keys.rotate,
     keys.rewrap,
+    states.hybrid,
+    states.data_key,
+    states.disable_and_enable,
     refusals.tampering,
     refusals.wrong_role_and_token,
     refusals.separation_of_duties,
     refusals.batch_with_one_bad_item,
+    states.destroy,
     witness.token_away,
     witness.audit,
 )
@@ -36,6 +40,8 @@ class State:
         self.client = client
         self.service = service
         self.folder = folder
+        # What the audit log must not hold, beside the tokens.
+        self.secrets = []
 
 
 def main():

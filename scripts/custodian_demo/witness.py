@@ -5,7 +5,7 @@ from collections import Counter
 
 from . import screen
 from .calls import Mismatch, expect
-from .keys import FILE_CONTEXT, b64, unb64, unwrap
+from .keys import FILE_CONTEXT, unb64, unwrap
 
 AWAY_SECONDS = 2
 BACK_SECONDS = 15
@@ -66,8 +66,8 @@ def audit(state):
     wrong = [request for request in state.client.audited if count[request] != 1]
     expect(not wrong, f"each of the {len(state.client.audited)} requests that count has exactly one entry", wrong)
     expect([entry["index"] for entry in entries] == list(range(len(entries))), "no index is missing")
-    secrets = [b64(state.key), *state.client.tokens.values()]
-    expect(not any(secret in text for secret in secrets), "neither the key file nor a token is in it")
+    secrets = [*state.secrets, *state.client.tokens.values()]
+    expect(not any(secret in text for secret in secrets), "neither a key nor a token is in it")
 
 
 def _entries(state):

@@ -6,6 +6,7 @@ use std::{
     os::unix::process::CommandExt,
     path::PathBuf,
     process::Command,
+    time::Duration,
 };
 
 use crate::{
@@ -13,7 +14,7 @@ use crate::{
     error::Source,
     server::{
         self,
-        dev::{self, Choice, Folder},
+        dev::{self, Choice, Choices, Folder},
     },
 };
 
@@ -28,6 +29,9 @@ pub(super) struct Arguments {
     /// Who holds the KEK: a SoftHSM2 token, or a file, which is no HSM at all.
     #[arg(long, value_name = "softhsm|software", default_value = "softhsm")]
     kek: Choice,
+    /// How long an opened DEK is kept in locked memory; 0 asks the token for each use.
+    #[arg(long, value_name = "60s|0", default_value = "60s", value_parser = config::dek_cache)]
+    dek_cache: Duration,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), Source> {
@@ -36,7 +40,12 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Source> {
     if arguments.kek == Choice::Softhsm {
         point_softhsm_at(&folder)?;
     }
-    let (config, custodian) = dev::open(&folder, arguments.listen, arguments.kek)?;
+    let choices = Choices {
+        listen: arguments.listen,
+        kek: arguments.kek,
+        dek_cache: arguments.dek_cache,
+    };
+    let (config, custodian) = dev::open(&folder, &choices)?;
     let taken = |error| {
         format!(
             "listening on {}: {error}; take another --listen",

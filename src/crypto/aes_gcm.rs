@@ -19,7 +19,7 @@ const DAMAGED: Error = Error::Corrupt("what was sealed, its context or its key i
 ///
 /// # Errors
 /// [`Error::Internal`] if the system gives no random bytes.
-pub fn seal(key: &Secret<32>, aad: &[u8], plaintext: &[u8]) -> Result<Vec<u8>, Error> {
+pub fn seal(key: &[u8; 32], aad: &[u8], plaintext: &[u8]) -> Result<Vec<u8>, Error> {
     let mut nonce = [0; NONCE_BYTES];
     random(&mut nonce)?;
     let mut sealed = nonce.to_vec();
@@ -31,7 +31,7 @@ pub fn seal(key: &Secret<32>, aad: &[u8], plaintext: &[u8]) -> Result<Vec<u8>, E
 ///
 /// # Errors
 /// [`Error::Corrupt`] if anything differs.
-pub fn open(key: &Secret<32>, aad: &[u8], sealed: &[u8]) -> Result<Plaintext, Error> {
+pub fn open(key: &[u8; 32], aad: &[u8], sealed: &[u8]) -> Result<Plaintext, Error> {
     let (nonce, ciphertext) = sealed.split_first_chunk::<NONCE_BYTES>().ok_or(DAMAGED)?;
     open_with_nonce(key, nonce, aad, ciphertext)
 }
@@ -41,7 +41,7 @@ pub fn open(key: &Secret<32>, aad: &[u8], sealed: &[u8]) -> Result<Plaintext, Er
 /// # Errors
 /// [`Error::Internal`] beyond the mechanism's 2^36 - 32 bytes.
 pub fn seal_with_nonce(
-    key: &Secret<32>,
+    key: &[u8; 32],
     nonce: &[u8; NONCE_BYTES],
     aad: &[u8],
     plaintext: &[u8],
@@ -60,7 +60,7 @@ pub fn seal_with_nonce(
 /// # Errors
 /// [`Error::Corrupt`] if anything differs.
 pub fn open_with_nonce(
-    key: &Secret<32>,
+    key: &[u8; 32],
     nonce: &[u8; NONCE_BYTES],
     aad: &[u8],
     sealed: &[u8],
@@ -89,8 +89,8 @@ pub fn random(bytes: &mut [u8]) -> Result<(), Error> {
     })
 }
 
-fn cipher(key: &Secret<32>) -> Aes256Gcm {
-    Aes256Gcm::new(key.expose().into())
+fn cipher(key: &[u8; 32]) -> Aes256Gcm {
+    Aes256Gcm::new(key.into())
 }
 
 #[cfg(test)]
@@ -99,24 +99,26 @@ mod tests {
 
     #[test]
     fn what_was_sealed_opens_and_a_flipped_bit_anywhere_does_not() {
-        let key = fresh_key().unwrap();
-        let sealed = seal(&key, b"aad", b"payload").unwrap();
-        assert_eq!(open(&key, b"aad", &sealed).unwrap().expose(), b"payload");
+        let secret = fresh_key().unwrap();
+        let key = secret.expose();
+        let sealed = seal(key, b"aad", b"payload").unwrap();
+        assert_eq!(open(key, b"aad", &sealed).unwrap().expose(), b"payload");
         for at in 0..sealed.len() {
             let mut damaged = sealed.clone();
             damaged[at] ^= 1;
-            assert!(open(&key, b"aad", &damaged).is_err(), "byte {at}");
+            assert!(open(key, b"aad", &damaged).is_err(), "byte {at}");
         }
-        assert!(open(&key, b"AAD", &sealed).is_err());
-        assert!(open(&fresh_key().unwrap(), b"aad", &sealed).is_err());
+        assert!(open(key, b"AAD", &sealed).is_err());
+        assert!(open(fresh_key().unwrap().expose(), b"aad", &sealed).is_err());
     }
 
     #[test]
     fn a_cut_blob_is_refused() {
-        let key = fresh_key().unwrap();
-        let sealed = seal(&key, b"", b"payload").unwrap();
+        let secret = fresh_key().unwrap();
+        let key = secret.expose();
+        let sealed = seal(key, b"", b"payload").unwrap();
         for length in 0..sealed.len() {
-            assert!(open(&key, b"", &sealed[..length]).is_err(), "{length}");
+            assert!(open(key, b"", &sealed[..length]).is_err(), "{length}");
         }
     }
 }

@@ -13,7 +13,6 @@ use crate::{
 pub const NOT_A_BLOB: Error = Error::Corrupt("this is not an intact blob of this kind");
 
 const KEK_PREFIX: &str = "cst1:kek:";
-const DEK_PREFIX: &str = "cst1:dek:";
 
 /// A blob of `/v1/wrap`: a one-time key under the KEK, and the payload under that key.
 #[derive(Debug)]
@@ -60,30 +59,63 @@ impl KekBlob {
     }
 }
 
-/// A blob of `/v1/deks/{name}/encrypt` with an `aes-256-gcm` DEK.
-#[derive(Debug)]
+/// How a DEK's blob was encrypted.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum DekBlobKind {
+    /// `dek`: AES-256-GCM under the version's key; the payload is `nonce || ciphertext || tag`.
+    Aead,
+    /// `hpke`: to the version's public key, here or elsewhere; the payload is
+    /// `encapsulated key || ciphertext || tag`.
+    Hpke,
+}
+
+impl DekBlobKind {
+    const ALL: [Self; 2] = [Self::Aead, Self::Hpke];
+
+    const fn prefix(self) -> &'static str {
+        match self {
+            Self::Aead => "cst1:dek:",
+            Self::Hpke => "cst1:hpke:",
+        }
+    }
+}
+
+/// What a DEK encrypted.
+#[derive(Debug, Eq, PartialEq)]
 pub struct DekBlob {
+    /// How.
+    pub kind: DekBlobKind,
     /// Which DEK.
     pub name: DekName,
     /// Which of its versions.
     pub version: DekVersion,
-    /// `nonce || ciphertext || tag`.
+    /// What its kind says.
     pub payload: Vec<u8>,
 }
 
 impl DekBlob {
-    /// The payload's AAD under this DEK version.
+    /// The AAD of an `aes-256-gcm` payload under this DEK version.
     #[must_use]
-    pub fn payload_aad(name: &DekName, version: &DekVersion, context: &[u8]) -> Vec<u8> {
-        let head = format!("{DEK_PREFIX}{}:", name.reference(version));
+    pub fn aad(name: &DekName, version: &DekVersion, context: &[u8]) -> Vec<u8> {
+        let prefix = DekBlobKind::Aead.prefix();
+        let head = format!("{prefix}{}:", name.reference(version));
         [head.as_bytes(), context].join(&0)
+    }
+
+    /// The HPKE `info` of a payload to this DEK version's public key; `label` is the canonical context, or the
+    /// name of a field.
+    #[must_use]
+    pub fn info(name: &DekName, version: &DekVersion, label: &[u8]) -> Vec<u8> {
+        let reference = name.reference(version);
+        [b"aegis-custodian/hpke/v1", reference.as_bytes(), label].join(&0)
     }
 
     /// The blob as text.
     #[must_use]
     pub fn encode(&self) -> String {
         let body = Base64UrlUnpadded::encode_string(&self.payload);
-        format!("{DEK_PREFIX}{}:{body}", self.name.reference(&self.version))
+        let reference = self.name.reference(&self.version);
+        format!("{}{reference}:{body}", self.kind.prefix())
     }
 
     /// Reads a blob.
@@ -91,9 +123,13 @@ impl DekBlob {
     /// # Errors
     /// [`Error::Corrupt`] if the text is not a whole one.
     pub fn decode(text: &str) -> Result<Self, Error> {
-        let (reference, payload) = split(text, DEK_PREFIX)?;
+        let mut kinds = DekBlobKind::ALL.into_iter();
+        let kind = kinds.find(|kind| text.starts_with(kind.prefix()));
+        let kind = kind.ok_or(NOT_A_BLOB)?;
+        let (reference, payload) = split(text, kind.prefix())?;
         let (name, version) = reference.split_once('/').ok_or(NOT_A_BLOB)?;
         Ok(Self {
+            kind,
             name: name.parse().map_err(|_| NOT_A_BLOB)?,
             version: version.parse().map_err(|_| NOT_A_BLOB)?,
             payload,
@@ -189,12 +225,15 @@ mod tests {
             KekBlob::payload_aad("scope", b"{}"),
             b"cst1:kek:\0scope\0{}"
         );
-        let aad = DekBlob::payload_aad(
-            &"telemetry".parse().unwrap(),
-            &"dek-v3-20261123".parse().unwrap(),
-            b"{}",
+        let (name, version) = (
+            "telemetry".parse().unwrap(),
+            "dek-v3-20261123".parse().unwrap(),
         );
+        let aad = DekBlob::aad(&name, &version, b"{}");
         assert_eq!(aad, b"cst1:dek:telemetry/dek-v3-20261123:\0{}");
+        let info = DekBlob::info(&name, &version, b"{}");
+        let wanted = b"aegis-custodian/hpke/v1\0telemetry/dek-v3-20261123\0{}";
+        assert_eq!(info, wanted);
     }
 
     #[test]
@@ -204,10 +243,14 @@ mod tests {
         for length in 0..header - 1 {
             assert!(KekBlob::decode(&text[..length]).is_err(), "{length}");
         }
-        let dek = "cst1:dek:telemetry/dek-v3-20261123:AAA";
-        assert!(DekBlob::decode(dek).is_ok());
-        assert!(DekBlob::decode("cst1:dek:telemetry/dek-v3-20261123:AAB").is_err());
-        assert!(DekBlob::decode("cst1:dek:telemetry/dek-v3-20261123:AAA=").is_err());
-        assert!(DekBlob::decode("cst1:dek:Telemetry/dek-v3-20261123:AAA").is_err());
+        for kind in ["dek", "hpke"] {
+            let head = format!("cst1:{kind}:telemetry/dek-v3-20261123:");
+            let blob = DekBlob::decode(&format!("{head}AAA")).unwrap();
+            assert_eq!(blob.encode(), format!("{head}AAA"));
+            assert!(DekBlob::decode(&format!("{head}AAB")).is_err());
+            assert!(DekBlob::decode(&format!("{head}AAA=")).is_err());
+            assert!(DekBlob::decode(&head.replace("tele", "Tele")).is_err());
+        }
+        assert!(DekBlob::decode("cst1:kek:telemetry/dek-v3-20261123:AAA").is_err());
     }
 }

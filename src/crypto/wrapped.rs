@@ -1,9 +1,6 @@
 //! The record of a wrapped secret and the AAD that ties it to its place (formats.md section 1).
 
-use crate::{
-    algorithm::{Algorithm, Mechanism},
-    id::KekVersion,
-};
+use crate::{algorithm::Mechanism, id::KekVersion};
 
 /// A secret under a KEK, as the database and `kek` blobs keep it (formats.md section 1).
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -25,8 +22,8 @@ pub struct Context<'a> {
     pub purpose: Purpose,
     /// Which object it belongs to; empty for [`Purpose::OneTime`].
     pub reference: &'a str,
-    /// What the secret is.
-    pub algorithm: Algorithm,
+    /// Name of the algorithm that the secret is for.
+    pub algorithm: &'static str,
 }
 
 /// What a wrapped secret serves.
@@ -36,6 +33,8 @@ pub enum Purpose {
     Dek,
     /// The key of one `/v1/wrap` blob.
     OneTime,
+    /// The key of the MACs over the database's rows.
+    Rows,
 }
 
 impl Purpose {
@@ -43,6 +42,7 @@ impl Purpose {
         match self {
             Self::Dek => "dek",
             Self::OneTime => "one-time",
+            Self::Rows => "rows",
         }
     }
 }
@@ -55,7 +55,7 @@ impl Context<'_> {
             "aegis-custodian/wrap/v1",
             self.purpose.name(),
             self.reference,
-            self.algorithm.name(),
+            self.algorithm,
             kek.as_str(),
         ]
         .join("\0")
@@ -66,14 +66,13 @@ impl Context<'_> {
 #[cfg(test)]
 mod tests {
     use super::{Context, Purpose};
-    use crate::algorithm::Algorithm;
 
     #[test]
     fn the_aad_is_the_one_of_the_formats_page() {
         let context = Context {
             purpose: Purpose::Dek,
             reference: "telemetry/dek-v3-20261123",
-            algorithm: Algorithm::Aes256Gcm,
+            algorithm: "aes-256-gcm",
         };
         let kek = "kek-v1-20261123".parse().unwrap();
         assert_eq!(

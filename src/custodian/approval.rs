@@ -1,11 +1,15 @@
 //! Who may approve what another proposed, and the live principal that it is about.
 
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
 use super::{Caller, Quorum};
 use crate::{
     error::Error,
     id::Id,
     policy,
-    store::{PrincipalRow, Tx, View},
+    store::{PrincipalRow, PrincipalState, Tx, View},
 };
 
 /// The principal of that id, if it is not deleted.
@@ -21,16 +25,73 @@ pub(super) fn independent(
     proposer: Option<&str>,
 ) -> Result<(), Error> {
     let nobody = Error::TwoPerson("nobody proposed this, so nobody can approve it");
-    let proposer = tx.hands_of(proposer.ok_or(nobody)?)?;
+    let proposer = proposer.ok_or(nobody)?;
+    let hands = Hands::read(tx)?;
     policy::approve(
-        &proposer,
-        &tx.hands_of(approver.principal.subject.as_str())?,
+        &hands.of(proposer),
+        &hands.of(approver.principal.subject.as_str()),
     )
+}
+
+/// Who gave whom an admin principal that came into force, or a token of one. Deleted ones count too.
+struct Hands(Vec<(String, String)>);
+
+impl Hands {
+    fn read(tx: &Tx<'_>) -> Result<Self, Error> {
+        let mut given = Vec::new();
+        let admins = tx.admins()?.into_iter();
+        for admin in admins.filter(|admin| admin.activated_at.is_some()) {
+            let tokens = tx.tokens_of(&admin.principal.id)?.into_iter();
+            let in_force = tokens.filter(|token| token.activated_at.is_some());
+            let givers = in_force.filter_map(|token| token.issued_by);
+            let taker = admin.principal.subject.as_str();
+            let to_taker = |giver| (taker.to_owned(), giver);
+            given.extend(admin.created_by.into_iter().chain(givers).map(to_taker));
+        }
+        Ok(Self(given))
+    }
+
+    /// Everyone who may ever have held an admin token of this person: the person, whoever gave it one, and whoever
+    /// did so for those.
+    fn of(&self, subject: &str) -> BTreeSet<String> {
+        let mut hands = BTreeSet::from([subject.to_owned()]);
+        let mut asked = vec![subject];
+        while let Some(taker) = asked.pop() {
+            let givers = self.0.iter().filter(|(to, _)| to == taker);
+            asked
+                .extend(givers.filter_map(|(_, giver)| {
+                    hands.insert(giver.clone()).then_some(giver.as_str())
+                }));
+        }
+        hands
+    }
+}
+
+/// The people who can sign in as an admin at `now` without this principal.
+pub(super) fn other_admins(
+    tx: &Tx<'_>,
+    id: &Id,
+    now: Timestamp,
+) -> Result<BTreeSet<String>, Error> {
+    let active =
+        |admin: &PrincipalRow| admin.state == PrincipalState::Active && admin.principal.id != *id;
+    let mut others = BTreeSet::new();
+    for admin in tx.admins()?.into_iter().filter(active) {
+        let mut tokens = tx.tokens_of(&admin.principal.id)?.into_iter();
+        if tokens.any(|token| token.opens(now)) {
+            others.insert(admin.principal.subject.to_string());
+        }
+    }
+    Ok(others)
 }
 
 /// Whether these admins could still decide together, once another is gone: two people, and where it takes two, two
 /// who may approve each other.
-pub(super) fn quorum_stays(tx: &Tx<'_>, admins: &[String], quorum: Quorum) -> Result<(), Error> {
+pub(super) fn quorum_stays(
+    tx: &Tx<'_>,
+    admins: &BTreeSet<String>,
+    quorum: Quorum,
+) -> Result<(), Error> {
     if admins.len() < 2 {
         return Err(Error::Conflict(
             "the last two admins cannot be deleted; make another one first",
@@ -39,8 +100,8 @@ pub(super) fn quorum_stays(tx: &Tx<'_>, admins: &[String], quorum: Quorum) -> Re
     if quorum == Quorum::One {
         return Ok(());
     }
-    let hands = admins.iter().map(|admin| tx.hands_of(admin));
-    let hands: Vec<_> = hands.collect::<Result<_, _>>()?;
+    let all = Hands::read(tx)?;
+    let hands: Vec<_> = admins.iter().map(|admin| all.of(admin)).collect();
     let mut pairs = hands.iter().enumerate().flat_map(|(at, one)| {
         let others = hands.iter().skip(at + 1);
         others.map(move |other| policy::approve(one, other))

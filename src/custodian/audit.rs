@@ -1,6 +1,6 @@
 //! Writes the audit log: each change with its entry in one transaction, each use of a key before its answer.
 
-use std::sync::atomic::Ordering;
+use std::{collections::BTreeSet, sync::atomic::Ordering};
 
 use jiff::Timestamp;
 use serde_json::{Map, Value};
@@ -8,7 +8,9 @@ use serde_json::{Map, Value};
 use super::{Caller, Custodian};
 use crate::{
     error::{Error, Part},
+    id::{DekName, DekVersion},
     log::{Actor, Entry, Outcome},
+    policy::{self, Action},
     store::Tx,
 };
 
@@ -66,6 +68,7 @@ impl Custodian {
         work: impl FnOnce(&Tx<'_>, Timestamp) -> Result<(T, Event), Error> + Send + 'static,
     ) -> Result<T, Error> {
         let (caller, now) = (who.clone(), self.clock.now());
+        self.guards.rely(who.guard);
         let changed = self.store.transact(move |tx| {
             caller.still_may(tx, now)?;
             let (value, event) = work(tx, now)?;
@@ -76,20 +79,56 @@ impl Custodian {
         Ok(changed)
     }
 
-    /// Writes down a use of a key or a refusal; answers when it is on disk.
+    /// Changes the store without anyone having asked, and writes that down.
+    pub(super) fn alone<T: Send + 'static>(
+        &self,
+        action: Action,
+        work: impl FnOnce(&Tx<'_>, Timestamp) -> Result<(T, Event), Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let now = self.clock.now();
+        self.store.transact(move |tx| {
+            let (value, event) = work(tx, now)?;
+            append(tx, now, action.name(), None, &event)?;
+            Ok(value)
+        })
+    }
+
+    /// Writes down a use of keys; answers when it is on disk. Whoever was shut out meanwhile, and what used a DEK
+    /// version that was, is refused instead.
+    pub(super) fn record_use(
+        &self,
+        who: &Caller,
+        event: Event,
+        used: BTreeSet<DekVersion>,
+    ) -> Result<(), Error> {
+        let caller = who.clone();
+        self.guards.rely(who.guard);
+        self.write_down(who, move |tx, now| {
+            caller.still_may(tx, now)?;
+            still_usable(tx, caller.dek.as_ref(), &used)?;
+            append(tx, now, caller.action.name(), Some(&caller), &event)
+        })
+    }
+
+    /// Writes down a refusal; answers when it is on disk.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] of [`Part::Audit`]: then there is no answer to give either;
-    /// [`Error::Unauthenticated`] if the caller was shut out meanwhile.
-    pub fn record(&self, who: &Caller, event: Event) -> Result<(), Error> {
-        let (caller, now) = (who.clone(), self.clock.now());
-        let write = move |tx: &Tx<'_>| {
-            if event.outcome == Outcome::Ok {
-                caller.still_may(tx, now)?;
-            }
+    /// [`Error::Unavailable`] of [`Part::Audit`]: then there is no answer to give either.
+    pub fn record_refusal(&self, who: &Caller, event: Event) -> Result<(), Error> {
+        let caller = who.clone();
+        self.write_down(who, move |tx, now| {
             append(tx, now, caller.action.name(), Some(&caller), &event)
-        };
-        self.store.transact(write).map_err(unwritten)?;
+        })
+    }
+
+    fn write_down(
+        &self,
+        who: &Caller,
+        write: impl FnOnce(&Tx<'_>, Timestamp) -> Result<(), Error> + Send + 'static,
+    ) -> Result<(), Error> {
+        let now = self.clock.now();
+        let written = self.store.transact(move |tx| write(tx, now));
+        written.map_err(unwritten)?;
         who.recorded.store(true, Ordering::Release);
         Ok(())
     }
@@ -118,6 +157,19 @@ fn unwritten(error: Error) -> Error {
         what: "writing an audit entry",
         source,
     }
+}
+
+/// Whether each version that a request used may still be used when that is written down.
+fn still_usable(
+    tx: &Tx<'_>,
+    dek: Option<&DekName>,
+    used: &BTreeSet<DekVersion>,
+) -> Result<(), Error> {
+    let Some(dek) = dek else { return Ok(()) };
+    used.iter().try_for_each(|version| {
+        let row = tx.dek_version(dek, version)?;
+        row.ok_or(policy::NO_VERSION)?.state.usable()
+    })
 }
 
 /// Appends one entry in the transaction of what it is about.

@@ -53,12 +53,20 @@ impl Custodian {
                 keys_in_token: kek.keys_in_token,
             },
             signature_schemes: Vec::new(),
-            encryption: vec![Algorithm::Aes256Gcm],
+            encryption: vec![Algorithm::Aes256Gcm, Algorithm::MlKem768X25519],
             schema_signing: SchemaSigning {
                 available: false,
                 reason: "this version cannot sign MCP tool schemas yet",
             },
-            features: vec!["wrap", "deks", "batch", "idempotency", "admin-quorum"],
+            features: vec![
+                "wrap",
+                "deks",
+                "data-keys",
+                "rotation-periods",
+                "batch",
+                "idempotency",
+                "admin-quorum",
+            ],
         }
     }
 }

@@ -2,7 +2,8 @@
 
 use std::sync::PoisonError;
 
-use jiff::Timestamp;
+use base64ct::{Base64, Encoding};
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -14,13 +15,13 @@ use super::{
 };
 use crate::{
     algorithm::Algorithm,
-    crypto::aes_gcm,
+    crypto::{aes_gcm, hybrid},
     duration::Period,
     error::Error,
     id::{DekName, DekVersion, KekVersion},
     kek::{Context, Purpose},
-    policy,
-    store::{DekRow, VersionRow, View},
+    policy::{self, Action, DekState},
+    store::{DekRow, Tx, VersionRow, View},
 };
 
 /// How often a rotation that another one overtook is begun again.
@@ -50,6 +51,10 @@ pub struct DekView {
     /// Seconds after which a version is to be rotated.
     #[serde(skip_serializing_if = "Option::is_none")]
     rotation_period_seconds: Option<i64>,
+    /// When it rotates by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    rotates_at: Option<Timestamp>,
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
 }
@@ -60,13 +65,28 @@ pub struct VersionView {
     #[schema(value_type = String, example = "dek-v3-20261123")]
     version: DekVersion,
     number: u32,
-    /// `enabled`.
-    state: &'static str,
+    state: DekState,
+    /// When its secret is erased, while that is pending.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    destroy_at: Option<Timestamp>,
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
-    /// The KEK version that wraps it.
-    #[schema(value_type = String, example = "kek-v1-20261123")]
-    kek: KekVersion,
+    /// The KEK version that wraps it; null once it is destroyed.
+    #[schema(value_type = Option<String>, example = "kek-v1-20261123")]
+    kek: Option<KekVersion>,
+    /// 1,216 bytes, of a hybrid DEK only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = Byte)]
+    public_key: Option<String>,
+}
+
+impl VersionView {
+    /// What may be done with it, as its name.
+    #[must_use]
+    pub fn state(&self) -> &'static str {
+        self.state.name()
+    }
 }
 
 impl DekView {
@@ -81,8 +101,7 @@ impl Custodian {
     /// Makes a DEK with its first version.
     ///
     /// # Errors
-    /// [`Error::Exists`] if the name is taken; [`Error::Invalid`] for an algorithm that this build lacks;
-    /// [`Error::Unavailable`].
+    /// [`Error::Exists`] if the name is taken; [`Error::Unavailable`].
     pub fn create_dek(
         &self,
         who: &Caller,
@@ -103,9 +122,13 @@ impl Custodian {
         once: Option<&Once>,
     ) -> Result<Made<VersionView>, Error> {
         self.once(who, once, || {
+            let rotate = || {
+                let dek = self.store.read(|view| view.dek(name))?;
+                self.make_next_version(By::Caller(who), &dek.ok_or(policy::NO_DEK)?, once)
+            };
             let overtaken =
                 |tried: &Result<VersionView, Error>| matches!(tried, Err(Error::Conflict(_)));
-            let first = self.make_next_version(who, name, once);
+            let first = rotate();
             if !overtaken(&first) {
                 return first;
             }
@@ -114,7 +137,7 @@ impl Custodian {
                 .overtaken
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner);
-            let mut tries = (0..TRIES).map(|_| self.make_next_version(who, name, once));
+            let mut tries = (0..TRIES).map(|_| rotate());
             tries
                 .find(|tried| !overtaken(tried))
                 .unwrap_or(Err(OVERTAKEN))
@@ -151,18 +174,17 @@ impl Custodian {
     }
 
     fn make_dek(&self, who: &Caller, new: &NewDek, once: Option<&Once>) -> Result<DekView, Error> {
-        if new.algorithm != Algorithm::Aes256Gcm {
-            return Err(Error::Invalid(
-                "algorithm: this version makes `aes-256-gcm` DEKs only",
-            ));
-        }
+        let period = new.rotation_period.map(seconds).transpose()?;
+        let created_at = self.clock.now();
         let dek = DekRow {
             name: new.name.clone(),
             algorithm: new.algorithm,
-            rotation_period: new.rotation_period.map(seconds).transpose()?,
-            created_at: self.clock.now(),
+            rotation_period: period,
+            newest: 1,
+            rotate_at: rotate_at(period, created_at),
+            created_at,
         };
-        let version = self.new_version(&dek.name, dek.algorithm, 1)?;
+        let version = self.new_version(&dek, dek.newest)?;
         let once = once.cloned();
         self.change(who, move |tx, now| {
             tx.insert_dek(&dek)?;
@@ -174,51 +196,64 @@ impl Custodian {
         })
     }
 
-    fn make_next_version(
+    /// Makes the version after the newest of `dek`, unless another one did.
+    pub(super) fn make_next_version(
         &self,
-        who: &Caller,
-        name: &DekName,
+        by: By<'_>,
+        dek: &DekRow,
         once: Option<&Once>,
     ) -> Result<VersionView, Error> {
-        let (algorithm, newest) = self.store.read(|view| {
-            let dek = view.dek(name)?.ok_or(policy::NO_DEK)?;
-            Ok((
-                dek.algorithm,
-                view.newest_version(name)?.map_or(0, |newest| newest.number),
-            ))
-        })?;
-        let version = self.new_version(name, algorithm, newest + 1)?;
-        let (name, once) = (name.clone(), once.cloned());
-        self.change(who, move |tx, now| {
-            tx.insert_version(&name, &version)?;
-            let event = Event::done(name.reference(&version.version));
+        let version = self.new_version(dek, dek.newest + 1)?;
+        let (dek, once) = (dek.clone(), once.cloned());
+        let name = dek.name.clone();
+        let work = move |tx: &Tx<'_>, now| {
+            tx.advance_dek(&dek, rotate_at(dek.rotation_period, version.created_at))?;
+            tx.insert_version(&dek.name, &version)?;
+            let event = Event::done(dek.name.reference(&version.version));
             let made = version_shown(version);
-            once::keep(once.as_ref(), tx, now, location(&name), &made)?;
+            once::keep(once.as_ref(), tx, now, location(&dek.name), &made)?;
             Ok((made, event))
-        })
+        };
+        let made = match by {
+            By::Caller(who) => self.change(who, work),
+            By::Itself => self.alone(Action::DekRotate, work),
+        };
+        self.opened.forget(name.as_str());
+        made
     }
 
-    fn new_version(
-        &self,
-        name: &DekName,
-        algorithm: Algorithm,
-        number: u32,
-    ) -> Result<VersionRow, Error> {
+    fn new_version(&self, dek: &DekRow, number: u32) -> Result<VersionRow, Error> {
         let created_at = self.clock.now();
         let version = DekVersion::new(number, created_at);
         let context = Context {
             purpose: Purpose::Dek,
-            reference: &name.reference(&version),
-            algorithm,
+            reference: &dek.name.reference(&version),
+            algorithm: dek.algorithm.name(),
         };
-        let wrapped = self.kek.wrap(&aes_gcm::fresh_key()?, &context)?;
+        let secret = aes_gcm::fresh_key()?;
+        let public_key = match dek.algorithm {
+            Algorithm::Aes256Gcm => None,
+            Algorithm::MlKem768X25519 => Some(hybrid::public_key(secret.expose())?),
+        };
         Ok(VersionRow {
             number,
             version,
-            wrapped,
+            state: DekState::Enabled,
+            destroy_at: None,
+            wrapped: Some(self.wrap_secret(&secret, &context)?),
+            public_key,
+            reserved: 0,
             created_at,
         })
     }
+}
+
+/// Who rotates a DEK.
+pub(super) enum By<'a> {
+    /// An operator.
+    Caller(&'a Caller),
+    /// The service, since it is time.
+    Itself,
 }
 
 const OVERTAKEN: Error = Error::Conflict("this DEK is being rotated by other requests; try again");
@@ -248,7 +283,7 @@ fn visible(
 }
 
 fn shown(view: &View<'_>, dek: DekRow) -> Result<DekView, Error> {
-    let versions = view.dek_versions(&dek.name)?;
+    let versions = view.dek_versions(&dek)?;
     let current = versions.last().map(|newest| newest.version.clone());
     Ok(DekView {
         current: current.ok_or(Error::Corrupt(
@@ -258,18 +293,28 @@ fn shown(view: &View<'_>, dek: DekRow) -> Result<DekView, Error> {
         name: dek.name,
         algorithm: dek.algorithm,
         rotation_period_seconds: dek.rotation_period,
+        rotates_at: dek.rotate_at,
         created_at: dek.created_at,
     })
 }
 
-fn version_shown(row: VersionRow) -> VersionView {
+/// A version as callers see it.
+pub(super) fn version_shown(row: VersionRow) -> VersionView {
     VersionView {
         version: row.version,
         number: row.number,
-        state: "enabled",
+        state: row.state,
+        destroy_at: row.destroy_at,
         created_at: row.created_at,
-        kek: row.wrapped.kek,
+        kek: row.wrapped.map(|wrapped| wrapped.kek),
+        public_key: row.public_key.map(|key| Base64::encode_string(&key)),
     }
+}
+
+/// When a version made at `made` has encrypted for its period.
+fn rotate_at(seconds: Option<i64>, made: Timestamp) -> Option<Timestamp> {
+    let period = SignedDuration::from_secs(seconds?);
+    Some(made.saturating_add(period).unwrap_or(Timestamp::MAX))
 }
 
 fn seconds(period: Period) -> Result<i64, Error> {

@@ -1,18 +1,28 @@
-//! Encrypt and decrypt with DEKs: the only place that joins the KEK and the AEAD.
+//! Encrypt, decrypt, rewrap and data keys: the only place that joins the KEK, a DEK and its cipher.
 
-use std::collections::{HashMap, hash_map::Entry};
+use std::{
+    cell::{OnceCell, RefCell},
+    collections::{BTreeSet, HashMap, hash_map::Entry},
+    rc::Rc,
+};
 
 use super::{
-    Caller, Custodian,
-    items::{Items, ToOpen, ToSeal},
+    Custodian,
+    items::{ToOpen, ToSeal},
+    opened::OpenKey,
 };
 use crate::{
-    crypto::{aes_gcm, blob::DekBlob},
+    algorithm::Algorithm,
+    crypto::{
+        aes_gcm,
+        blob::{DekBlob, DekBlobKind},
+        hybrid,
+    },
     error::Error,
     id::{DekName, DekVersion},
     kek::{Context, Purpose},
     policy,
-    secret::{Plaintext, Secret},
+    secret::Plaintext,
     store::{DekRow, VersionRow},
 };
 
@@ -34,129 +44,174 @@ pub struct Decrypted {
     pub version: DekVersion,
 }
 
-/// DEK versions opened for one request; `None` is one that is not what was stored.
-type Opened = HashMap<DekVersion, Option<Secret<32>>>;
+/// One DEK as one request uses it: each version is read once and opened once.
+pub(super) struct InUse<'a> {
+    custodian: &'a Custodian,
+    pub(super) dek: DekRow,
+    /// The version that encrypts, once it was asked for: a damaged one harms no other.
+    newest: OnceCell<DekVersion>,
+    versions: RefCell<HashMap<DekVersion, Rc<VersionRow>>>,
+    /// `None` is one that is not what was stored.
+    keys: RefCell<HashMap<DekVersion, Option<Rc<OpenKey>>>>,
+}
 
 impl Custodian {
-    /// Encrypts each item under the current version of a DEK in the caller's grants.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`], [`Error::Unavailable`]; for one item, its refusal.
-    pub fn encrypt(
-        &self,
-        who: &Caller,
-        name: &DekName,
-        items: Items<ToSeal>,
-    ) -> Result<Items<Encrypted>, Error> {
-        policy::use_dek(&who.principal, name)?;
-        let (dek, newest) = self.store.read(|view| {
-            let dek = view.dek(name)?.ok_or(policy::NO_DEK)?;
-            let newest = view.newest_version(name)?.ok_or(policy::NO_DEK)?;
-            Ok((dek, newest))
-        })?;
-        let mut opened = Opened::new();
-        let encrypt = |item: Result<ToSeal, Error>| {
-            let item = item?;
-            let row = || Ok(newest.clone());
-            let key = self.opened(&mut opened, &dek, &newest.version, row)?;
-            encrypt_one(name, &newest.version, key, &item)
-        };
-        let object = |_: Option<&Encrypted>| Some(name.reference(&newest.version));
-        self.use_key(who, object, items, |items| items.into_iter().map(encrypt))
-    }
-
-    /// Decrypts each blob that this DEK made, under whichever of its versions.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`], [`Error::Unavailable`]; for one item, its refusal.
-    pub fn decrypt(
-        &self,
-        who: &Caller,
-        name: &DekName,
-        items: Items<ToOpen>,
-    ) -> Result<Items<Decrypted>, Error> {
-        policy::use_dek(&who.principal, name)?;
+    /// Takes a DEK into use.
+    pub(super) fn in_use(&self, name: &DekName) -> Result<InUse<'_>, Error> {
         let dek = self.store.read(|view| view.dek(name))?;
-        let dek = dek.ok_or(policy::NO_DEK)?;
-        let mut opened = Opened::new();
-        let decrypt = |item: Result<ToOpen, Error>| self.decrypt_one(&dek, &item?, &mut opened);
-        let object = |one: Option<&Decrypted>| {
-            let reference = one.map(|one| name.reference(&one.version));
-            Some(reference.unwrap_or_else(|| name.to_string()))
-        };
-        self.use_key(who, object, items, |items| items.into_iter().map(decrypt))
+        Ok(InUse {
+            custodian: self,
+            dek: dek.ok_or(policy::NO_DEK)?,
+            newest: OnceCell::new(),
+            versions: RefCell::default(),
+            keys: RefCell::default(),
+        })
+    }
+}
+
+impl InUse<'_> {
+    /// The versions that were used: the answer stands only while they may be. One that was out of use already made
+    /// nothing: its items are refused alone.
+    pub(super) fn used(&self) -> BTreeSet<DekVersion> {
+        let versions = self.versions.borrow();
+        let used = versions.values().filter(|row| row.state.usable().is_ok());
+        used.map(|row| row.version.clone()).collect()
     }
 
-    fn decrypt_one(
-        &self,
-        dek: &DekRow,
-        item: &ToOpen,
-        opened: &mut Opened,
-    ) -> Result<Decrypted, Error> {
+    /// The version that encrypts.
+    pub(super) fn newest(&self) -> Result<DekVersion, Error> {
+        if let Some(known) = self.newest.get() {
+            return Ok(known.clone());
+        }
+        let row = self
+            .custodian
+            .store
+            .read(|view| view.newest_version(&self.dek))?;
+        let version = row.version.clone();
+        self.versions
+            .borrow_mut()
+            .insert(version.clone(), Rc::new(row));
+        Ok(self.newest.get_or_init(|| version).clone())
+    }
+
+    /// Encrypts under the newest version.
+    pub(super) fn encrypt(&self, item: &ToSeal) -> Result<Encrypted, Error> {
+        let row = self.usable(&self.newest()?)?;
+        let (name, version) = (&self.dek.name, &row.version);
+        let plaintext = item.plaintext.expose();
+        let (kind, payload) = match self.dek.algorithm {
+            Algorithm::Aes256Gcm => {
+                let key = self.key(&row)?;
+                self.custodian.count_dek(name, version)?;
+                let aad = DekBlob::aad(name, version, &item.context);
+                let payload = aes_gcm::seal(key.expose(), &aad, plaintext)?;
+                (DekBlobKind::Aead, payload)
+            }
+            Algorithm::MlKem768X25519 => {
+                let public_key = row.public_key.as_ref().ok_or(DAMAGED)?;
+                let info = DekBlob::info(name, version, &item.context);
+                let payload = hybrid::seal(public_key, &info, plaintext)?;
+                (DekBlobKind::Hpke, payload)
+            }
+        };
+        let blob = DekBlob {
+            kind,
+            name: name.clone(),
+            version: version.clone(),
+            payload,
+        };
+        Ok(Encrypted {
+            ciphertext: blob.encode(),
+            version: blob.version,
+        })
+    }
+
+    /// Decrypts what any version of this DEK encrypted.
+    pub(super) fn decrypt(&self, item: &ToOpen) -> Result<Decrypted, Error> {
         let blob = DekBlob::decode(&item.blob)?;
-        if blob.name != dek.name {
+        if blob.name != self.dek.name {
             return Err(Error::Corrupt("this blob was made by another DEK"));
         }
-        let key = self.opened(opened, dek, &blob.version, || {
-            let row = self
-                .store
-                .read(|view| view.dek_version(&dek.name, &blob.version))?;
-            row.ok_or(Error::Corrupt(
-                "this DEK never had the version that the blob names",
-            ))
-        })?;
-        let aad = DekBlob::payload_aad(&dek.name, &blob.version, &item.context);
-        let plaintext = aes_gcm::open(key, &aad, &blob.payload)?;
+        let row = self.usable(&blob.version)?;
+        let (name, version, context) = (&blob.name, &blob.version, &item.context);
+        let plaintext = match (self.dek.algorithm, blob.kind) {
+            (Algorithm::Aes256Gcm, DekBlobKind::Aead) => {
+                let aad = DekBlob::aad(name, version, context);
+                aes_gcm::open(self.key(&row)?.expose(), &aad, &blob.payload)?
+            }
+            (Algorithm::MlKem768X25519, DekBlobKind::Hpke) => {
+                let info = DekBlob::info(name, version, context);
+                hybrid::open(self.key(&row)?.expose(), &info, &blob.payload)?
+            }
+            _ => return Err(Error::Corrupt("this DEK makes no blobs of this kind")),
+        };
         Ok(Decrypted {
             plaintext,
             version: blob.version,
         })
     }
 
-    /// The key of a version, opened in the token at its first use in a request.
-    fn opened<'a>(
-        &self,
-        opened: &'a mut Opened,
-        dek: &DekRow,
-        version: &DekVersion,
-        row: impl FnOnce() -> Result<VersionRow, Error>,
-    ) -> Result<&'a Secret<32>, Error> {
-        let key = match opened.entry(version.clone()) {
-            Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(unknown) => unknown.insert(self.open_version(dek, &row()?)?),
+    /// Decrypts and encrypts again under the newest version, with the same context.
+    pub(super) fn rewrap(&self, item: ToOpen) -> Result<Encrypted, Error> {
+        let plaintext = self.decrypt(&item)?.plaintext;
+        self.encrypt(&ToSeal {
+            plaintext,
+            context: item.context,
+        })
+    }
+
+    fn usable(&self, version: &DekVersion) -> Result<Rc<VersionRow>, Error> {
+        let row = match self.versions.borrow_mut().entry(version.clone()) {
+            Entry::Occupied(known) => known.get().clone(),
+            Entry::Vacant(unknown) => unknown.insert(Rc::new(self.read(version)?)).clone(),
         };
-        key.as_ref().ok_or(Error::Corrupt(
-            "the stored DEK version is damaged; restore it from a backup",
+        row.state.usable()?;
+        Ok(row)
+    }
+
+    fn read(&self, version: &DekVersion) -> Result<VersionRow, Error> {
+        let (store, name) = (&self.custodian.store, &self.dek.name);
+        let row = store.read(|view| view.dek_version(name, version))?;
+        row.ok_or(Error::Corrupt(
+            "this DEK never had the version that the blob names",
         ))
     }
 
-    fn open_version(&self, dek: &DekRow, row: &VersionRow) -> Result<Option<Secret<32>>, Error> {
+    /// The secret of a version: kept from earlier, or opened in the token.
+    fn key(&self, row: &VersionRow) -> Result<Rc<OpenKey>, Error> {
+        let key = match self.keys.borrow_mut().entry(row.version.clone()) {
+            Entry::Occupied(known) => known.get().clone(),
+            Entry::Vacant(unknown) => {
+                let key = self.custodian.open_version(&self.dek, row)?;
+                unknown.insert(key.map(Rc::new)).clone()
+            }
+        };
+        key.ok_or(DAMAGED)
+    }
+}
+
+impl Custodian {
+    fn open_version(&self, dek: &DekRow, row: &VersionRow) -> Result<Option<OpenKey>, Error> {
+        let reference = dek.name.reference(&row.version);
+        let found = self.opened.find(&reference);
+        let from = if found.is_ok() { "cache" } else { "token" };
+        metrics::counter!("custodian_deks_opened_total", "from" => from).increment(1);
+        let since = match found {
+            Ok(key) => return Ok(Some(key)),
+            Err(since) => since,
+        };
         let context = Context {
             purpose: Purpose::Dek,
-            reference: &dek.name.reference(&row.version),
-            algorithm: dek.algorithm,
+            reference: &reference,
+            algorithm: dek.algorithm.name(),
         };
-        match self.kek.unwrap(&row.wrapped, &context) {
+        let wrapped = row.wrapped.as_ref().ok_or(DAMAGED)?;
+        match self.kek.unwrap(wrapped, &context) {
             Err(Error::Corrupt(_)) => Ok(None),
-            key => key.map(Some),
+            key => Ok(Some(self.opened.keep(since, reference, key?))),
         }
     }
 }
 
-fn encrypt_one(
-    name: &DekName,
-    version: &DekVersion,
-    key: &Secret<32>,
-    item: &ToSeal,
-) -> Result<Encrypted, Error> {
-    let aad = DekBlob::payload_aad(name, version, &item.context);
-    let blob = DekBlob {
-        name: name.clone(),
-        version: version.clone(),
-        payload: aes_gcm::seal(key, &aad, item.plaintext.expose())?,
-    };
-    Ok(Encrypted {
-        ciphertext: blob.encode(),
-        version: version.clone(),
-    })
-}
+const DAMAGED: Error =
+    Error::Corrupt("the stored DEK version is damaged; restore it from a backup");

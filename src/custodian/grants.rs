@@ -4,6 +4,7 @@ use super::{
     Caller, Custodian, Quorum,
     approval::{independent, live},
     audit::Event,
+    guard::Shut,
     principals::{PrincipalView, shown},
 };
 use crate::{error::Error, id::Id, policy::Grants};
@@ -25,7 +26,8 @@ impl Custodian {
             who.principal.subject.clone(),
             self.rules.admin_quorum,
         );
-        self.change(who, move |tx, _| {
+        let whose = id.clone();
+        let shown = self.change(who, move |tx, _| {
             live(tx, &id)?;
             match quorum {
                 Quorum::One => tx.set_grants(&id, &grants)?,
@@ -33,7 +35,9 @@ impl Custodian {
             }
             let event = Event::done(id.to_string()).with("deks", grants.deks);
             Ok((shown(tx, live(tx, &id)?)?, event))
-        })
+        })?;
+        self.guards.wait(who.guard, &Shut::Principal(&whose));
+        Ok(shown)
     }
 
     /// Puts a proposed change of grants in force, if it is still the one that the approver saw.
@@ -47,8 +51,8 @@ impl Custodian {
         id: &Id,
         seen: Grants,
     ) -> Result<PrincipalView, Error> {
-        let (id, approver) = (id.clone(), who.clone());
-        self.change(who, move |tx, _| {
+        let (whose, id, approver) = (id, id.clone(), who.clone());
+        let shown = self.change(who, move |tx, _| {
             let proposed = live(tx, &id)?.pending_grants;
             let (grants, by) = proposed.ok_or(Error::Conflict(
                 "no change of this principal's grants waits for an approval",
@@ -62,6 +66,8 @@ impl Custodian {
             tx.set_grants(&id, &grants)?;
             let event = Event::done(id.to_string()).with("deks", grants.deks);
             Ok((shown(tx, live(tx, &id)?)?, event))
-        })
+        })?;
+        self.guards.wait(who.guard, &Shut::Principal(whose));
+        Ok(shown)
     }
 }

@@ -59,6 +59,9 @@ impl Custodian {
     /// Looks at each part and keeps what it finds; says so in the log when that changes.
     pub fn look(&self) {
         let kek = well("kek", self.kek.probe());
+        if !kek {
+            self.opened.forget_all();
+        }
         let store = well("store", self.store.check());
         let checks = Checks {
             kek,

@@ -1,7 +1,9 @@
 //! One item or a batch of them: what every use of a key has in common, its one audit entry included.
 
+use std::collections::BTreeSet;
+
 use super::{Caller, Custodian, audit::Event};
-use crate::{crypto::canonical, error::Error, json::OneOrMany, secret::Plaintext};
+use crate::{crypto::canonical, error::Error, id::DekVersion, json::OneOrMany, secret::Plaintext};
 
 /// Most bytes of plaintext in one item.
 pub const PLAINTEXT_BYTES: usize = 64 * 1024;
@@ -59,11 +61,13 @@ impl ToOpen {
 
 impl Custodian {
     /// Works on one item or on each of a batch, and writes the request's one audit entry before there is an
-    /// answer. `object` says which key was used: for the one item, or for a batch.
+    /// answer. `object` says which key was used: for the one item, or for a batch. The answer stands only if every
+    /// version that was `used` may still be.
     pub(super) fn use_key<I, O, W: Iterator<Item = Result<O, Error>>>(
         &self,
         who: &Caller,
         object: impl Fn(Option<&O>) -> Option<String>,
+        used: impl Fn() -> BTreeSet<DekVersion>,
         items: Items<I>,
         work: impl FnOnce(Vec<Result<I, Error>>) -> W,
     ) -> Result<Items<O>, Error> {
@@ -71,7 +75,7 @@ impl Custodian {
             OneOrMany::One(item) => {
                 let only = work(vec![Ok(item?)]).next();
                 let only = only.unwrap_or_else(|| Err(Error::internal("an item was lost")))?;
-                self.record(who, Event::done(object(Some(&only))))?;
+                self.record_use(who, Event::done(object(Some(&only))), used())?;
                 return Ok(OneOrMany::One(Ok(only)));
             }
             OneOrMany::Many(items) => available(work(items))?,
@@ -80,7 +84,7 @@ impl Custodian {
         let event = Event::done(object(None))
             .with("items", items.len())
             .with("refused", refused);
-        self.record(who, event)?;
+        self.record_use(who, event, used())?;
         Ok(OneOrMany::Many(items))
     }
 }

@@ -1,6 +1,6 @@
 //! Idempotency keys: what was made once is answered again, not made again (api.md section 1).
 
-use std::{sync::PoisonError, time::Duration};
+use std::{collections::BTreeSet, sync::PoisonError, time::Duration};
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -113,10 +113,8 @@ impl Custodian {
                 "this Idempotency-Key was used with another body; take a new key",
             ));
         }
-        self.record(
-            who,
-            Event::done(kept.location.clone()).with("replayed", true),
-        )?;
+        let event = Event::done(kept.location.clone()).with("replayed", true);
+        self.record_use(who, event, BTreeSet::new())?;
         Ok(Made::Earlier(kept))
     }
 

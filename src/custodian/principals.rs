@@ -6,9 +6,10 @@ use utoipa::ToSchema;
 
 use super::{
     Caller, Custodian, Quorum,
-    approval::{independent, live, quorum_stays},
+    approval::{independent, live, other_admins, quorum_stays},
     audit::Event,
     bearer::BearerToken,
+    guard::Shut,
     once::{self, Made, Once, ShownOnce},
     page::{self, Page, Wanted},
     tokens::{Lifetime, TokenView},
@@ -148,16 +149,19 @@ impl Custodian {
     /// [`Error::NotFound`]; [`Error::Conflict`] for one of the last two admins; [`Error::Unavailable`].
     pub fn delete_principal(&self, who: &Caller, id: &Id) -> Result<(), Error> {
         let (id, quorum) = (id.clone(), self.rules.admin_quorum);
+        let gone = id.clone();
         self.change(who, move |tx, now| {
             let row = live(tx, &id)?;
             if row.principal.roles.contains(&Role::Admin) {
-                quorum_stays(tx, &tx.other_admins(&id, now)?, quorum)?;
+                quorum_stays(tx, &other_admins(tx, &id, now)?, quorum)?;
             }
             tx.delete_principal(&id)?;
             tx.revoke_tokens_of(&id)?;
             let event = Event::done(id.to_string()).with("subject", row.principal.subject.as_str());
             Ok(((), event))
-        })
+        })?;
+        self.guards.wait(who.guard, &Shut::Principal(&gone));
+        Ok(())
     }
 
     /// Lets a pending principal sign in.

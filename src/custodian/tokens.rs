@@ -6,9 +6,10 @@ use utoipa::ToSchema;
 
 use super::{
     Caller, Custodian, Quorum,
-    approval::{independent, live},
+    approval::{independent, live, other_admins},
     audit::Event,
     bearer::BearerToken,
+    guard::Shut,
     once::{self, Made, Once, ShownOnce},
 };
 use crate::{
@@ -117,18 +118,20 @@ impl Custodian {
     /// [`Error::NotFound`]; [`Error::Conflict`] if nobody could administer the service any more;
     /// [`Error::Unavailable`].
     pub fn revoke_token(&self, who: &Caller, principal: &Id, id: &Id) -> Result<(), Error> {
-        let (principal, id) = (principal.clone(), id.clone());
+        let (owner, id) = (principal.clone(), id.clone());
         self.change(who, move |tx, now| {
-            let row = live(tx, &principal)?;
-            token(tx, &principal, &id)?;
+            let row = live(tx, &owner)?;
+            token(tx, &owner, &id)?;
             tx.revoke_token(&id)?;
             if locked_out(tx, &row, now)? {
                 return Err(Error::Conflict(
                     "this is the last token of the last admin; issue another one first",
                 ));
             }
-            Ok(((), Event::done(format!("{principal}/{id}"))))
-        })
+            Ok(((), Event::done(format!("{owner}/{id}"))))
+        })?;
+        self.guards.wait(who.guard, &Shut::Principal(principal));
+        Ok(())
     }
 
     /// When a token issued now ends; `None` is never.
@@ -190,10 +193,8 @@ fn token(tx: &Tx<'_>, principal: &Id, id: &Id) -> Result<TokenRow, Error> {
 
 /// Whether an admin's last way in is gone and there is no other admin.
 fn locked_out(tx: &Tx<'_>, row: &PrincipalRow, now: Timestamp) -> Result<bool, Error> {
-    let opens = |token: &TokenRow| {
-        token.state == TokenState::Active && token.expires_at.is_none_or(|end| end > now)
-    };
-    let way_in = tx.tokens_of(&row.principal.id)?.iter().any(opens);
+    let way_in = tx.tokens_of(&row.principal.id)?;
+    let way_in = way_in.iter().any(|token| token.opens(now));
     let admin = row.principal.roles.contains(&Role::Admin);
-    Ok(admin && !way_in && tx.other_admins(&row.principal.id, now)?.is_empty())
+    Ok(admin && !way_in && other_admins(tx, &row.principal.id, now)?.is_empty())
 }

@@ -1,5 +1,7 @@
 //! Wrap, unwrap, rewrap: any key material under the KEK itself, nothing stored (api.md section 6).
 
+use std::collections::BTreeSet;
+
 use super::{
     Caller, Custodian,
     items::{Items, ToOpen, ToSeal},
@@ -34,7 +36,7 @@ pub struct Unwrapped {
 const ONE_TIME: Context<'static> = Context {
     purpose: Purpose::OneTime,
     reference: "",
-    algorithm: Algorithm::Aes256Gcm,
+    algorithm: Algorithm::Aes256Gcm.name(),
 };
 
 impl Custodian {
@@ -45,7 +47,9 @@ impl Custodian {
     pub fn wrap(&self, who: &Caller, items: Items<ToSeal>) -> Result<Items<Wrapped>, Error> {
         let scope = &who.principal.wrap_scope;
         let wrap = |item: Result<ToSeal, Error>| self.wrap_one(scope, &item?);
-        self.use_key(who, wrapped_by, items, |items| items.into_iter().map(wrap))
+        self.use_key(who, wrapped_by, BTreeSet::new, items, |items| {
+            items.into_iter().map(wrap)
+        })
     }
 
     /// Opens each blob that a principal of the caller's wrap scope made.
@@ -54,7 +58,7 @@ impl Custodian {
     /// [`Error::Unavailable`] if token or audit log do not answer; for one item, its refusal.
     pub fn unwrap(&self, who: &Caller, items: Items<ToOpen>) -> Result<Items<Unwrapped>, Error> {
         let scope = &who.principal.wrap_scope;
-        self.use_key(who, unwrapped_by, items, |items| {
+        self.use_key(who, unwrapped_by, BTreeSet::new, items, |items| {
             let blobs = items.into_iter().map(|item| {
                 let item = item?;
                 Ok((KekBlob::decode(&item.blob)?, item.context))
@@ -69,7 +73,7 @@ impl Custodian {
     /// # Errors
     /// [`Error::Unavailable`] if token or audit log do not answer; for one item, its refusal.
     pub fn rewrap(&self, who: &Caller, items: Items<String>) -> Result<Items<Wrapped>, Error> {
-        self.use_key(who, wrapped_by, items, |items| {
+        self.use_key(who, wrapped_by, BTreeSet::new, items, |items| {
             let blobs = items
                 .into_iter()
                 .map(|text| Ok((KekBlob::decode(&text?)?, ())));
@@ -81,15 +85,15 @@ impl Custodian {
     fn wrap_one(&self, scope: &str, item: &ToSeal) -> Result<Wrapped, Error> {
         let key = aes_gcm::fresh_key()?;
         let aad = KekBlob::payload_aad(scope, &item.context);
-        let payload = aes_gcm::seal(&key, &aad, item.plaintext.expose())?;
-        let one_time = self.kek.wrap(&key, &ONE_TIME)?;
+        let payload = aes_gcm::seal(key.expose(), &aad, item.plaintext.expose())?;
+        let one_time = self.wrap_secret(&key, &ONE_TIME)?;
         let kek = one_time.kek.clone();
         let blob = KekBlob { one_time, payload }.encode()?;
         Ok(Wrapped { blob, kek })
     }
 
     fn rewrap_one(&self, opened: Opened<()>) -> Result<Wrapped, Error> {
-        let one_time = self.kek.wrap(&opened.key, &ONE_TIME)?;
+        let one_time = self.wrap_secret(&opened.key, &ONE_TIME)?;
         let kek = one_time.kek.clone();
         let payload = opened.blob.payload;
         let blob = KekBlob { one_time, payload }.encode()?;
@@ -132,7 +136,7 @@ struct Opened<T> {
 
 fn unwrap_one(scope: &str, opened: Opened<Vec<u8>>) -> Result<Unwrapped, Error> {
     let aad = KekBlob::payload_aad(scope, &opened.rest);
-    let plaintext = aes_gcm::open(&opened.key, &aad, &opened.blob.payload)?;
+    let plaintext = aes_gcm::open(opened.key.expose(), &aad, &opened.blob.payload)?;
     let kek = opened.blob.one_time.kek;
     Ok(Unwrapped { plaintext, kek })
 }

@@ -20,13 +20,19 @@ use tracing::Instrument;
 
 use super::{
     Service,
+    handed::hand_over,
     problem::{Code, Problem},
     reply::block,
     segment,
     telemetry::RequestId,
 };
 use crate::{
-    custodian::{Caller, audit::Event, bearer::BearerToken},
+    custodian::{
+        Caller,
+        audit::Event,
+        bearer::BearerToken,
+        guard::{Guard, Uses},
+    },
     error,
     policy::{self, Action},
     store::Bearer,
@@ -49,12 +55,21 @@ pub(super) async fn gate(
     if let Err(problem) = segment::possible(request.request()) {
         return Ok(request.error_response(problem));
     }
+    let dek = segment::dek(request.request());
+    // Before anything is looked up: whoever shuts the token or the DEK from now on waits for this request.
+    let uses = Uses {
+        principal: None,
+        action,
+        dek: dek.clone(),
+    };
+    let guard = Guard::begin(service.custodian.clone(), uses);
     let bearer = match sign_in(&service, &request).await {
         Ok(bearer) => bearer,
         Err(problem) => return Ok(request.error_response(problem)),
     };
-    let dek = segment::dek(request.request());
-    let caller = Caller::new(bearer, action, dek, request_id(request.request()));
+    let mut caller = Caller::new(bearer, action, dek, request_id(request.request()));
+    guard.signed_in(&caller.principal.id);
+    caller.guard = Some(guard.id());
     tracing::debug!(principal = %caller.principal.id, action = action.name(), "let in");
     // Tasks of their own: a caller that hangs up cannot keep a refusal out of the log, and a panic ends here.
     let http = request.request().clone();
@@ -63,7 +78,8 @@ pub(super) async fn gate(
     let handled = handle(caller.clone(), request, next).in_current_span();
     let logged = async move {
         let handled = rt::spawn(handled).await;
-        audited(&service, &caller, handled.unwrap_or_else(|_| panicked())).await
+        let answer = audited(&service, &caller, handled.unwrap_or_else(|_| panicked())).await;
+        answer.map_body(|_, body| hand_over(body, guard))
     };
     let answered = rt::spawn(logged.in_current_span()).await;
     Ok(answered.unwrap_or_else(|_| last_resort()))
@@ -177,7 +193,11 @@ async fn audited(
     let object = segment::object(response.request());
     let event = Event::refused(object, problem.outcome(), problem.code.name());
     let who = caller.clone();
-    let answer = match block(service, move |custodian| custodian.record(&who, event)).await {
+    let answer = match block(service, move |custodian| {
+        custodian.record_refusal(&who, event)
+    })
+    .await
+    {
         Ok(()) if response.status().is_success() => problem,
         Ok(()) => return response,
         Err(unavailable) => unavailable,

@@ -1,31 +1,26 @@
 //! DEKs over REST (api.md section 7).
 
 use actix_web::{HttpResponse, web::Data};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::{
     Service,
-    body::{Body, Items, Nothing},
+    body::{Body, Nothing},
     caller::Who,
     problem::Problem,
     query::{PageParams, Params},
     reply::{self, List, block, use_key},
     segment::Segment,
-    wrap::{SealItem, base64},
 };
 use crate::{
     algorithm::Algorithm,
-    crypto::canonical,
     custodian::{
         deks::{DekView, NewDek, VersionView, location},
-        envelope::{Decrypted, Encrypted},
-        items::ToOpen,
         page::Wanted,
     },
     error::Error,
-    id::{DekName, DekVersion},
-    secret::Plaintext,
+    id::DekName,
 };
 
 /// A new DEK.
@@ -39,37 +34,6 @@ pub(super) struct CreateDek {
     /// For example `90d`.
     #[schema(example = "90d", pattern = "^[1-9][0-9]*[smhd]$")]
     rotation_period: Option<String>,
-}
-
-/// A blob to decrypt: one of these, or `{"items":[…]}` of them.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct DecryptItem {
-    #[schema(example = "cst1:dek:telemetry/dek-v1-20261123:…")]
-    ciphertext: String,
-    /// The context that it was encrypted with.
-    #[schema(value_type = Option<std::collections::BTreeMap<String, String>>)]
-    context: Option<canonical::Context>,
-    /// Comes back with the item's answer.
-    reference: Option<String>,
-}
-
-/// A blob and the DEK version that made it.
-#[derive(Serialize, ToSchema)]
-pub(super) struct EncryptedReply {
-    ciphertext: String,
-    #[schema(value_type = String, example = "dek-v1-20261123")]
-    version: DekVersion,
-}
-
-/// What was encrypted.
-#[derive(Serialize, ToSchema)]
-pub(super) struct DecryptedReply {
-    #[serde(serialize_with = "base64")]
-    #[schema(value_type = String, format = Byte)]
-    plaintext: Plaintext,
-    #[schema(value_type = String, example = "dek-v1-20261123")]
-    version: DekVersion,
 }
 
 /// Make a DEK with its first version.
@@ -133,47 +97,6 @@ pub(super) async fn rotate(
     reply::made(made.await?, |version| (place, serde_json::to_vec(&version)))
 }
 
-/// Encrypt under a DEK's current version.
-#[utoipa::path(post, path = "/v1/deks/{name}/encrypt", tag = "deks", request_body = SealItem,
-    params(("name" = String, Path)),
-    responses((status = 200, description = "The blob, or `items` of a batch", body = EncryptedReply)))]
-pub(super) async fn encrypt(
-    service: Data<Service>,
-    Who(who): Who,
-    name: Segment<DekName>,
-    body: Items<SealItem>,
-) -> Result<HttpResponse, Problem> {
-    let (references, items) = body.split(SealItem::reference, SealItem::check)?;
-    let id = who.request_id.clone();
-    let done = use_key(&service, move |custodian| {
-        custodian.encrypt(&who, &name.0, items)
-    })
-    .await?;
-    reply::items(done, references, &id, encrypted)
-}
-
-/// Decrypt a blob, whichever version of this DEK made it.
-#[utoipa::path(post, path = "/v1/deks/{name}/decrypt", tag = "deks", request_body = DecryptItem,
-    params(("name" = String, Path)),
-    responses((status = 200, description = "The plaintext, or `items` of a batch", body = DecryptedReply)))]
-pub(super) async fn decrypt(
-    service: Data<Service>,
-    Who(who): Who,
-    name: Segment<DekName>,
-    body: Items<DecryptItem>,
-) -> Result<HttpResponse, Problem> {
-    let (references, items) = body.split(
-        |item| item.reference.take(),
-        |item| ToOpen::new(item.ciphertext, item.context),
-    )?;
-    let id = who.request_id.clone();
-    let done = use_key(&service, move |custodian| {
-        custodian.decrypt(&who, &name.0, items)
-    })
-    .await?;
-    reply::items(done, references, &id, decrypted)
-}
-
 impl CreateDek {
     fn check(self) -> Result<NewDek, Error> {
         let name = self.name.parse();
@@ -185,19 +108,5 @@ impl CreateDek {
                 Error::Invalid("rotation_period is a whole number and one of s, m, h, d, for example 90d; at most 3650d")
             })?,
         })
-    }
-}
-
-fn encrypted(item: Encrypted) -> EncryptedReply {
-    EncryptedReply {
-        ciphertext: item.ciphertext,
-        version: item.version,
-    }
-}
-
-fn decrypted(item: Decrypted) -> DecryptedReply {
-    DecryptedReply {
-        plaintext: item.plaintext,
-        version: item.version,
     }
 }

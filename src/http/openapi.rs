@@ -9,7 +9,8 @@ use utoipa::{
 };
 
 use super::{
-    Entry, audit, deks, health, meta, principals, problem::ProblemBody, routes, tokens, wrap,
+    Entry, audit, dek_versions, deks, deks_in_use, health, meta, principals, problem::ProblemBody,
+    routes, tokens, wrap,
 };
 
 mod complete;
@@ -44,8 +45,15 @@ mod complete;
         deks::list,
         deks::show,
         deks::rotate,
-        deks::encrypt,
-        deks::decrypt,
+        dek_versions::disable,
+        dek_versions::enable,
+        dek_versions::destroy,
+        dek_versions::cancel_destroy,
+        deks_in_use::encrypt,
+        deks_in_use::decrypt,
+        deks_in_use::rewrap,
+        deks_in_use::data_key,
+        deks_in_use::public_key,
         audit::entries,
     )
 )]

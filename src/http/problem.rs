@@ -20,6 +20,7 @@ pub(super) enum Code {
     AlreadyExists,
     AuditUnavailable,
     Conflict,
+    Destroyed,
     Forbidden,
     IdempotencyMismatch,
     IntegrityFailure,
@@ -46,6 +47,7 @@ impl Code {
             Self::AlreadyExists => ("already_exists", S::CONFLICT, "Already exists"),
             Self::AuditUnavailable => ("audit_unavailable", S::SERVICE_UNAVAILABLE, "The audit log is unavailable"),
             Self::Conflict => ("conflict", S::CONFLICT, "The state does not allow it"),
+            Self::Destroyed => ("destroyed", S::GONE, "Destroyed"),
             Self::Forbidden => ("forbidden", S::FORBIDDEN, "Forbidden"),
             Self::IdempotencyMismatch => ("idempotency_mismatch", S::UNPROCESSABLE_ENTITY, "Idempotency key used with another body"),
             Self::IntegrityFailure => ("integrity_failure", S::UNPROCESSABLE_ENTITY, "Integrity failure"),
@@ -202,6 +204,7 @@ impl From<Error> for Problem {
         match error {
             Error::Conflict(detail) => Self::of(Code::Conflict, detail),
             Error::Corrupt(detail) => Self::of(Code::IntegrityFailure, detail),
+            Error::Destroyed(detail) => Self::of(Code::Destroyed, detail),
             Error::Exists(detail) => Self::of(Code::AlreadyExists, detail),
             Error::Invalid(detail) => Self::of(Code::InvalidRequest, detail),
             Error::Malformed { .. } => Self {

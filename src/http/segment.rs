@@ -8,7 +8,7 @@ use std::{
 use actix_web::{FromRequest, HttpRequest, dev::Payload};
 
 use super::problem::{Code, Problem};
-use crate::id::{DekName, Id};
+use crate::id::{DekName, DekVersion, Id};
 
 /// A name that stands in a path.
 pub(super) trait InPath: FromStr {
@@ -18,6 +18,10 @@ pub(super) trait InPath: FromStr {
 
 impl InPath for DekName {
     const SEGMENT: &'static str = "name";
+}
+
+impl InPath for DekVersion {
+    const SEGMENT: &'static str = "version";
 }
 
 impl InPath for Id {
@@ -42,6 +46,7 @@ impl<T: InPath + 'static> FromRequest for Segment<T> {
 pub(super) fn possible(request: &HttpRequest) -> Result<(), Problem> {
     let sound = |(segment, text): (&str, &str)| match segment {
         DekName::SEGMENT => text.parse::<DekName>().is_ok(),
+        DekVersion::SEGMENT => text.parse::<DekVersion>().is_ok(),
         _ => text.parse::<Id>().is_ok(),
     };
     if request.match_info().iter().all(sound) {

@@ -96,7 +96,7 @@ impl std::fmt::Debug for SoftwareKek {
 impl KekProvider for SoftwareKek {
     fn wrap(&self, secret: &Secret<32>, context: &Context<'_>) -> Result<WrappedSecret, Error> {
         self.with_key(None, |version, key| {
-            let sealed = aes_gcm::seal(key, &context.aad(version), secret.expose())?;
+            let sealed = aes_gcm::seal(key.expose(), &context.aad(version), secret.expose())?;
             let (nonce, sealed) = sealed.split_at(NONCE_BYTES);
             Ok(WrappedSecret {
                 kek: version.clone(),
@@ -110,7 +110,7 @@ impl KekProvider for SoftwareKek {
     fn unwrap(&self, wrapped: &WrappedSecret, context: &Context<'_>) -> Result<Secret<32>, Error> {
         self.with_key(Some(&wrapped.kek), |version, key| {
             let sealed = [wrapped.nonce.as_slice(), &wrapped.sealed].concat();
-            let opened = aes_gcm::open(key, &context.aad(version), &sealed)?;
+            let opened = aes_gcm::open(key.expose(), &context.aad(version), &sealed)?;
             let mut opened = Zeroizing::new(opened.expose().to_vec());
             Secret::take(&mut opened).ok_or(Error::Corrupt("the wrapped secret is not 32 bytes"))
         })
@@ -180,5 +180,5 @@ impl KekKeeper for SoftwareKek {
 }
 
 fn seal_canary(key: &Secret<32>) -> Result<Vec<u8>, Error> {
-    aes_gcm::seal_with_nonce(key, &CANARY_NONCE, CANARY_AAD, &CANARY_SECRET)
+    aes_gcm::seal_with_nonce(key.expose(), &CANARY_NONCE, CANARY_AAD, &CANARY_SECRET)
 }

@@ -9,20 +9,36 @@ pub enum Action {
     AuditRead,
     /// Read what this build and token can do.
     CapabilitiesRead,
+    /// Save a DEK version that is to be destroyed.
+    DekCancelDestroy,
     /// Make a DEK.
     DekCreate,
+    /// Make a data key under a DEK.
+    DekDataKey,
     /// Decrypt with a DEK.
     DekDecrypt,
+    /// Destroy a DEK version.
+    DekDestroy,
+    /// Let a DEK version be used no more, for now.
+    DekDisable,
+    /// Let a DEK version be used again.
+    DekEnable,
     /// Encrypt with a DEK.
     DekEncrypt,
+    /// Read a hybrid DEK's public key.
+    DekPublicKey,
     /// Read DEK metadata.
     DekRead,
+    /// Move a blob to a DEK's newest version.
+    DekRewrap,
     /// Make a DEK's next version.
     DekRotate,
     /// Approve a change of grants.
     GrantsApprove,
     /// Change which DEKs a principal may use.
     GrantsChange,
+    /// Make a KEK version: nobody can ask for it yet.
+    KekCreate,
     /// Wrap key material under the KEK.
     KekWrap,
     /// Open what was wrapped.
@@ -65,13 +81,21 @@ impl Action {
         match self {
             Self::AuditRead => ("audit.read", &[Auditor], false),
             Self::CapabilitiesRead => ("capabilities.read", ANY, false),
+            Self::DekCancelDestroy => ("dek.cancel_destroy", &[Operator], true),
             Self::DekCreate => ("dek.create", &[Operator], true),
+            Self::DekDataKey => ("dek.data_key", &[App], true),
             Self::DekDecrypt => ("dek.decrypt", &[App], true),
+            Self::DekDestroy => ("dek.destroy", &[Operator], true),
+            Self::DekDisable => ("dek.disable", &[Operator], true),
+            Self::DekEnable => ("dek.enable", &[Operator], true),
             Self::DekEncrypt => ("dek.encrypt", &[App], true),
+            Self::DekPublicKey => ("dek.public_key", &[App, Auditor, Operator], false),
             Self::DekRead => ("dek.read", &[App, Auditor, Operator], false),
+            Self::DekRewrap => ("dek.rewrap", &[App, Operator], true),
             Self::DekRotate => ("dek.rotate", &[Operator], true),
             Self::GrantsApprove => ("grants.approve", &[Admin], true),
             Self::GrantsChange => ("grants.change", &[Admin], true),
+            Self::KekCreate => ("kek.create", &[], true),
             Self::KekRewrap => ("kek.rewrap", &[App, Operator], true),
             Self::KekUnwrap => ("kek.unwrap", &[App], true),
             Self::KekWrap => ("kek.wrap", &[App], true),
@@ -102,6 +126,19 @@ impl Action {
     #[must_use]
     pub const fn audited(self) -> bool {
         self.row().2
+    }
+
+    /// Whether its answer comes of using a DEK.
+    #[must_use]
+    pub const fn uses_dek(self) -> bool {
+        matches!(
+            self,
+            Self::DekDataKey
+                | Self::DekDecrypt
+                | Self::DekEncrypt
+                | Self::DekPublicKey
+                | Self::DekRewrap
+        )
     }
 
     /// Whether a holder of `roles` may try it.

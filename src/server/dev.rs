@@ -1,6 +1,6 @@
 //! `custodian dev`: a token, a database and four principals below one folder, made on the first start.
 
-use std::{net::SocketAddr, path::Path, str::FromStr};
+use std::{net::SocketAddr, path::Path, str::FromStr, time::Duration};
 
 use crate::{
     config::{Config, Kek},
@@ -47,16 +47,23 @@ impl FromStr for Choice {
     }
 }
 
+/// What whoever starts `dev` chooses.
+#[derive(Clone, Copy, Debug)]
+pub struct Choices {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// Who holds the KEK.
+    pub kek: Choice,
+    /// How long an opened DEK is kept; zero asks the token for each use.
+    pub dek_cache: Duration,
+}
+
 /// Opens everything, and makes on the first start what is not there.
 ///
 /// # Errors
 /// Says which part and what to do.
-pub fn open(
-    folder: &Folder,
-    listen: SocketAddr,
-    choice: Choice,
-) -> Result<(Config, Custodian), Source> {
-    let kek = match choice {
+pub fn open(folder: &Folder, choices: &Choices) -> Result<(Config, Custodian), Source> {
+    let kek = match choices.kek {
         Choice::Softhsm => softhsm::kek(folder)?,
         Choice::Software => {
             tracing::warn!(
@@ -65,7 +72,10 @@ pub fn open(
             Kek::Software(folder.path.join("software-kek"))
         }
     };
-    let config = Config::dev(&folder.path, listen, kek)?;
+    let config = Config {
+        dek_cache: choices.dek_cache,
+        ..Config::dev(&folder.path, choices.listen, kek)?
+    };
     let custodian = assemble(&config)?;
     custodian.make_first_kek()?;
     custodian.adopt_keyring()?;

@@ -52,6 +52,18 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), Error> {
     migrated.map_err(|error| Error::store("migrating the database", error))
 }
 
+/// Folds the write-ahead log into the database file and cuts it to nothing.
+pub(super) fn fold(connection: &Connection) -> Result<(), Error> {
+    const WHAT: &str = "emptying the write-ahead log";
+    let busy = connection.pragma_update_and_check(None, "wal_checkpoint", "TRUNCATE", |row| {
+        row.get::<_, bool>(0)
+    });
+    match busy.map_err(|error| Error::store(WHAT, error))? {
+        true => Err(Error::store(WHAT, "a reader was in the way")),
+        false => Ok(()),
+    }
+}
+
 #[expect(
     clippy::disallowed_methods,
     reason = "the one place that opens connections"

@@ -1,15 +1,10 @@
-//! DEKs and their versions: every secret wrapped, none in the clear.
+//! DEKs: their names, what their versions are, and which of these is the newest.
 
 use jiff::Timestamp;
-use rusqlite::Row;
+use rusqlite::{Row, ToSql};
 
-use super::{Tx, View, rows};
-use crate::{
-    algorithm::{Algorithm, Mechanism},
-    crypto::wrapped::WrappedSecret,
-    error::Error,
-    id::{DekName, DekVersion},
-};
+use super::{Tx, View, rows, sealed::Table};
+use crate::{algorithm::Algorithm, error::Error, id::DekName};
 
 /// One DEK.
 #[derive(Clone, Debug)]
@@ -20,25 +15,16 @@ pub struct DekRow {
     pub algorithm: Algorithm,
     /// Seconds after which it is to be rotated.
     pub rotation_period: Option<i64>,
+    /// The number of its newest version: the only one that encrypts.
+    pub newest: u32,
+    /// When that has encrypted for its period.
+    pub rotate_at: Option<Timestamp>,
     /// When it was made.
     pub created_at: Timestamp,
 }
 
-/// One version of a DEK.
-#[derive(Clone, Debug)]
-pub struct VersionRow {
-    /// From 1, never reused.
-    pub number: u32,
-    /// Its name.
-    pub version: DekVersion,
-    /// The secret under the KEK.
-    pub wrapped: WrappedSecret,
-    /// When it was made.
-    pub created_at: Timestamp,
-}
-
-/// The one state that a version has as yet.
-const ENABLED: &str = "enabled";
+const TABLE: Table = "deks";
+const CHANGING: &str = "changing a DEK";
 
 impl View<'_> {
     /// The DEK of that name.
@@ -46,8 +32,8 @@ impl View<'_> {
     /// # Errors
     /// [`Error::Unavailable`], [`Error::Corrupt`].
     pub fn dek(&self, name: &DekName) -> Result<Option<DekRow>, Error> {
-        let sql = "SELECT * FROM deks WHERE name = ?1";
-        self.one("reading a DEK", sql, [name.as_str()], dek)
+        let whose = "WHERE name = ?1";
+        self.one("reading a DEK", TABLE, whose, [name.as_str()], dek)
     }
 
     /// At most `limit` DEKs in the order of their names, from the first one after `after`.
@@ -55,99 +41,68 @@ impl View<'_> {
     /// # Errors
     /// [`Error::Unavailable`], [`Error::Corrupt`].
     pub fn deks_after(&self, after: &str, limit: usize) -> Result<Vec<DekRow>, Error> {
-        let sql = "SELECT * FROM deks WHERE name > ?1 ORDER BY name LIMIT ?2";
-        self.many("listing DEKs", sql, (after, rows::at_most(limit)), dek)
+        let rest = "WHERE name > ?1 ORDER BY name LIMIT ?2";
+        let given = (after, rows::at_most(limit));
+        self.many("listing DEKs", TABLE, rest, given, dek)
     }
 
-    /// Every version of a DEK, the oldest first.
+    /// The DEKs whose period is over at `now`, or of which a version has reserved `uses` encryptions.
     ///
     /// # Errors
     /// [`Error::Unavailable`], [`Error::Corrupt`].
-    pub fn dek_versions(&self, name: &DekName) -> Result<Vec<VersionRow>, Error> {
-        let sql = "SELECT * FROM dek_versions WHERE dek = ?1 ORDER BY number";
-        self.many("reading a DEK's versions", sql, [name.as_str()], version)
-    }
-
-    /// The newest version of a DEK: the only one that encrypts.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`], [`Error::Corrupt`].
-    pub fn newest_version(&self, name: &DekName) -> Result<Option<VersionRow>, Error> {
-        let sql = "SELECT * FROM dek_versions WHERE dek = ?1 ORDER BY number DESC LIMIT 1";
-        self.one(
-            "reading a DEK's newest version",
-            sql,
-            [name.as_str()],
-            version,
-        )
-    }
-
-    /// One version of a DEK.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`], [`Error::Corrupt`].
-    pub fn dek_version(
-        &self,
-        name: &DekName,
-        wanted: &DekVersion,
-    ) -> Result<Option<VersionRow>, Error> {
-        let sql = "SELECT * FROM dek_versions WHERE dek = ?1 AND version = ?2";
-        self.one(
-            "reading a DEK version",
-            sql,
-            (name.as_str(), wanted.as_str()),
-            version,
-        )
+    pub fn deks_to_rotate(&self, now: Timestamp, uses: u64) -> Result<Vec<DekRow>, Error> {
+        let rest = "WHERE rotate_at <= ?1
+                    UNION SELECT * FROM deks WHERE name IN (SELECT dek FROM dek_versions WHERE reserved >= ?2)";
+        let uses = i64::try_from(uses).unwrap_or(i64::MAX);
+        let given = (now.as_microsecond(), uses);
+        self.many("looking for DEKs to rotate", TABLE, rest, given, dek)
     }
 }
 
 impl Tx<'_> {
-    /// Adds a DEK without versions.
+    /// Adds a DEK, whose newest version is to be added with it.
     ///
     /// # Errors
     /// [`Error::Exists`] if the name is taken; [`Error::Unavailable`].
     pub fn insert_dek(&self, dek: &DekRow) -> Result<(), Error> {
-        let sql = "INSERT INTO deks (name, algorithm, rotation_period, created_at) VALUES (?1, ?2, ?3, ?4)
-                   ON CONFLICT DO NOTHING";
-        let row = (
-            dek.name.as_str(),
-            dek.algorithm.name(),
-            dek.rotation_period,
-            dek.created_at.as_microsecond(),
-        );
-        match self.change("adding a DEK", sql, row)? {
-            1 => Ok(()),
-            _ => Err(Error::Exists(
-                "a DEK of that name is there already; rotate it or choose another name",
-            )),
-        }
+        self.insert(
+            "adding a DEK",
+            TABLE,
+            &[
+                ("name", &dek.name.as_str()),
+                ("algorithm", &dek.algorithm.name()),
+                ("rotation_period", &dek.rotation_period),
+                ("newest", &dek.newest),
+                ("rotate_at", &dek.rotate_at.map(Timestamp::as_microsecond)),
+                ("created_at", &dek.created_at.as_microsecond()),
+            ],
+            Error::Exists("a DEK of that name is there already; rotate it or choose another name"),
+        )
     }
 
-    /// Adds a version.
+    /// Makes the version after the newest of `dek` the newest, until `rotate_at`.
     ///
     /// # Errors
-    /// [`Error::Conflict`] if the number was taken meanwhile; [`Error::Unavailable`].
-    pub fn insert_version(&self, name: &DekName, version: &VersionRow) -> Result<(), Error> {
-        let sql = "INSERT INTO dek_versions (dek, number, version, state, kek, mechanism, nonce, sealed, created_at)
-                   VALUES (?1, ?2, ?3, 'enabled', ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO NOTHING";
-        let wrapped = &version.wrapped;
-        let row = (
-            name.as_str(),
-            version.number,
-            version.version.as_str(),
-            wrapped.kek.as_str(),
-            wrapped.mechanism.name(),
-            &wrapped.nonce,
-            &wrapped.sealed,
-            version.created_at.as_microsecond(),
-        );
-        match self.change("adding a DEK version", sql, row)? {
-            1 => Ok(()),
-            _ => Err(Error::Conflict(
-                "this DEK is being rotated by another request; try again",
-            )),
-        }
+    /// [`Error::Conflict`] if another one is the newest meanwhile; [`Error::Unavailable`].
+    pub fn advance_dek(&self, dek: &DekRow, rotate_at: Option<Timestamp>) -> Result<(), Error> {
+        let given = (dek.name.as_str(), dek.newest);
+        let whose = "WHERE name = ?1 AND newest = ?2";
+        let next = dek.newest + 1;
+        let rotate_at = rotate_at.map(Timestamp::as_microsecond);
+        let set: [(&str, &dyn ToSql); 2] = [("newest", &next), ("rotate_at", &rotate_at)];
+        let changed = self.alter(CHANGING, TABLE, whose, given, &set)?;
+        rows::only(
+            changed,
+            Error::Conflict("this DEK is being rotated by another request; try again"),
+        )
     }
+}
+
+/// What is reserved after `count` more encryptions.
+pub(super) fn block(reserved: u64, count: u64) -> Result<i64, Error> {
+    let sum = reserved.checked_add(count);
+    let sum = sum.and_then(|sum| i64::try_from(sum).ok());
+    sum.ok_or(Error::internal("more encryptions than can be counted"))
 }
 
 fn dek(row: &Row<'_>) -> Result<DekRow, Error> {
@@ -156,28 +111,8 @@ fn dek(row: &Row<'_>) -> Result<DekRow, Error> {
         name: rows::name(row, "name")?,
         algorithm: Algorithm::named(&algorithm).ok_or(rows::TAMPERED)?,
         rotation_period: rows::plain(row, "rotation_period")?,
-        created_at: rows::time(row, "created_at")?,
-    })
-}
-
-fn version(row: &Row<'_>) -> Result<VersionRow, Error> {
-    let mechanism = rows::plain::<String>(row, "mechanism")?;
-    let state = rows::plain::<String>(row, "state")?;
-    let version: DekVersion = rows::name(row, "version")?;
-    // The name is bound into the wrapped secret, the number is not: it may not say otherwise.
-    let number = rows::plain(row, "number")?;
-    if version.number() != number || state != ENABLED {
-        return Err(rows::TAMPERED);
-    }
-    Ok(VersionRow {
-        number,
-        version,
-        wrapped: WrappedSecret {
-            kek: rows::name(row, "kek")?,
-            mechanism: Mechanism::named(&mechanism).ok_or(rows::TAMPERED)?,
-            nonce: rows::plain(row, "nonce")?,
-            sealed: rows::plain(row, "sealed")?,
-        },
+        newest: rows::plain(row, "newest")?,
+        rotate_at: rows::time_or_none(row, "rotate_at")?,
         created_at: rows::time(row, "created_at")?,
     })
 }

@@ -3,11 +3,11 @@
 use jiff::Timestamp;
 use rusqlite::Row;
 
-use super::{Tx, View, rows};
+use super::{Tx, View, deks::block, rows, sealed::Table};
 use crate::{error::Error, id::KekVersion};
 
 /// One KEK version.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct KekRow {
     /// From 1, never reused.
     pub number: u32,
@@ -15,16 +15,29 @@ pub struct KekRow {
     pub version: KekVersion,
     /// What tells its key from another of the same name; `None` while it is being created.
     pub canary: Option<Vec<u8>>,
+    /// Encryptions that it may have made.
+    pub reserved: u64,
+    /// When it was announced.
+    pub created_at: Timestamp,
 }
 
+const TABLE: Table = "kek_versions";
+const READING: &str = "reading the KEK versions";
+
 impl View<'_> {
-    /// Every version, the oldest first.
+    /// Every version, the oldest first. Before the row key is open nobody vouches for them but their canaries.
     ///
     /// # Errors
     /// [`Error::Unavailable`], [`Error::Corrupt`].
     pub fn kek_versions(&self) -> Result<Vec<KekRow>, Error> {
-        let sql = "SELECT number, version, canary FROM kek_versions ORDER BY number";
-        self.many("reading the KEK versions", sql, [], kek)
+        let sql = "SELECT * FROM kek_versions ORDER BY number";
+        self.query(READING, sql, [], |row| {
+            let found = kek(row)?;
+            if found.canary.is_some() && self.row_key.is_some() {
+                self.verify(READING, TABLE, row)?;
+            }
+            Ok(found)
+        })
     }
 }
 
@@ -33,27 +46,54 @@ impl Tx<'_> {
     ///
     /// # Errors
     /// [`Error::Unavailable`].
-    pub fn announce_kek(
-        &self,
-        number: u32,
-        version: &KekVersion,
-        at: Timestamp,
-    ) -> Result<(), Error> {
-        let sql = "INSERT INTO kek_versions (number, version, state, created_at) VALUES (?1, ?2, 'creating', ?3)";
-        let row = (number, version.as_str(), at.as_microsecond());
+    pub fn announce_kek(&self, version: &KekVersion, at: Timestamp) -> Result<(), Error> {
+        let sql = "INSERT INTO kek_versions (number, version, state, reserved, created_at)
+                   VALUES (?1, ?2, 'creating', 0, ?3)";
+        let row = (version.number(), version.as_str(), at.as_microsecond());
         self.change("announcing a KEK version", sql, row).map(drop)
     }
 
-    /// Writes down that this version was made.
+    /// Writes down that this version was made, in place of its announcement, and `reserved` encryptions with it.
     ///
     /// # Errors
     /// [`Error::Unavailable`]; [`Error::Conflict`] unless it was announced.
-    pub fn enable_kek(&self, version: &KekVersion, canary: &[u8]) -> Result<(), Error> {
-        let sql = "UPDATE kek_versions SET state = 'enabled', canary = ?2 WHERE version = ?1 AND state = 'creating'";
-        match self.change("enabling a KEK version", sql, (version.as_str(), canary))? {
-            1 => Ok(()),
-            _ => Err(Error::Conflict("this KEK version is not being created")),
+    pub fn enable_kek(
+        &self,
+        announced: &KekRow,
+        canary: &[u8],
+        reserved: u64,
+    ) -> Result<(), Error> {
+        const WHAT: &str = "enabling a KEK version";
+        let sql = "DELETE FROM kek_versions WHERE version = ?1 AND state = 'creating'";
+        if self.change(WHAT, sql, [announced.version.as_str()])? != 1 {
+            return Err(Error::Conflict("this KEK version is not being created"));
         }
+        self.insert(
+            WHAT,
+            TABLE,
+            &[
+                ("number", &announced.number),
+                ("version", &announced.version.as_str()),
+                ("state", &"enabled"),
+                ("canary", &canary),
+                ("reserved", &block(reserved, 0)?),
+                ("created_at", &announced.created_at.as_microsecond()),
+            ],
+            rows::TAMPERED,
+        )
+    }
+
+    /// Reserves `count` more encryptions for this version.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`], [`Error::Corrupt`].
+    pub fn reserve_kek(&self, kek: &KekRow, count: u64) -> Result<(), Error> {
+        let reserved = block(kek.reserved, count)?;
+        let whose = "WHERE version = ?1";
+        let set: [(&str, &dyn rusqlite::ToSql); 1] = [("reserved", &reserved)];
+        let what = "reserving encryptions of the KEK";
+        let changed = self.alter(what, TABLE, whose, [kek.version.as_str()], &set)?;
+        rows::only(changed, rows::TAMPERED)
     }
 }
 
@@ -67,5 +107,7 @@ fn kek(row: &Row<'_>) -> Result<KekRow, Error> {
         number,
         version,
         canary: rows::plain(row, "canary")?,
+        reserved: rows::count(row, "reserved")?,
+        created_at: rows::time(row, "created_at")?,
     })
 }

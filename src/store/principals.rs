@@ -1,15 +1,16 @@
 //! Principals: who may call, what for, and what about them still waits for a second admin.
 
-use std::collections::BTreeSet;
-
 use jiff::Timestamp;
-use rusqlite::{Row, params};
+use rusqlite::{Row, ToSql};
 
-use super::{Tx, View, rows};
+use super::{
+    Tx, View, rows,
+    sealed::{Columns, Table},
+};
 use crate::{
     error::Error,
     id::{Id, Subject},
-    policy::{Grants, Principal, Roles},
+    policy::{Grants, Principal, Role, Roles},
 };
 
 /// Whether a principal may sign in.
@@ -55,6 +56,8 @@ pub struct PrincipalRow {
     pub created_by: Option<String>,
     /// When it was proposed.
     pub created_at: Timestamp,
+    /// When it came into force.
+    pub activated_at: Option<Timestamp>,
     /// A change of grants that waits for a second admin, and the subject that proposed it.
     pub pending_grants: Option<(Grants, String)>,
 }
@@ -74,8 +77,10 @@ pub struct NewPrincipal {
     pub created_at: Timestamp,
 }
 
+const TABLE: Table = "principals";
 const READING: &str = "reading principals";
 const CHANGING: &str = "changing a principal";
+const LIVE: &str = "WHERE id = ?1 AND state <> 'deleted'";
 
 impl View<'_> {
     /// The principal of that id, unless it was deleted.
@@ -83,8 +88,17 @@ impl View<'_> {
     /// # Errors
     /// [`Error::Unavailable`], [`Error::Corrupt`].
     pub fn principal(&self, id: &Id) -> Result<Option<PrincipalRow>, Error> {
-        let sql = "SELECT * FROM principals WHERE state <> 'deleted' AND id = ?1";
-        self.one(READING, sql, [id.as_str()], principal)
+        let found = self.one(READING, TABLE, "WHERE id = ?1", [id.as_str()], principal)?;
+        Ok(found.filter(|row| row.state != PrincipalState::Deleted))
+    }
+
+    /// Whether there was ever a principal; nobody vouches for it.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub fn is_provisioned(&self) -> Result<bool, Error> {
+        let sql = "SELECT 1 FROM principals LIMIT 1";
+        Ok(!self.query(READING, sql, [], |_| Ok(()))?.is_empty())
     }
 
     /// At most `limit` principals in the order of their creation, from the first one after `after`.
@@ -92,9 +106,9 @@ impl View<'_> {
     /// # Errors
     /// [`Error::Unavailable`], [`Error::Corrupt`].
     pub fn principals_after(&self, after: i64, limit: usize) -> Result<Vec<PrincipalRow>, Error> {
-        let sql =
-            "SELECT * FROM principals WHERE state <> 'deleted' AND seq > ?1 ORDER BY seq LIMIT ?2";
-        self.many(READING, sql, (after, rows::at_most(limit)), principal)
+        let rest = "WHERE state <> 'deleted' AND seq > ?1 ORDER BY seq LIMIT ?2";
+        let given = (after, rows::at_most(limit));
+        self.many(READING, TABLE, rest, given, principal)
     }
 
     /// The union of the roles of all live principals of one person, pending ones too.
@@ -102,47 +116,21 @@ impl View<'_> {
     /// # Errors
     /// [`Error::Unavailable`], [`Error::Corrupt`].
     pub fn roles_of(&self, subject: &Subject) -> Result<Roles, Error> {
-        let sql = "SELECT * FROM principals WHERE state <> 'deleted' AND subject = ?1";
-        let found = self.many(READING, sql, [subject.as_str()], principal)?;
-        Ok(found
-            .into_iter()
-            .flat_map(|row| row.principal.roles)
-            .collect())
+        let whose = "WHERE subject = ?1";
+        let found = self.many(READING, TABLE, whose, [subject.as_str()], principal)?;
+        let live = found.into_iter();
+        let live = live.filter(|row| row.state != PrincipalState::Deleted);
+        Ok(live.flat_map(|row| row.principal.roles).collect())
     }
 
-    /// The people who can sign in as an admin at `now` without this principal.
+    /// Every principal that is or ever was an admin.
     ///
     /// # Errors
-    /// [`Error::Unavailable`].
-    pub fn other_admins(&self, id: &Id, now: Timestamp) -> Result<Vec<String>, Error> {
-        let sql = "SELECT DISTINCT p.subject FROM principals p WHERE p.id <> ?1 AND p.state = 'active'
-                   AND EXISTS (SELECT 1 FROM json_each(p.roles) WHERE value = 'admin')
-                   AND EXISTS (SELECT 1 FROM tokens t WHERE t.principal_id = p.id AND t.state = 'active'
-                               AND (t.expires_at IS NULL OR t.expires_at > ?2))";
-        let given = (id.as_str(), now.as_microsecond());
-        self.many(READING, sql, given, |row| rows::plain(row, "subject"))
-    }
-
-    /// Everyone who may ever have held an admin token of this person: the person, whoever created one of its
-    /// admin principals or issued a token for one, and whoever did so for those. Deleted ones count too; what
-    /// never came into force does not.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`].
-    pub fn hands_of(&self, subject: &str) -> Result<BTreeSet<String>, Error> {
-        let sql = "WITH RECURSIVE admins AS (
-                     SELECT p.* FROM principals p
-                     WHERE EXISTS (SELECT 1 FROM json_each(p.roles) WHERE value = 'admin')),
-                   given (taker, giver) AS (
-                     SELECT subject, created_by FROM admins WHERE activated_at IS NOT NULL
-                     UNION SELECT a.subject, t.issued_by FROM tokens t JOIN admins a ON a.id = t.principal_id
-                           WHERE t.activated_at IS NOT NULL AND a.activated_at IS NOT NULL),
-                   hands (subject) AS (
-                     SELECT ?1 UNION SELECT giver FROM given JOIN hands ON taker = hands.subject
-                                     WHERE giver IS NOT NULL)
-                   SELECT subject FROM hands";
-        let found = self.many(READING, sql, [subject], |row| rows::plain(row, "subject"))?;
-        Ok(found.into_iter().collect())
+    /// [`Error::Unavailable`], [`Error::Corrupt`].
+    pub fn admins(&self) -> Result<Vec<PrincipalRow>, Error> {
+        let all = self.many(READING, TABLE, "ORDER BY seq", [], principal)?;
+        let admin = |row: &PrincipalRow| row.principal.roles.contains(&Role::Admin);
+        Ok(all.into_iter().filter(admin).collect())
     }
 }
 
@@ -152,30 +140,29 @@ impl Tx<'_> {
     /// # Errors
     /// [`Error::Exists`] if its name or its certificate is another live principal's; [`Error::Unavailable`].
     pub fn insert_principal(&self, new: &NewPrincipal) -> Result<(), Error> {
-        let sql = "INSERT INTO principals
-                   (id, name, subject, roles, grants, wrap_scope, client_cert, state, created_by, created_at,
-                    activated_at)
-                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, iif(?8 = 'active', ?10, NULL))
-                   ON CONFLICT DO NOTHING";
         let who = &new.principal;
-        let row = params![
-            who.id.as_str(),
-            who.name,
-            who.subject.as_str(),
-            rows::to_json(&who.roles)?,
-            rows::to_json(&who.grants)?,
-            who.wrap_scope,
-            new.client_cert,
-            new.state.name(),
-            new.created_by,
-            new.created_at.as_microsecond(),
-        ];
-        match self.change("adding a principal", sql, row)? {
-            1 => Ok(()),
-            _ => Err(Error::Exists(
-                "another principal has this name or this client certificate",
-            )),
-        }
+        let seq = self.next_seq("SELECT coalesce(max(seq), 0) + 1 FROM principals")?;
+        let at = new.created_at.as_microsecond();
+        let activated_at = (new.state == PrincipalState::Active).then_some(at);
+        self.insert(
+            "adding a principal",
+            TABLE,
+            &[
+                ("seq", &seq),
+                ("id", &who.id.as_str()),
+                ("name", &who.name),
+                ("subject", &who.subject.as_str()),
+                ("roles", &rows::to_json(&who.roles)?),
+                ("grants", &rows::to_json(&who.grants)?),
+                ("wrap_scope", &who.wrap_scope),
+                ("client_cert", &new.client_cert),
+                ("state", &new.state.name()),
+                ("created_by", &new.created_by),
+                ("created_at", &at),
+                ("activated_at", &activated_at),
+            ],
+            Error::Exists("another principal has this name or this client certificate"),
+        )
     }
 
     /// Lets a pending principal sign in.
@@ -183,14 +170,14 @@ impl Tx<'_> {
     /// # Errors
     /// [`Error::Conflict`] unless it is pending; [`Error::Unavailable`].
     pub fn activate_principal(&self, id: &Id, at: Timestamp) -> Result<(), Error> {
-        let sql = "UPDATE principals SET state = 'active', activated_at = ?2
-                   WHERE id = ?1 AND state = 'pending'";
-        match self.change(CHANGING, sql, (id.as_str(), at.as_microsecond()))? {
-            1 => Ok(()),
-            _ => Err(Error::Conflict(
-                "this principal is not waiting for an approval",
-            )),
-        }
+        let whose = "WHERE id = ?1 AND state = 'pending'";
+        let set: [(&str, &dyn ToSql); 2] =
+            [("state", &"active"), ("activated_at", &at.as_microsecond())];
+        let changed = self.alter(CHANGING, TABLE, whose, [id.as_str()], &set)?;
+        rows::only(
+            changed,
+            Error::Conflict("this principal is not waiting for an approval"),
+        )
     }
 
     /// Deletes a principal; its name is free again.
@@ -198,12 +185,12 @@ impl Tx<'_> {
     /// # Errors
     /// [`Error::Conflict`] if it is deleted already; [`Error::Unavailable`].
     pub fn delete_principal(&self, id: &Id) -> Result<(), Error> {
-        let sql = "UPDATE principals SET state = 'deleted', pending_grants = NULL, grants_by = NULL
-                   WHERE id = ?1 AND state <> 'deleted'";
-        match self.change(CHANGING, sql, [id.as_str()])? {
-            1 => Ok(()),
-            _ => Err(Error::Conflict("this principal is deleted already")),
-        }
+        let set = [("state", &"deleted" as &dyn ToSql), NO_GRANTS, NOBODY];
+        let changed = self.change_live(id, &set)?;
+        rows::only(
+            changed,
+            Error::Conflict("this principal is deleted already"),
+        )
     }
 
     /// Changes grants at once.
@@ -211,10 +198,9 @@ impl Tx<'_> {
     /// # Errors
     /// [`Error::Unavailable`].
     pub fn set_grants(&self, id: &Id, grants: &Grants) -> Result<(), Error> {
-        let sql = "UPDATE principals SET grants = ?2, pending_grants = NULL, grants_by = NULL
-                   WHERE id = ?1 AND state <> 'deleted'";
-        self.change(CHANGING, sql, (id.as_str(), rows::to_json(grants)?))
-            .map(drop)
+        let grants = rows::to_json(grants)?;
+        let set = [("grants", &grants as &dyn ToSql), NO_GRANTS, NOBODY];
+        self.change_live(id, &set).map(drop)
     }
 
     /// Notes a change of grants that waits for a second admin; it replaces an earlier one.
@@ -222,12 +208,18 @@ impl Tx<'_> {
     /// # Errors
     /// [`Error::Unavailable`].
     pub fn propose_grants(&self, id: &Id, grants: &Grants, by: &Subject) -> Result<(), Error> {
-        let sql = "UPDATE principals SET pending_grants = ?2, grants_by = ?3
-                   WHERE id = ?1 AND state <> 'deleted'";
-        let given = (id.as_str(), rows::to_json(grants)?, by.as_str());
-        self.change(CHANGING, sql, given).map(drop)
+        let (grants, by) = (rows::to_json(grants)?, by.as_str());
+        let set: [(&str, &dyn ToSql); 2] = [("pending_grants", &grants), ("grants_by", &by)];
+        self.change_live(id, &set).map(drop)
+    }
+
+    fn change_live(&self, id: &Id, set: &Columns<'_>) -> Result<usize, Error> {
+        self.alter(CHANGING, TABLE, LIVE, [id.as_str()], set)
     }
 }
+
+const NO_GRANTS: (&str, &dyn ToSql) = ("pending_grants", &rusqlite::types::Null);
+const NOBODY: (&str, &dyn ToSql) = ("grants_by", &rusqlite::types::Null);
 
 fn principal(row: &Row<'_>) -> Result<PrincipalRow, Error> {
     let state = rows::plain::<String>(row, "state")?;
@@ -241,12 +233,12 @@ fn principal(row: &Row<'_>) -> Result<PrincipalRow, Error> {
         state: PrincipalState::named(&state).ok_or(rows::TAMPERED)?,
         created_by: rows::plain(row, "created_by")?,
         created_at: rows::time(row, "created_at")?,
+        activated_at: rows::time_or_none(row, "activated_at")?,
         pending_grants: pending.zip(by),
     })
 }
 
-/// The columns that say who a principal is.
-pub(super) fn identity(row: &Row<'_>) -> Result<Principal, Error> {
+fn identity(row: &Row<'_>) -> Result<Principal, Error> {
     Ok(Principal {
         id: rows::name(row, "id")?,
         name: rows::plain(row, "name")?,

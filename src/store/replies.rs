@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use rusqlite::Row;
 
-use super::{Tx, View, rows};
+use super::{Tx, View, rows, sealed::Table};
 use crate::{error::Error, id::Id};
 
 /// What an idempotency key is unique within (api.md section 1).
@@ -19,6 +19,12 @@ pub struct ReplyKey {
     pub key: String,
 }
 
+impl ReplyKey {
+    fn columns(&self) -> (&str, &str, &str, &str) {
+        (self.principal.as_str(), &self.method, &self.path, &self.key)
+    }
+}
+
 /// A first answer.
 #[derive(Clone, Debug)]
 pub struct KeptReply {
@@ -30,22 +36,19 @@ pub struct KeptReply {
     pub reply: String,
 }
 
+const TABLE: Table = "replies";
+const KEEPING: &str = "keeping a reply";
+const OF: &str = "WHERE principal_id = ?1 AND method = ?2 AND path = ?3 AND key = ?4";
+
 impl View<'_> {
     /// The answer kept under that key since `since`.
     ///
     /// # Errors
     /// [`Error::Unavailable`], [`Error::Corrupt`].
     pub fn kept_reply(&self, key: &ReplyKey, since: Timestamp) -> Result<Option<KeptReply>, Error> {
-        let sql = "SELECT * FROM replies WHERE principal_id = ?1 AND method = ?2 AND path = ?3 AND key = ?4
-                   AND created_at > ?5";
-        let given = (
-            key.principal.as_str(),
-            &key.method,
-            &key.path,
-            &key.key,
-            since.as_microsecond(),
-        );
-        self.one("reading a kept reply", sql, given, kept)
+        let read = |row: &Row<'_>| Ok((rows::time(row, "created_at")?, kept(row)?));
+        let found = self.one("reading a kept reply", TABLE, OF, key.columns(), read)?;
+        Ok(found.filter(|(at, _)| *at > since).map(|(_, kept)| kept))
     }
 }
 
@@ -55,20 +58,23 @@ impl Tx<'_> {
     /// # Errors
     /// [`Error::Unavailable`].
     pub fn keep_reply(&self, key: &ReplyKey, kept: &KeptReply, at: Timestamp) -> Result<(), Error> {
-        let sql = "INSERT OR REPLACE INTO replies
-                   (principal_id, method, path, key, body_sha256, location, reply, created_at)
-                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
-        let row = (
-            key.principal.as_str(),
-            &key.method,
-            &key.path,
-            &key.key,
-            kept.body_sha256,
-            &kept.location,
-            &kept.reply,
-            at.as_microsecond(),
-        );
-        self.change("keeping a reply", sql, row).map(drop)
+        let sql = format!("DELETE FROM replies {OF}");
+        self.change(KEEPING, &sql, key.columns())?;
+        self.insert(
+            KEEPING,
+            TABLE,
+            &[
+                ("principal_id", &key.principal.as_str()),
+                ("method", &key.method),
+                ("path", &key.path),
+                ("key", &key.key),
+                ("body_sha256", &kept.body_sha256),
+                ("location", &kept.location),
+                ("reply", &kept.reply),
+                ("created_at", &at.as_microsecond()),
+            ],
+            rows::TAMPERED,
+        )
     }
 
     /// Forgets answers kept before `before`.

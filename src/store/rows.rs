@@ -14,8 +14,8 @@ pub(super) const TAMPERED: Error =
     Error::Corrupt("a stored record is not as it was written; restore it from a backup");
 
 impl View<'_> {
-    /// Every row that `sql` finds; `what` says what was being done, should it fail.
-    pub(super) fn many<T>(
+    /// Every row that `sql` finds, whether its MAC is right or not; `what` says what was being done, should it fail.
+    pub(super) fn query<T>(
         &self,
         what: &'static str,
         sql: &str,
@@ -23,7 +23,7 @@ impl View<'_> {
         read: impl Fn(&Row<'_>) -> Result<T, Error>,
     ) -> Result<Vec<T>, Error> {
         let failed = |error| Error::store(what, error);
-        let mut statement = self.0.prepare_cached(sql).map_err(failed)?;
+        let mut statement = self.connection.prepare_cached(sql).map_err(failed)?;
         let mut found = statement.query(given).map_err(failed)?;
         let mut all = Vec::new();
         while let Some(row) = found.next().map_err(failed)? {
@@ -31,23 +31,16 @@ impl View<'_> {
         }
         Ok(all)
     }
-
-    /// The first row that `sql` finds.
-    pub(super) fn one<T>(
-        &self,
-        what: &'static str,
-        sql: &str,
-        given: impl Params,
-        read: impl Fn(&Row<'_>) -> Result<T, Error>,
-    ) -> Result<Option<T>, Error> {
-        let failed = |error| Error::store(what, error);
-        let mut statement = self.0.prepare_cached(sql).map_err(failed)?;
-        let mut found = statement.query(given).map_err(failed)?;
-        found.next().map_err(failed)?.map(read).transpose()
-    }
 }
 
 impl Tx<'_> {
+    /// The next number of a list that only grows.
+    pub(super) fn next_seq(&self, sql: &str) -> Result<i64, Error> {
+        let next = |row: &Row<'_>| row.get(0).map_err(|_| TAMPERED);
+        let found = self.query("counting rows", sql, [], next)?;
+        found.into_iter().next().ok_or(TAMPERED)
+    }
+
     /// Runs one statement that changes rows, and answers how many.
     pub(super) fn change(
         &self,
@@ -56,8 +49,16 @@ impl Tx<'_> {
         given: impl Params,
     ) -> Result<usize, Error> {
         let failed = |error| Error::store(what, error);
-        let mut statement = self.0.0.prepare_cached(sql).map_err(failed)?;
+        let mut statement = self.connection.prepare_cached(sql).map_err(failed)?;
         statement.execute(given).map_err(failed)
+    }
+}
+
+/// A change of exactly one row; `otherwise` is the refusal if it was not.
+pub(super) fn only(changed: usize, otherwise: Error) -> Result<(), Error> {
+    match changed {
+        1 => Ok(()),
+        _ => Err(otherwise),
     }
 }
 
@@ -101,4 +102,9 @@ pub(super) fn time_or_none(row: &Row<'_>, column: &str) -> Result<Option<Timesta
 
 fn instant(microseconds: i64) -> Result<Timestamp, Error> {
     Timestamp::from_microsecond(microseconds).map_err(|_| TAMPERED)
+}
+
+/// A number of things.
+pub(super) fn count(row: &Row<'_>, column: &str) -> Result<u64, Error> {
+    u64::try_from(plain::<i64>(row, column)?).map_err(|_| TAMPERED)
 }

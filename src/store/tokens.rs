@@ -1,9 +1,9 @@
 //! Bearer tokens, by their SHA-256 only.
 
 use jiff::Timestamp;
-use rusqlite::Row;
+use rusqlite::{Row, ToSql};
 
-use super::{Tx, View, principals, rows};
+use super::{PrincipalState, Tx, View, rows, sealed::Table};
 use crate::{
     error::Error,
     id::{Id, Subject},
@@ -49,6 +49,8 @@ pub struct TokenRow {
     pub issued_by: Option<String>,
     /// When it was issued.
     pub created_at: Timestamp,
+    /// When it came into force.
+    pub activated_at: Option<Timestamp>,
     /// When it ends; `None` is never.
     pub expires_at: Option<Timestamp>,
 }
@@ -62,6 +64,7 @@ pub struct Bearer {
     pub principal: Principal,
 }
 
+const TABLE: Table = "tokens";
 const READING: &str = "reading tokens";
 const CHANGING: &str = "changing tokens";
 
@@ -71,10 +74,20 @@ impl View<'_> {
     /// # Errors
     /// [`Error::Unavailable`], [`Error::Corrupt`].
     pub fn bearer(&self, sha256: &[u8; 32], now: Timestamp) -> Result<Option<Bearer>, Error> {
-        let sql = "SELECT p.*, t.sha256 FROM tokens t JOIN principals p ON p.id = t.principal_id
-                   WHERE t.sha256 = ?1 AND t.state = 'active' AND p.state = 'active'
-                   AND (t.expires_at IS NULL OR t.expires_at > ?2)";
-        self.one(READING, sql, (sha256, now.as_microsecond()), bearer)
+        let read = |row: &Row<'_>| {
+            let found: [u8; 32] = rows::plain(row, "sha256")?;
+            Ok((found, rows::name(row, "principal_id")?, token(row)?))
+        };
+        let found = self.one(READING, TABLE, "WHERE sha256 = ?1", [sha256], read)?;
+        let Some((sha256, owner, _)) = found.filter(|(_, _, token)| token.opens(now)) else {
+            return Ok(None);
+        };
+        let owner = self.principal(&owner)?;
+        let owner = owner.filter(|owner| owner.state == PrincipalState::Active);
+        Ok(owner.map(|owner| Bearer {
+            sha256,
+            principal: owner.principal,
+        }))
     }
 
     /// The tokens of a principal in the order of their issue, revoked ones too.
@@ -82,8 +95,8 @@ impl View<'_> {
     /// # Errors
     /// [`Error::Unavailable`], [`Error::Corrupt`].
     pub fn tokens_of(&self, principal: &Id) -> Result<Vec<TokenRow>, Error> {
-        let sql = "SELECT * FROM tokens WHERE principal_id = ?1 ORDER BY seq";
-        self.many(READING, sql, [principal.as_str()], token)
+        let rest = "WHERE principal_id = ?1 ORDER BY seq";
+        self.many(READING, TABLE, rest, [principal.as_str()], token)
     }
 }
 
@@ -98,19 +111,29 @@ impl Tx<'_> {
         token: &TokenRow,
         sha256: &[u8; 32],
     ) -> Result<(), Error> {
-        let sql = "INSERT INTO tokens
-                   (id, principal_id, sha256, state, issued_by, created_at, expires_at, activated_at)
-                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, iif(?4 = 'active', ?6, NULL))";
-        let row = (
-            token.id.as_str(),
-            principal.as_str(),
-            sha256,
-            token.state.name(),
-            &token.issued_by,
-            token.created_at.as_microsecond(),
-            token.expires_at.map(Timestamp::as_microsecond),
-        );
-        self.change("adding a token", sql, row).map(drop)
+        let seq = self.next_seq("SELECT coalesce(max(seq), 0) + 1 FROM tokens")?;
+        self.insert(
+            "adding a token",
+            TABLE,
+            &[
+                ("seq", &seq),
+                ("id", &token.id.as_str()),
+                ("principal_id", &principal.as_str()),
+                ("sha256", sha256),
+                ("state", &token.state.name()),
+                ("issued_by", &token.issued_by),
+                ("created_at", &token.created_at.as_microsecond()),
+                (
+                    "activated_at",
+                    &token.activated_at.map(Timestamp::as_microsecond),
+                ),
+                (
+                    "expires_at",
+                    &token.expires_at.map(Timestamp::as_microsecond),
+                ),
+            ],
+            Error::internal("a token of this id or hash is there"),
+        )
     }
 
     /// Lets a pending token open the door.
@@ -118,12 +141,14 @@ impl Tx<'_> {
     /// # Errors
     /// [`Error::Conflict`] unless it is pending; [`Error::Unavailable`].
     pub fn activate_token(&self, id: &Id, at: Timestamp) -> Result<(), Error> {
-        let sql = "UPDATE tokens SET state = 'active', activated_at = ?2
-                   WHERE id = ?1 AND state = 'pending'";
-        match self.change(CHANGING, sql, (id.as_str(), at.as_microsecond()))? {
-            1 => Ok(()),
-            _ => Err(Error::Conflict("this token is not waiting for an approval")),
-        }
+        let whose = "WHERE id = ?1 AND state = 'pending'";
+        let set: [(&str, &dyn ToSql); 2] =
+            [("state", &"active"), ("activated_at", &at.as_microsecond())];
+        let changed = self.alter(CHANGING, TABLE, whose, [id.as_str()], &set)?;
+        rows::only(
+            changed,
+            Error::Conflict("this token is not waiting for an approval"),
+        )
     }
 
     /// Closes the door to one token for good; again is no error.
@@ -131,8 +156,7 @@ impl Tx<'_> {
     /// # Errors
     /// [`Error::Unavailable`].
     pub fn revoke_token(&self, id: &Id) -> Result<(), Error> {
-        let sql = "UPDATE tokens SET state = 'revoked' WHERE id = ?1";
-        self.change(CHANGING, sql, [id.as_str()]).map(drop)
+        self.revoke_tokens("WHERE id = ?1", id)
     }
 
     /// Closes the door to every token of a principal.
@@ -140,8 +164,13 @@ impl Tx<'_> {
     /// # Errors
     /// [`Error::Unavailable`].
     pub fn revoke_tokens_of(&self, principal: &Id) -> Result<(), Error> {
-        let sql = "UPDATE tokens SET state = 'revoked' WHERE principal_id = ?1";
-        self.change(CHANGING, sql, [principal.as_str()]).map(drop)
+        self.revoke_tokens("WHERE principal_id = ?1", principal)
+    }
+
+    fn revoke_tokens(&self, whose: &str, id: &Id) -> Result<(), Error> {
+        let set: [(&str, &dyn ToSql); 1] = [("state", &"revoked")];
+        self.alter(CHANGING, TABLE, whose, [id.as_str()], &set)
+            .map(drop)
     }
 }
 
@@ -159,8 +188,15 @@ impl TokenRow {
             state,
             issued_by: by.map(Subject::to_string),
             created_at: at,
+            activated_at: (state == TokenState::Active).then_some(at),
             expires_at: until,
         }
+    }
+
+    /// Whether it opens the door at `now`.
+    #[must_use]
+    pub fn opens(&self, now: Timestamp) -> bool {
+        self.state == TokenState::Active && self.expires_at.is_none_or(|end| end > now)
     }
 }
 
@@ -171,13 +207,7 @@ fn token(row: &Row<'_>) -> Result<TokenRow, Error> {
         state: TokenState::named(&state).ok_or(rows::TAMPERED)?,
         issued_by: rows::plain(row, "issued_by")?,
         created_at: rows::time(row, "created_at")?,
+        activated_at: rows::time_or_none(row, "activated_at")?,
         expires_at: rows::time_or_none(row, "expires_at")?,
-    })
-}
-
-fn bearer(row: &Row<'_>) -> Result<Bearer, Error> {
-    Ok(Bearer {
-        sha256: rows::plain(row, "sha256")?,
-        principal: principals::identity(row)?,
     })
 }

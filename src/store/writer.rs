@@ -11,7 +11,7 @@ use std::{
 use crossbeam_channel::{Receiver, Sender, bounded};
 use rusqlite::Connection;
 
-use super::{Tx, View};
+use super::{RowKey, Tx, View, connection::fold};
 use crate::error::Error;
 
 /// Jobs that may wait; beyond it callers wait for a place.
@@ -19,8 +19,15 @@ const QUEUE: usize = 1024;
 /// Jobs that share one commit at most.
 const GROUP: usize = 256;
 
+/// What the thread is asked to do.
+enum Job {
+    /// Folds the write-ahead log in, outside any transaction.
+    Fold(Sender<Result<(), Error>>),
+    Work(Work),
+}
+
 /// Does the work inside the savepoint; answers whether to keep it, and how to tell the caller.
-type Job = Box<dyn FnOnce(&Tx<'_>) -> Done + Send>;
+type Work = Box<dyn FnOnce(&Tx<'_>) -> Done + Send>;
 
 /// Tells the caller how the commit ended.
 type Tell = Box<dyn FnOnce(Result<(), &'static str>)>;
@@ -37,10 +44,10 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn start(connection: Connection) -> Result<Self, Error> {
+    pub(super) fn start(connection: Connection, row_key: RowKey) -> Result<Self, Error> {
         let (jobs, queue) = bounded(QUEUE);
         let thread = thread::Builder::new().name("store-writer".to_owned());
-        let thread = thread.spawn(move || write(&connection, &queue));
+        let thread = thread.spawn(move || write(&connection, &row_key, &queue));
         let thread = thread.map_err(|error| Error::store("starting the writer", error))?;
         Ok(Self {
             jobs: Some(jobs),
@@ -53,7 +60,7 @@ impl Writer {
         work: impl FnOnce(&Tx<'_>) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
         let (reply, answer) = bounded(1);
-        let job: Job = Box::new(move |tx| {
+        let work: Work = Box::new(move |tx| {
             let result = run(work, tx);
             Done {
                 keep: result.is_ok(),
@@ -64,6 +71,16 @@ impl Writer {
                 }),
             }
         });
+        self.ask(Job::Work(work), &answer)
+    }
+
+    /// Folds the write-ahead log into the database and empties it.
+    pub(super) fn fold(&self) -> Result<(), Error> {
+        let (reply, answer) = bounded(1);
+        self.ask(Job::Fold(reply), &answer)
+    }
+
+    fn ask<T>(&self, job: Job, answer: &Receiver<Result<T, Error>>) -> Result<T, Error> {
         let gone = || {
             Error::store(
                 "writing to the database",
@@ -96,21 +113,35 @@ fn run<T>(work: impl FnOnce(&Tx<'_>) -> Result<T, Error>, tx: &Tx<'_>) -> Result
     catch_unwind(AssertUnwindSafe(|| work(tx))).unwrap_or_else(panicked)
 }
 
-fn write(connection: &Connection, queue: &Receiver<Job>) {
+fn write(connection: &Connection, row_key: &RowKey, queue: &Receiver<Job>) {
     while let Ok(first) = queue.recv() {
-        let group = iter::once(first).chain(queue.try_iter()).take(GROUP);
-        commit(connection, group);
+        let mut folds = Vec::new();
+        let jobs = iter::once(first).chain(queue.try_iter()).take(GROUP);
+        let group = jobs.filter_map(|job| match job {
+            Job::Work(work) => Some(work),
+            Job::Fold(reply) => {
+                folds.push(reply);
+                None
+            }
+        });
+        commit(connection, row_key, group);
+        for reply in folds {
+            let _caller_may_be_gone = reply.send(fold(connection));
+        }
     }
-    if let Err(error) = connection.pragma_update(None, "wal_checkpoint", "TRUNCATE") {
-        tracing::warn!(%error, "the write-ahead log could not be folded in at the end");
+    if let Err(error) = fold(connection) {
+        tracing::warn!(error = &error as &dyn std::error::Error, "at the end");
     }
 }
 
-fn commit(connection: &Connection, mut group: impl Iterator<Item = Job>) {
+fn commit(connection: &Connection, row_key: &RowKey, mut group: impl Iterator<Item = Work>) {
+    let Some(first) = group.next() else { return };
     let mut told = Vec::new();
     let begun = connection.execute_batch("BEGIN IMMEDIATE");
-    let worked =
-        begun.and_then(|()| group.try_for_each(|job| savepoint(connection, job, &mut told)));
+    let worked = begun.and_then(|()| {
+        let mut all = iter::once(first).chain(group);
+        all.try_for_each(|work| savepoint(connection, row_key, work, &mut told))
+    });
     let committed = worked.and_then(|()| connection.execute_batch("COMMIT"));
     metrics::counter!("custodian_commits_total").increment(1);
     let outcome = committed.map_err(|error| {
@@ -123,9 +154,18 @@ fn commit(connection: &Connection, mut group: impl Iterator<Item = Job>) {
     }
 }
 
-fn savepoint(connection: &Connection, job: Job, told: &mut Vec<Tell>) -> rusqlite::Result<()> {
+fn savepoint(
+    connection: &Connection,
+    row_key: &RowKey,
+    work: Work,
+    told: &mut Vec<Tell>,
+) -> rusqlite::Result<()> {
     connection.prepare_cached("SAVEPOINT job")?.execute([])?;
-    let done = job(&Tx(View(connection)));
+    let row_key = row_key.get();
+    let done = work(&Tx(View {
+        connection,
+        row_key,
+    }));
     told.push(done.tell);
     if !done.keep {
         connection.prepare_cached("ROLLBACK TO job")?.execute([])?;

@@ -196,3 +196,36 @@ fn a_batch_of_bad_items_only_is_still_answered_item_by_item() {
     let items = done["items"].as_array().unwrap();
     assert!(items.iter().all(|item| item["error"]["status"] == 422) && items.len() == 2);
 }
+
+#[test]
+fn an_item_of_a_version_out_of_use_harms_no_other() {
+    let service = service();
+    let encrypt = || {
+        let body = json!({"plaintext": "YQ=="});
+        service
+            .post("app", "/v1/deks/telemetry/encrypt", body)
+            .is(200)
+    };
+    let old = encrypt();
+    let version = old["version"].as_str().unwrap();
+    let path = format!("/v1/deks/telemetry/versions/{version}");
+    service
+        .post("operator", "/v1/deks/telemetry/rotate", json!({}))
+        .is(201);
+    let items = json!([{"ciphertext": old["ciphertext"]}, {"ciphertext": encrypt()["ciphertext"]}]);
+    let confirm = json!({"confirm": format!("telemetry/{version}")});
+    for (change, body, code) in [
+        ("disable", json!({}), "conflict"),
+        ("destroy", confirm, "destroyed"),
+    ] {
+        service
+            .post("operator", &format!("{path}/{change}"), body)
+            .is(200);
+        for verb in ["decrypt", "rewrap"] {
+            let path = format!("/v1/deks/telemetry/{verb}");
+            let done = service.post("app", &path, json!({"items": items})).is(200);
+            assert_eq!(done["items"][0]["error"]["code"], code, "{verb}");
+            assert!(done["items"][1].get("error").is_none(), "{done}");
+        }
+    }
+}

@@ -15,12 +15,15 @@ mod wire;
 
 mod audit;
 mod batch;
+mod cache;
 mod conventions;
+mod data_keys;
 mod deks;
 mod discovery;
 mod duties;
 mod encrypt;
 mod first_start;
+mod hybrid;
 mod idempotency;
 mod logs;
 mod order;
@@ -31,7 +34,7 @@ mod process;
 mod refusals;
 mod routes;
 mod shut_out;
-
 mod table;
 mod tokens;
+mod versions;
 mod wrap;

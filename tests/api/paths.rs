@@ -106,10 +106,11 @@ fn an_id_that_nothing_has_is_404_to_whoever_may() {
             .path
             .replacen("{dek}", "absent", 1)
             .replacen("{id}", absent, 1);
+        let body = world.fill(&route.body.replacen("{dek}", "absent", 1));
         let token = world.token(route.allowed());
         let answer = world
             .service
-            .send(&token, route.method, &world.fill(&path), &[], route.body);
+            .send(&token, route.method, &world.fill(&path), &[], &body);
         answer.is_refused(404, "not_found");
         assert!(!answer.text.contains(absent));
     }

@@ -31,13 +31,14 @@ pub const ALL_ROLES: [&str; 5] = ["admin", "operator", "app", "auditor", "metric
 
 const ADMIN: &[&str] = &["admin"];
 const APP: &[&str] = &["app"];
+const OPERATOR: &[&str] = &["operator"];
 const SEAL: &str = r#"{"plaintext":"c2VjcmV0","context":{"a":"b"},"reference":"r"}"#;
 
 /// What needs no token.
 pub const OPEN: [&str; 3] = ["/v1/health/live", "/v1/health/ready", "/openapi.json"];
 
 /// What needs a token: api.md sections 2, 3, 4, 6, 7 and 12.
-pub const GUARDED: [Route; 22] = [
+pub const GUARDED: [Route; 29] = [
     route("GET", "/v1/capabilities", &ALL_ROLES, ""),
     route("GET", "/metrics", &["auditor", "metrics"], ""),
     route(
@@ -96,18 +97,60 @@ pub const GUARDED: [Route; 22] = [
     route(
         "POST",
         "/v1/deks",
-        &["operator"],
+        OPERATOR,
         r#"{"name":"{dek}","algorithm":"aes-256-gcm","rotation_period":"90d"}"#,
     ),
     route("GET", "/v1/deks", &["operator", "app", "auditor"], ""),
     route("GET", "/v1/deks/{dek}", &["operator", "app", "auditor"], ""),
-    route("POST", "/v1/deks/{dek}/rotate", &["operator"], "{}"),
+    route("POST", "/v1/deks/{dek}/rotate", OPERATOR, "{}"),
     route("POST", "/v1/deks/{dek}/encrypt", APP, SEAL),
     route(
         "POST",
         "/v1/deks/{dek}/decrypt",
         APP,
         r#"{"ciphertext":"cst1:dek:x","context":{"a":"b"},"reference":"r"}"#,
+    ),
+    route(
+        "POST",
+        "/v1/deks/{dek}/rewrap",
+        &["app", "operator"],
+        r#"{"ciphertext":"cst1:dek:x","context":{"a":"b"},"reference":"r"}"#,
+    ),
+    route(
+        "POST",
+        "/v1/deks/{dek}/data-key",
+        APP,
+        r#"{"bytes":32,"context":{"a":"b"}}"#,
+    ),
+    route(
+        "GET",
+        "/v1/deks/{dek}/public-key",
+        &["operator", "app", "auditor"],
+        "",
+    ),
+    route(
+        "POST",
+        "/v1/deks/{dek}/versions/{version}/disable",
+        OPERATOR,
+        "{}",
+    ),
+    route(
+        "POST",
+        "/v1/deks/{dek}/versions/{version}/enable",
+        OPERATOR,
+        "{}",
+    ),
+    route(
+        "POST",
+        "/v1/deks/{dek}/versions/{version}/destroy",
+        OPERATOR,
+        r#"{"confirm":"{dek}/{version}"}"#,
+    ),
+    route(
+        "POST",
+        "/v1/deks/{dek}/versions/{version}/cancel-destroy",
+        OPERATOR,
+        "{}",
     ),
     route("GET", "/v1/audit/entries", &["auditor"], ""),
 ];
@@ -116,13 +159,14 @@ pub const GUARDED: [Route; 22] = [
 pub struct World {
     pub service: Service,
     id: String,
+    version: String,
     metrics: String,
 }
 
 impl World {
     pub fn new() -> Self {
         let service = Service::spawn();
-        service.make_dek("telemetry");
+        let version = service.make_dek("telemetry");
         let id = service.principal("someone", &["app"], &Value::Null).id;
         let metrics = service
             .principal("metrics", &["metrics"], &Value::Null)
@@ -130,6 +174,7 @@ impl World {
         Self {
             service,
             id,
+            version,
             metrics,
         }
     }
@@ -148,6 +193,7 @@ impl World {
         text.replace("{id}", &self.id)
             .replace("{token}", "0199e1e8-0000-7000-8000-000000000000")
             .replace("{dek}", "telemetry")
+            .replace("{version}", &self.version)
     }
 }
 

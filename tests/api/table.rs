@@ -159,6 +159,9 @@ fn capabilities_say_what_this_build_can_do() {
             assert!(able[list].is_array(), "{list}");
         }
         assert!(able["schema_signing"].is_object());
-        assert_eq!(able["encryption"], Value::from(vec!["aes-256-gcm"]));
+        assert_eq!(
+            able["encryption"],
+            Value::from(vec!["aes-256-gcm", "mlkem768-x25519"])
+        );
     }
 }

@@ -7,31 +7,9 @@ import base64
 import json
 import os
 import sys
-import unicodedata
 
-import rfc8785
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
-
-def nfc(text):
-    return unicodedata.normalize("NFC", text)
-
-
-def jcs(context):
-    return rfc8785.dumps({nfc(key): nfc(value) for key, value in context.items()})
-
-
-def unpad(text):
-    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-
-
-def pad(data):
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
-
-
-def wrap_aad(purpose, reference, kek_version):
-    parts = ["aegis-custodian/wrap/v1", purpose, reference, "aes-256-gcm", kek_version]
-    return "\0".join(parts).encode()
+from formats import jcs, open_dek, pad, unpad, wrap_aad
 
 
 def payload_aad(head, context, scope=None):
@@ -65,14 +43,6 @@ def make_kek(given, plaintext):
     return f"cst1:kek:{version}:" + pad(len(record).to_bytes(2, "big") + record + payload)
 
 
-def open_dek(given):
-    """The 32 bytes of the DEK version, out of its row in the database."""
-    row = given["row"]
-    aad = wrap_aad("dek", given["reference"], row["kek"])
-    kek = AESGCM(bytes.fromhex(given["kek"]))
-    return kek.decrypt(bytes.fromhex(row["nonce"]), bytes.fromhex(row["sealed"]), aad)
-
-
 def open_ciphertext(given, dek):
     head, body = given["ciphertext"].rsplit(":", 1)
     assert head == "cst1:dek:" + given["reference"]
@@ -87,7 +57,7 @@ def make_ciphertext(given, dek, plaintext):
 
 def main():
     given = json.load(sys.stdin)
-    dek = open_dek(given)
+    dek = open_dek(given["kek"], given["reference"], given["row"])
     answer = {
         "unwrapped": base64.b64encode(open_kek(given)).decode(),
         "decrypted": base64.b64encode(open_ciphertext(given, dek)).decode(),

@@ -85,7 +85,7 @@ fn a_record_opens_only_where_it_belongs() {
                 ..CONTEXT
             },
             Context {
-                algorithm: Algorithm::MlKem768X25519,
+                algorithm: Algorithm::MlKem768X25519.name(),
                 ..CONTEXT
             },
         ] {

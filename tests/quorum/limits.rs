@@ -12,7 +12,7 @@ use crate::{
 
 #[test]
 fn a_body_that_does_not_arrive_in_time_is_refused() {
-    let house = House::with(Limits {
+    let house = House::limited(Limits {
         body: Duration::from_millis(300),
         ..Limits::default()
     });
@@ -23,7 +23,7 @@ fn a_body_that_does_not_arrive_in_time_is_refused() {
 
 #[test]
 fn a_body_over_the_limit_is_refused_and_one_at_it_is_read() {
-    let house = House::with(Limits {
+    let house = House::limited(Limits {
         body_bytes: 100,
         ..Limits::default()
     });
@@ -37,7 +37,7 @@ fn a_body_over_the_limit_is_refused_and_one_at_it_is_read() {
 
 #[test]
 fn while_all_places_for_key_uses_are_taken_an_admin_can_still_revoke() {
-    let house = House::with(Limits {
+    let house = House::limited(Limits {
         key_uses: 0,
         key_wait: Duration::from_millis(50),
         ..Limits::default()

@@ -147,8 +147,11 @@ fn described(action: Action, roles: &[serde_json::Value]) -> String {
 }
 
 fn takes_batches(action: Action) -> bool {
-    use Action::{DekDecrypt, DekEncrypt, KekRewrap, KekUnwrap, KekWrap};
-    [DekDecrypt, DekEncrypt, KekRewrap, KekUnwrap, KekWrap].contains(&action)
+    use Action::{DekDecrypt, DekEncrypt, DekRewrap, KekRewrap, KekUnwrap, KekWrap};
+    [
+        DekDecrypt, DekEncrypt, DekRewrap, KekRewrap, KekUnwrap, KekWrap,
+    ]
+    .contains(&action)
 }
 
 fn body(operation: &mut Operation) -> Option<&mut Content> {

@@ -99,9 +99,9 @@ impl Folder {
 
 /// Whether the first start came as far as its last transaction.
 fn has_principals(database: &Path) -> bool {
-    let found =
-        Store::open(database).and_then(|store| store.read(|view| view.principals_after(0, 1)));
-    found.is_ok_and(|found| !found.is_empty())
+    let store = Store::open(database);
+    let found = store.and_then(|store| store.read(|view| view.is_provisioned()));
+    found.unwrap_or(false)
 }
 
 fn lock(path: &Path) -> Result<File, Source> {

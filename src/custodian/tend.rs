@@ -1,0 +1,98 @@
+//! What the service does by itself when its time has come: rotates keys, destroys versions, forgets open keys.
+
+use std::sync::atomic::Ordering;
+
+use jiff::Timestamp;
+
+use super::{Custodian, audit::Event, deks::By};
+
+use crate::{
+    error::Error,
+    id::DekName,
+    policy::{Action, DekState},
+    store::{DekRow, VersionRow},
+};
+
+impl Custodian {
+    /// Does all that is due now. What fails is logged and tried again the next time; the rest goes on.
+    pub fn tend(&self) {
+        self.opened.sweep();
+        let done = [
+            ("rotating the KEK", self.rotate_spent_kek()),
+            ("rotating DEKs", self.rotate_due_deks()),
+            ("destroying DEK versions", self.destroy_due_versions()),
+            ("erasing what was destroyed", self.erase_traces()),
+        ];
+        for (what, error) in done
+            .into_iter()
+            .filter_map(|(what, done)| Some((what, done.err()?)))
+        {
+            let error = &error as &dyn std::error::Error;
+            tracing::error!(what, error, "not done; it will be tried again");
+        }
+    }
+
+    fn rotate_spent_kek(&self) -> Result<(), Error> {
+        let rows = self.kek_versions()?;
+        let spent = |reserved| reserved >= self.rules.encryptions.rotate_at;
+        match rows.last() {
+            Some(newest) if newest.canary.is_none() || spent(newest.reserved) => {
+                self.rotate_kek("it has made half of the encryptions that are safe")
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn rotate_due_deks(&self) -> Result<(), Error> {
+        let (now, uses) = (self.clock.now(), self.rules.encryptions.rotate_at);
+        let due = self.store.read(|view| view.deks_to_rotate(now, uses))?;
+        each(due, |dek| self.rotate_due(&dek, now, uses))
+    }
+
+    fn rotate_due(&self, dek: &DekRow, now: Timestamp, uses: u64) -> Result<(), Error> {
+        let newest = self.store.read(|view| view.newest_version(dek))?;
+        let due = dek.rotate_at.is_some_and(|at| at <= now) || newest.reserved >= uses;
+        // An operator who disabled the version that encrypts wants nothing encrypted.
+        if !due || newest.state != DekState::Enabled {
+            return Ok(());
+        }
+        match self.make_next_version(By::Itself, dek, None) {
+            // An operator was faster.
+            Err(Error::Conflict(_)) => Ok(()),
+            made => made.map(drop),
+        }
+    }
+
+    fn destroy_due_versions(&self) -> Result<(), Error> {
+        let now = self.clock.now();
+        let due = self.store.read(|view| view.versions_to_destroy(now))?;
+        due.into_iter()
+            .try_for_each(|(name, row)| self.destroy_due(name, row))
+    }
+
+    fn destroy_due(&self, name: DekName, due: VersionRow) -> Result<(), Error> {
+        let destroyed = self.alone(Action::DekDestroy, move |tx, now| {
+            let row = tx.dek_version(&name, &due.version)?;
+            let still = row.is_some_and(|row| row.destroy_at.is_some_and(|at| at <= now));
+            if !still {
+                return Err(Error::Conflict("it was saved at the last moment"));
+            }
+            tx.destroy_version(&name, &due.version)?;
+            let event = Event::done(name.reference(&due.version)).with("state", "destroyed");
+            Ok(((), event))
+        });
+        match destroyed {
+            Err(Error::Conflict(_)) => Ok(()),
+            done => {
+                self.traces.store(true, Ordering::Release);
+                done
+            }
+        }
+    }
+}
+
+/// Does what is due with each; one that fails keeps no other from its turn.
+fn each<T>(due: Vec<T>, work: impl Fn(T) -> Result<(), Error>) -> Result<(), Error> {
+    let done: Vec<_> = due.into_iter().map(work).collect();
+    done.into_iter().collect()
+}

@@ -1,0 +1,211 @@
+//! Guards: whoever shuts a DEK or a principal waits for the answers on their way, and for nobody else. In this process,
+//! with a real token and a real database, so that an answer can be held up for as long as a test likes.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+#![allow(missing_docs, unreachable_pub, dead_code)]
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::SeqCst},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use aegis_custodian::{
+    algorithm::Algorithm,
+    custodian::{
+        Caller, Clock, Custodian,
+        bearer::BearerToken,
+        deks::NewDek,
+        guard::{Guard, Uses},
+        once::Made,
+        provision::First,
+    },
+    id::{DekName, DekVersion, Id, Subject},
+    policy::{Action, Grants, Role},
+    store::Store,
+};
+use tempfile::TempDir;
+
+#[path = "support/house.rs"]
+mod house;
+#[path = "support/service.rs"]
+mod service;
+#[path = "support/softhsm.rs"]
+mod softhsm;
+
+/// Long enough for a change that does not wait to be over.
+const A_WHILE: Duration = Duration::from_millis(400);
+
+struct Bench {
+    custodian: Arc<Custodian>,
+    operator: BearerToken,
+    admin: BearerToken,
+    app: BearerToken,
+    dek: DekName,
+    version: DekVersion,
+    _home: TempDir,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let home = TempDir::new().unwrap();
+        let store = Store::open(&home.path().join("custodian.db")).unwrap();
+        let kek = Arc::new(softhsm::Token::new().open(1));
+        let custodian = Custodian::new(kek, store, Clock::system(), house::RULES);
+        custodian.make_first_kek().unwrap();
+        custodian.adopt_keyring().unwrap();
+        let firsts = [
+            ("operator", Role::Operator),
+            ("admin", Role::Admin),
+            ("app", Role::App),
+        ]
+        .map(|(name, role)| first(name, role));
+        let tokens = firsts
+            .each_ref()
+            .map(|first| BearerToken::given(first.token.expose()));
+        custodian.provision(firsts.into()).unwrap();
+        let [operator, admin, app] = tokens;
+        let dek: DekName = "telemetry".parse().unwrap();
+        let mut bench = Self {
+            custodian: Arc::new(custodian),
+            operator,
+            admin,
+            app,
+            version: "dek-v1-20261123".parse().unwrap(),
+            dek,
+            _home: home,
+        };
+        bench.version = bench.make_dek();
+        bench
+    }
+
+    fn make_dek(&self) -> DekVersion {
+        let new = NewDek {
+            name: self.dek.clone(),
+            algorithm: Algorithm::MlKem768X25519,
+            rotation_period: None,
+        };
+        let who = self.caller(&self.operator, Action::DekCreate);
+        let made = self.custodian.create_dek(&who, &new, None).unwrap();
+        let Made::Now(made) = made else {
+            panic!("made earlier")
+        };
+        let shown = serde_json::to_value(made).unwrap();
+        shown["current"].as_str().unwrap().parse().unwrap()
+    }
+
+    fn caller(&self, token: &BearerToken, action: Action) -> Caller {
+        let bearer = self.custodian.bearer(token).unwrap().unwrap();
+        Caller::new(bearer, action, Some(self.dek.clone()), "request".into())
+    }
+
+    fn id(&self, token: &BearerToken) -> Id {
+        let bearer = self.custodian.bearer(token).unwrap().unwrap();
+        bearer.principal.id
+    }
+
+    /// An answer on its way: whoever asked for it signed in and was told, but has not got it yet.
+    fn answer(&self, token: &BearerToken, action: Action, dek: &str) -> Guard {
+        let uses = Uses {
+            principal: None,
+            action,
+            dek: Some(dek.parse().unwrap()),
+        };
+        let guard = Guard::begin(self.custodian.clone(), uses);
+        guard.signed_in(&self.id(token));
+        guard
+    }
+
+    fn disable(&self) {
+        let who = self.caller(&self.operator, Action::DekDisable);
+        let done = self
+            .custodian
+            .disable_version(&who, &self.dek, &self.version);
+        done.unwrap();
+    }
+
+    fn delete_app(&self) {
+        let who = self.caller(&self.admin, Action::PrincipalDelete);
+        let done = self.custodian.delete_principal(&who, &self.id(&self.app));
+        done.unwrap();
+    }
+}
+
+fn first(name: &'static str, role: Role) -> First {
+    First {
+        name,
+        subject: Subject::folded(name).unwrap(),
+        role,
+        grants: Grants {
+            deks: vec!["*".to_owned()],
+        },
+        token: BearerToken::fresh().unwrap(),
+    }
+}
+
+/// Whether `change` is still waiting after a while, and is over once `guard` is dropped.
+fn waits_for(change: impl FnOnce() + Send, guard: Guard) -> bool {
+    let over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            change();
+            over.store(true, SeqCst);
+        });
+        thread::sleep(A_WHILE);
+        let waited = !over.load(SeqCst);
+        drop(guard);
+        waited
+    })
+}
+
+#[test]
+fn a_change_of_a_dek_waits_for_an_answer_that_used_it() {
+    let bench = Bench::new();
+    let answer = bench.answer(&bench.app, Action::DekPublicKey, "telemetry");
+    assert!(waits_for(|| bench.disable(), answer));
+}
+
+#[test]
+fn a_change_of_a_dek_does_not_wait_for_answers_about_others_or_about_nothing() {
+    let bench = Bench::new();
+    let other = bench.answer(&bench.app, Action::DekPublicKey, "other");
+    assert!(!waits_for(|| bench.disable(), other));
+    let metadata = bench.answer(&bench.app, Action::DekRead, "telemetry");
+    assert!(!waits_for(|| bench.disable(), metadata));
+}
+
+#[test]
+fn a_request_that_will_look_again_is_not_waited_for() {
+    let bench = Bench::new();
+    let body_still_arrives = bench.answer(&bench.app, Action::DekDecrypt, "telemetry");
+    assert!(!waits_for(|| bench.disable(), body_still_arrives));
+}
+
+#[test]
+fn a_deletion_waits_for_every_answer_to_that_principal_and_to_no_other() {
+    let bench = Bench::new();
+    let other = bench.answer(&bench.operator, Action::DekRead, "telemetry");
+    let own = bench.answer(&bench.app, Action::DekRead, "telemetry");
+    assert!(waits_for(|| bench.delete_app(), own));
+    drop(other);
+}
+
+#[test]
+fn whoever_reads_too_slowly_is_cut_off_and_holds_nobody_up() {
+    let bench = Bench::new();
+    let slow = bench.answer(&bench.app, Action::DekPublicKey, "telemetry");
+    let other = bench.answer(&bench.app, Action::DekPublicKey, "other");
+    let begun = Instant::now();
+    bench.disable();
+    assert!(slow.is_void());
+    assert!(!other.is_void());
+    assert!(begun.elapsed() > A_WHILE, "it did not wait at all");
+}

@@ -1,0 +1,160 @@
+//! A service in this process whose time, rules and limits a test sets: real HTTP, a real SoftHSM token, a real database.
+
+use std::{
+    net::TcpListener,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering::SeqCst},
+    },
+    thread,
+    time::Duration,
+};
+
+use aegis_custodian::{
+    custodian::{
+        Clock, Custodian, Encryptions, Quorum, Rules, bearer::BearerToken, provision::First,
+    },
+    duration::Period,
+    http::Limits,
+    id::Subject,
+    policy::{Grants, Role},
+    server,
+    store::Store,
+};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::{
+    service::{Answer, agent, send},
+    softhsm,
+};
+
+/// What `init` will have by default.
+pub const RULES: Rules = Rules {
+    admin_quorum: Quorum::Two,
+    token_lifetime: Period::days(90),
+    dek_cache: Duration::from_secs(60),
+    destroy_delay: Duration::from_secs(7 * 24 * 60 * 60),
+    encryptions: Encryptions::STANDARD,
+};
+
+/// ada and bob are admins that nobody created; operator is an operator and app an app that is granted every DEK.
+pub struct House {
+    pub url: String,
+    pub agent: ureq::Agent,
+    pub seconds: Arc<AtomicI64>,
+    pub ada: String,
+    pub bob: String,
+    pub operator: String,
+    pub app: String,
+    pub home: TempDir,
+}
+
+impl House {
+    pub fn open() -> Self {
+        Self::with(Limits::default(), RULES)
+    }
+
+    pub fn limited(limits: Limits) -> Self {
+        Self::with(limits, RULES)
+    }
+
+    pub fn ruled(rules: Rules) -> Self {
+        Self::with(Limits::default(), rules)
+    }
+
+    pub fn with(limits: Limits, rules: Rules) -> Self {
+        let home = TempDir::new().unwrap();
+        let seconds = Arc::new(AtomicI64::new(1_795_000_000));
+        let source = Arc::clone(&seconds);
+        let clock = Clock::from(move || Timestamp::from_second(source.load(SeqCst)).unwrap());
+        let store = Store::open(&home.path().join("custodian.db")).unwrap();
+        let kek = Arc::new(softhsm::Token::new().open(1));
+        let custodian = Custodian::new(kek, store, clock, rules);
+        custodian.make_first_kek().unwrap();
+        custodian.adopt_keyring().unwrap();
+        let firsts = [
+            ("ada", Role::Admin),
+            ("bob", Role::Admin),
+            ("house-operator", Role::Operator),
+            ("house-app", Role::App),
+        ]
+        .map(|(name, role)| first(name, role));
+        let tokens = firsts.each_ref();
+        let tokens = tokens.map(|first| first.token.expose().to_owned());
+        custodian.provision(firsts.into()).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let (ready, is_ready) = crossbeam_channel::bounded(1);
+        thread::spawn(move || {
+            let ready = || ready.send(()).unwrap();
+            server::serve(listener, custodian, limits, ready).unwrap();
+        });
+        is_ready.recv().unwrap();
+        let [ada, bob, operator, app] = tokens;
+        Self {
+            url,
+            agent: agent(),
+            seconds,
+            ada,
+            bob,
+            operator,
+            app,
+            home,
+        }
+    }
+
+    pub fn call(&self, token: &str, method: &str, path: &str, body: &Value) -> Answer {
+        let bearer = format!("Bearer {token}");
+        let headers = [
+            ("authorization", bearer.as_str()),
+            ("content-type", "application/json"),
+        ];
+        let body = if body.is_null() {
+            String::new()
+        } else {
+            body.to_string()
+        };
+        send(
+            &self.agent,
+            method,
+            &format!("{}{path}", self.url),
+            &headers,
+            body.as_bytes(),
+        )
+    }
+
+    pub fn post(&self, token: &str, path: &str, body: Value) -> Answer {
+        self.call(token, "POST", path, &body)
+    }
+
+    pub fn get(&self, token: &str, path: &str) -> Answer {
+        self.call(token, "GET", path, &Value::Null)
+    }
+
+    /// An auditor, made by ada: its path and its token.
+    pub fn auditor(&self) -> (String, String) {
+        let body = json!({"name": "audit", "subject": "audit", "roles": ["auditor"]});
+        let made = self.post(&self.ada, "/v1/admin/principals", body).is(201);
+        let path = format!("/v1/admin/principals/{}", made["id"].as_str().unwrap());
+        (path, made["token"].as_str().unwrap().to_owned())
+    }
+
+    pub fn pass(&self, seconds: i64) {
+        self.seconds.fetch_add(seconds, SeqCst);
+    }
+}
+
+fn first(name: &'static str, role: Role) -> First {
+    let granted = (role == Role::App).then(|| "*".to_owned());
+    First {
+        name,
+        subject: Subject::folded(name).unwrap(),
+        role,
+        grants: Grants {
+            deks: granted.into_iter().collect(),
+        },
+        token: BearerToken::fresh().unwrap(),
+    }
+}
