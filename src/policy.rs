@@ -3,7 +3,10 @@
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{
+    ToSchema,
+    openapi::{Array, ArrayBuilder, ObjectBuilder, Type},
+};
 
 use crate::{
     error::Error,
@@ -60,8 +63,23 @@ pub struct Principal {
 pub struct Grants {
     /// For example `["telemetry", "payroll-*"]`; `["*"]` is every DEK.
     #[serde(default)]
-    #[schema(example = json!(["telemetry", "payroll-*"]))]
+    #[schema(schema_with = dek_patterns)]
     pub deks: Vec<String>,
+}
+
+/// Most patterns of one principal.
+const PATTERNS: usize = 256;
+
+/// How grants look in the API's description: what [`Grants::check`] takes.
+pub(crate) fn dek_patterns() -> Array {
+    let pattern = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .pattern(Some(r"^(\*|[a-z0-9][a-z0-9-]{0,62}\*?)$"));
+    ArrayBuilder::new()
+        .items(pattern)
+        .max_items(Some(PATTERNS))
+        .examples([serde_json::json!(["telemetry", "payroll-*"])])
+        .build()
 }
 
 impl Grants {
@@ -74,7 +92,7 @@ impl Grants {
             let stem = pattern.strip_suffix('*').unwrap_or(pattern);
             pattern == "*" || stem.parse::<DekName>().is_ok()
         };
-        if self.deks.len() <= 256 && self.deks.iter().all(|pattern| plain(pattern)) {
+        if self.deks.len() <= PATTERNS && self.deks.iter().all(|pattern| plain(pattern)) {
             return Ok(());
         }
         Err(Error::Invalid(

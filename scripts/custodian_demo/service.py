@@ -17,13 +17,14 @@ START_SECONDS = 60
 STOP_SECONDS = 10
 
 
-def prepare():
+def prepare(release=True):
     """Installs SoftHSM where it is missing and builds the binary; answers its path."""
+    profile = "release" if release else "debug"
     _run([str(ROOT / "softhsm" / "install.sh")])
     screen.line("Building (the first time takes some minutes)")
-    _run(["cargo", "build", "--release", "--locked"])
+    _run(["cargo", "build", "--locked", *(["--release"] if release else [])])
     target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR") or "target")
-    return ROOT / target / "release" / "custodian"
+    return ROOT / target / profile / "custodian"
 
 
 def _run(command):

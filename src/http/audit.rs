@@ -22,8 +22,10 @@ use crate::{
 #[into_params(parameter_in = Query)]
 pub(super) struct EntryParams {
     /// The first entry's index, from 0.
+    #[param(format = "uint64", maximum = 18_446_744_073_709_551_615_u64)]
     from: Option<u64>,
     /// Entries at most: 1 to 500, 50 unless given.
+    #[param(minimum = 1, maximum = 500)]
     limit: Option<usize>,
 }
 

@@ -143,6 +143,41 @@ mod tests {
     }
 
     #[test]
+    fn what_the_service_refuses_the_description_refuses_too() {
+        let document = serde_json::to_value(document()).unwrap();
+        let (paths, schemas) = (&document["paths"], &document["components"]["schemas"]);
+        let wrap = &paths["/v1/wrap"]["post"]["requestBody"]["content"]["application/json"];
+        assert_eq!(wrap["schema"]["oneOf"][1]["additionalProperties"], false);
+        let rotate = &paths["/v1/deks/{name}/rotate"]["post"];
+        let body = &rotate["requestBody"];
+        let schema = &body["content"]["application/json"]["schema"];
+        assert_eq!(schema["$ref"], "#/components/schemas/Nothing"); // `null` is refused
+        assert_ne!(body["required"], true); // an absent one is not
+        let name = "^[a-z0-9][a-z0-9-]{0,62}$";
+        assert_eq!(rotate["parameters"][0]["schema"]["pattern"], name);
+        let limit = &paths["/v1/deks"]["get"]["parameters"][0]["schema"];
+        assert_eq!(
+            (&limit["minimum"], &limit["maximum"]),
+            (&1.into(), &500.into())
+        );
+        let required = &schemas["CreatePrincipal"]["required"];
+        assert_eq!(*required, serde_json::json!(["name", "subject", "roles"]));
+        assert_eq!(
+            schemas["WholeGrants"]["properties"]["deks"]["maxItems"],
+            256
+        );
+    }
+
+    #[test]
+    fn answers_name_their_headers() {
+        let document = serde_json::to_value(document()).unwrap();
+        let answers = &document["paths"]["/v1/deks"]["post"]["responses"];
+        assert!(answers["201"]["headers"]["Location"].is_object());
+        assert!(answers["503"]["headers"]["Retry-After"].is_object());
+        assert!(answers["409"]["headers"]["X-Request-Id"].is_object());
+    }
+
+    #[test]
     fn every_operation_behind_authentication_names_its_roles_and_codes() {
         let document = serde_json::to_value(document()).unwrap();
         for entry in routes().iter().filter(|entry| entry.action.is_some()) {

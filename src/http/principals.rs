@@ -24,31 +24,37 @@ use crate::{
     error::Error,
     id::{Id, Subject, is_subject},
     json::Object,
-    policy::{Grants, Role},
+    policy::{self, Grants, Role},
 };
 
 /// A new principal.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct CreatePrincipal {
-    /// Required: 1 to 128 characters, unique among live principals.
+    /// 1 to 128 characters, none of them a control character; unique among live principals.
+    #[schema(value_type = String, required = true, pattern = r"^[^\u0000-\u001f\u007f-\u009f]{1,128}$")]
     name: Option<String>,
-    /// Required: the human or service, 1 to 128 of `[A-Za-z0-9._@+-]`, compared in lower case.
+    /// The human or service, compared in lower case.
+    #[schema(value_type = String, required = true, pattern = "^[A-Za-z0-9._@+-]{1,128}$")]
     subject: Option<String>,
     /// At least one.
     #[serde(default)]
+    #[schema(required = true, min_items = 1)]
     roles: Vec<Role>,
     /// Absent: none.
     #[schema(value_type = Option<Grants>)]
     grants: Option<Object<Grants>>,
-    /// Absent: the principal's own id. 1 to 128 of `[A-Za-z0-9._@+-]`.
+    /// Absent: the principal's own id.
+    #[schema(pattern = "^[A-Za-z0-9._@+-]{1,128}$")]
     wrap_scope: Option<String>,
     /// How long its first token lives, for example `90d`, or `never`.
-    #[schema(example = "90d")]
+    #[schema(example = "90d", pattern = "^([1-9][0-9]*[smhd]|never)$")]
     expires_in: Option<String>,
-    /// SHA-256 of its TLS client certificate, 64 lower-case hex digits.
+    /// SHA-256 of its TLS client certificate.
+    #[schema(pattern = "^[0-9a-f]{64}$")]
     client_cert_sha256: Option<String>,
     /// Only with the role `custodian`.
+    #[schema(format = "uuid")]
     custodian_id: Option<String>,
 }
 
@@ -126,7 +132,7 @@ pub(super) async fn approve(
 #[serde(deny_unknown_fields)]
 pub(super) struct WholeGrants {
     /// Names, or the start of names followed by one final `*`; `[]` is none.
-    #[schema(example = json!(["telemetry", "payroll-*"]))]
+    #[schema(schema_with = policy::dek_patterns)]
     deks: Vec<String>,
 }
 

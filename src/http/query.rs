@@ -17,6 +17,7 @@ pub(super) struct Params<T>(pub(super) T);
 #[into_params(parameter_in = Query)]
 pub(super) struct PageParams {
     /// Items of the page: 1 to 500, 50 unless given.
+    #[param(minimum = 1, maximum = 500)]
     pub(super) limit: Option<usize>,
     /// The `next_cursor` of the page before.
     pub(super) cursor: Option<String>,

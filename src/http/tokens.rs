@@ -28,7 +28,7 @@ use crate::{
 #[serde(deny_unknown_fields)]
 pub(super) struct IssueToken {
     /// For example `90d`, or `never`; absent: as the configuration says.
-    #[schema(example = "90d")]
+    #[schema(example = "90d", pattern = "^([1-9][0-9]*[smhd]|never)$")]
     expires_in: Option<String>,
 }
 

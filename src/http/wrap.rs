@@ -28,7 +28,7 @@ use crate::{
 #[serde(deny_unknown_fields)]
 pub(super) struct SealItem {
     /// At most 65,536 bytes.
-    #[schema(value_type = String, format = Byte)]
+    #[schema(value_type = String, format = Byte, max_length = 87_384)]
     plaintext: Base64Text,
     /// At most 32 keys and 4,096 bytes; the same one opens the blob again.
     #[schema(value_type = Option<std::collections::BTreeMap<String, String>>)]

@@ -8,7 +8,8 @@ use utoipa::openapi::{
     extensions::ExtensionsBuilder,
     path::Operation,
     schema::{
-        AllOfBuilder, ArrayBuilder, ObjectBuilder, OneOfBuilder, Ref, Schema, SchemaType, Type,
+        AdditionalProperties, AllOfBuilder, ArrayBuilder, ObjectBuilder, OneOfBuilder, Ref, Schema,
+        SchemaType, Type,
     },
     security::SecurityRequirement,
 };
@@ -18,6 +19,8 @@ use crate::{
     http::{Entry, problem::Code},
     policy::Action,
 };
+
+mod forms;
 
 /// The security scheme of every operation behind authentication.
 pub(super) const BEARER: &str = "bearer";
@@ -68,10 +71,12 @@ pub(super) fn operation(operation: &mut Operation, entry: &Entry) {
         .extensions
         .get_or_insert_default()
         .merge(extensions);
+    forms::describe(operation, entry.path);
     operation.security = Some(vec![SecurityRequirement::new(BEARER, Vec::<String>::new())]);
     if [Action::PrincipalCreate, Action::TokenCreate].contains(&action) {
         shown_once(operation);
     }
+    may_be_absent(operation);
     if takes_batches(action) {
         batches(operation);
     }
@@ -149,31 +154,56 @@ fn takes_batches(action: Action) -> bool {
     .contains(&action)
 }
 
+fn body(operation: &mut Operation) -> Option<&mut Content> {
+    let Some(RefOr::T(body)) = operation.request_body.as_mut() else {
+        return None;
+    };
+    match body.content.get_mut(JSON) {
+        Some(RefOr::T(content)) => Some(content),
+        Some(RefOr::Ref(_)) | None => None,
+    }
+}
+
+/// What the macro says of an optional body, `null` or the object, is an absent body or the object.
+fn may_be_absent(operation: &mut Operation) {
+    let null = SchemaType::Type(Type::Null);
+    let is_null = |schema: &RefOr<Schema>| matches!(schema, RefOr::T(Schema::Object(of)) if of.schema_type == null);
+    if let Some(content) = body(operation)
+        && let Some(RefOr::T(Schema::OneOf(either))) = &mut content.schema
+    {
+        either.items.retain(|schema| !is_null(schema));
+        if either.items.len() == 1 {
+            content.schema = either.items.pop();
+        }
+    }
+}
+
 /// One item, or `{"items":[…]}` of them; a refused item of the answer has its problem instead.
 fn batches(operation: &mut Operation) {
-    let body = match operation.request_body.as_mut() {
-        Some(RefOr::T(body)) => body.content.get_mut(JSON),
-        Some(RefOr::Ref(_)) | None => None,
-    };
-    if let Some(RefOr::T(content)) = body {
+    if let Some(content) = body(operation) {
         let one = content.schema.take();
-        content.schema = one.map(|one| one_or_many(one.clone(), one));
+        let many =
+            |one| many(one).additional_properties(Some(AdditionalProperties::FreeForm(false)));
+        content.schema = one.map(|one| either(one.clone(), many(one)));
     }
     change_answer(operation, "200", |reply| {
         let done = all_of(reply, ObjectBuilder::new().property("reference", text()));
-        one_or_many(done.clone(), done_or_refused(done))
+        either(done.clone(), many(done_or_refused(done)))
     });
 }
 
-fn one_or_many(one: RefOr<Schema>, item: RefOr<Schema>) -> RefOr<Schema> {
+fn many(item: RefOr<Schema>) -> ObjectBuilder {
     let items = ArrayBuilder::new()
         .items(item)
         .min_items(Some(1))
         .max_items(Some(BATCH_ITEMS));
-    let many = ObjectBuilder::new()
+    ObjectBuilder::new()
         .property("items", items)
-        .required("items");
-    OneOfBuilder::new().item(one).item(many).into()
+        .required("items")
+}
+
+fn either(one: RefOr<Schema>, other: ObjectBuilder) -> RefOr<Schema> {
+    OneOfBuilder::new().item(one).item(other).into()
 }
 
 fn done_or_refused(one: RefOr<Schema>) -> RefOr<Schema> {
@@ -181,7 +211,7 @@ fn done_or_refused(one: RefOr<Schema>) -> RefOr<Schema> {
         .property("error", schema("Problem"))
         .property("reference", text())
         .required("error");
-    OneOfBuilder::new().item(one).item(refused).into()
+    either(one, refused)
 }
 
 fn schema(name: &str) -> RefOr<Schema> {

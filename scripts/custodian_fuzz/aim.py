@@ -1,0 +1,93 @@
+"""Puts what exists into a generated request, often: most of the service lies behind a name that must be right.
+
+Which of it is put in depends on the request alone, so that one seed makes the same choices. A part of the request that
+schemathesis made wrong on purpose stays wrong.
+"""
+
+import json
+import random
+
+from schemathesis.core.parameters import ParameterLocation
+
+PATH, QUERY, BODY = ParameterLocation.PATH, ParameterLocation.QUERY, ParameterLocation.BODY
+OFTEN = 0.75
+
+
+def aim(case, known, fields):
+    """Changes one request; `fields` are those that its body may have."""
+    dice = random.Random(f"{case.method} {case.path} {case.path_parameters!r} {case.query!r} {case.body!r}")
+    if case.path_parameters and not _wrong(case, PATH):
+        case.path_parameters = dict(case.path_parameters, **_segments(case, known, fields, dice))
+    if case.query and "version" in case.query and not _wrong(case, QUERY):
+        case.query = dict(case.query, **_version((case.path_parameters or {}).get("name"), known, dice))
+    if isinstance(case.body, dict) and not _wrong(case, BODY):
+        case.body = _body(case, known, fields, dice)
+
+
+def _wrong(case, part):
+    return case.meta is None or case.meta.is_negative_at(part)
+
+
+def _segments(case, known, fields, dice):
+    """Names for the path that exist."""
+    found = {}
+    if "name" in case.path_parameters and dice.random() < OFTEN:
+        found["name"] = dice.choice(_names(case, known, fields))
+    if "version" in case.path_parameters:
+        found |= _version(found.get("name", case.path_parameters.get("name")), known, dice)
+    if case.path.startswith("/v1/admin/principals/{id}") and dice.random() < OFTEN and known.principals:
+        found["id"] = dice.choice(sorted(known.principals))
+        tokens = known.principals[found["id"]]
+        if "token_id" in case.path_parameters and tokens:
+            found["token_id"] = dice.choice(tokens)
+    return found
+
+
+def _names(case, known, fields):
+    """Of DEKs that have blobs where one is sent, of DEKs that may be harmed where a version is named."""
+    if "ciphertext" in fields:
+        return sorted({blob["name"] for blob in known.blobs["ciphertext"]})
+    if "version" in case.path_parameters:
+        return sorted(known.deks.keys() - known.kept)
+    return sorted(known.deks)
+
+
+def _version(name, known, dice):
+    versions = known.deks.get(name)
+    return {"version": dice.choice(versions)} if versions and dice.random() < OFTEN else {}
+
+
+def _body(case, known, fields, dice):
+    body = json.loads(json.dumps(case.body))
+    batch = body.get("items")
+    items = [item for item in batch if isinstance(item, dict)] if isinstance(batch, list) else [body]
+    for kind in sorted(fields & {"wrapped", "ciphertext"}):
+        for item in items:
+            _blob(case, item, kind, known, "context" in fields, dice)
+    if fields & {"algorithm", "subject"} and dice.random() < OFTEN:
+        _new(body, dice)
+    if "confirm" in fields and dice.random() < OFTEN:
+        named = case.path_parameters or {}
+        body["confirm"] = f"{named.get('name')}/{named.get('version')}"
+    return body
+
+
+def _new(body, dice):
+    """Something that is not there yet; not a custodian, who would have to be enrolled."""
+    fresh = f"fuzz-{dice.getrandbits(64):016x}"
+    body.update({name: fresh for name in ("name", "subject") if name in body})
+    body.pop("custodian_id", None)
+    if isinstance(body.get("roles"), list):
+        body["roles"] = [role for role in body["roles"] if role != "custodian"] or ["app"]
+
+
+def _blob(case, item, kind, known, opens, dice):
+    """A blob that opens, for the DEK in the path; now and then under a context that does not open it."""
+    name = (case.path_parameters or {}).get("name")
+    blobs = [blob for blob in known.blobs[kind] if blob["name"] == name]
+    if not blobs or dice.random() >= OFTEN:
+        return
+    blob = dice.choice(blobs)
+    item[kind] = blob["blob"]
+    if opens and dice.random() < OFTEN:
+        item["context"] = blob["context"]

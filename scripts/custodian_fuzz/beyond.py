@@ -1,0 +1,53 @@
+"""Which failed checks are no failures: where the contract is right and a schema cannot say it. Each has its reason."""
+
+import json
+import re
+
+from schemathesis.core.failures import AcceptedNegativeData
+from schemathesis.openapi.checks import IgnoredAuth, MissingHeaderNotRejected, RejectedPositiveData
+
+# Refusals (400, 413) of bodies and queries that are as their schema says: what `detail` begins with, and why.
+REFUSALS = {
+    "each key of an object once": "no schema knows of Unicode NFC; generated keys may be equal after it",
+    "two keys of the context are equal": "no schema knows of Unicode NFC; generated keys may be equal after it",
+    "a context has at most": "the bytes of a context are counted in its canonical form",
+    "cursor is the next_cursor": "a cursor is good if a page gave it",
+    "expires_in is a whole number": "a duration is at most 3650d, whichever unit it has",
+    "rotation_period is a whole number": "a duration is at most 3650d, whichever unit it has",
+    "plaintext is standard base64": "`format: byte` does not ask for canonical base64",
+    "the role custodian needs": "a custodian has to be enrolled, and this version enrols none",
+    "algorithm: this version makes": "the description names what the contract names, this version makes less",
+}
+
+
+def reason(failure, response):
+    """Why a failed check says nothing against the service; `None` if it does."""
+    if isinstance(failure, (IgnoredAuth, MissingHeaderNotRejected)):
+        limited = re.search(r"\bgot `?429\b", failure.message, re.IGNORECASE)
+        return "a stranger got 429 for 401: strangers are limited, and a run has many" if limited else None
+    if isinstance(failure, RejectedPositiveData) and response.status_code in (400, 413):
+        detail = _detail(response)
+        return next((why for beginning, why in REFUSALS.items() if detail.startswith(beginning)), None)
+    if isinstance(failure, AcceptedNegativeData) and response.status_code == 200 and _has_a_refused_item(response):
+        return "in a batch bad base64, blob or context refuses only its item (api.md section 6)"
+    return None
+
+
+def _json(response):
+    try:
+        return json.loads(response.content)
+    except ValueError:
+        return None
+
+
+def _detail(response):
+    """Without the place in the text, which malformed JSON has in front."""
+    body = _json(response)
+    detail = str(body.get("detail")) if isinstance(body, dict) else ""
+    return re.sub(r"^line \d+, column \d+: ", "", detail)
+
+
+def _has_a_refused_item(response):
+    body = _json(response)
+    items = body.get("items") if isinstance(body, dict) else None
+    return isinstance(items, list) and any(isinstance(item, dict) and "error" in item for item in items)

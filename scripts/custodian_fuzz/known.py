@@ -1,0 +1,41 @@
+"""What exists in the service under test: what state.py made, and what answers have shown since."""
+
+
+class Known:
+    """DEKs with their versions, principals with their tokens, blobs with what opens them."""
+
+    def __init__(self, state):
+        self.deks = {name: list(versions) for name, versions in state["deks"].items()}
+        self.principals = {}
+        self.ours = set(state["ours"])
+        self.kept = set(state["kept"])
+        self.blobs = state["blobs"]
+        for one in state["principals"]:
+            self._principal(one)
+
+    def learn(self, method, path, segments, body):
+        """Takes up what one successful answer shows."""
+        if method == "DELETE" and path == "/v1/admin/principals/{id}":
+            self.principals.pop(segments["id"], None)
+            return
+        if not isinstance(body, dict):
+            return
+        for one in body.get("items") if isinstance(body.get("items"), list) else [body]:
+            self._thing(one)
+        if path.endswith("/rotate") and "name" in segments:
+            self.deks.setdefault(segments["name"], []).append(body.get("version"))
+        if path.endswith("/tokens") and segments.get("id") in self.principals:
+            self.principals[segments["id"]].append(body.get("id"))
+
+    def _thing(self, one):
+        if not isinstance(one, dict):
+            return
+        if "versions" in one and "name" in one:
+            self.deks[one["name"]] = [version["version"] for version in one["versions"]]
+        if "tokens" in one and "id" in one:
+            self._principal(one)
+
+    def _principal(self, one):
+        """Not the four whose tokens the run uses: nobody is to harm them."""
+        if one["id"] not in self.ours:
+            self.principals[one["id"]] = [token["id"] for token in one["tokens"]]
