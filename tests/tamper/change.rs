@@ -228,8 +228,8 @@ fn erased(values: &[(i64, Value)]) -> Ways {
 }
 
 fn filled(values: &[(i64, Value)], kind: &str) -> Ways {
-    let mut other = values.iter().map(|(_, value)| value);
-    let other = other.rfind(|value| **value != Value::Null);
+    let mut others = values.iter().map(|(_, value)| value);
+    let other = others.rfind(|value| **value != Value::Null);
     let with = other.cloned().unwrap_or(match kind {
         "INTEGER" => Value::Integer(1),
         "BLOB" => Value::Blob(vec![7; 32]),
