@@ -181,9 +181,10 @@ pub struct Line<'a> {
 impl Line<'_> {
     /// One call; `None` if the connection ended before the answer: it was cut off, or idle for too long.
     pub fn call(&self, method: &str, path: &str, body: &Value) -> Option<Answer> {
-        let text = match body {
-            Value::Null => String::new(),
-            body => body.to_string(),
+        let text = if body.is_null() {
+            String::new()
+        } else {
+            body.to_string()
         };
         let request = Request::builder()
             .method(method)
