@@ -3,7 +3,7 @@
 use crate::{
     dice::Dice,
     predict::{self, DAY},
-    things::{Blob, Bound, CONTEXTS, Person},
+    things::{Blob, Bound, CONTEXTS, Dek, Person},
     verbs::{Change, Items, Open, Seal, Sound, Verb},
     world::{Who, World},
 };
@@ -212,19 +212,19 @@ impl Pick<'_> {
             Change::Enable,
             Change::Enable,
             Change::Destroy,
+            Change::Destroy,
+            Change::Cancel,
             Change::Cancel,
         ];
         let what = *self.dice.one_of(&all);
         // Few wait for their destruction: chance alone would hardly save one.
-        let waits = self.world.deks.get(&name).map(|dek| dek.versions.iter());
-        let waits: Vec<_> = waits
-            .into_iter()
-            .flatten()
-            .filter(|version| version.destroy_at.is_some())
-            .collect();
-        let version = match what {
-            Change::Cancel if !waits.is_empty() => self.dice.one_of(&waits).name.clone(),
-            _ => version,
+        let versions = |(name, dek): (&String, &Dek)| waiting(name, dek);
+        let waits: Vec<_> = self.world.deks.iter().flat_map(versions).collect();
+        let (name, version) = match what {
+            Change::Cancel if !waits.is_empty() && !self.dice.once_in(4) => {
+                self.dice.one_of(&waits).clone()
+            }
+            _ => (name, version),
         };
         Verb::Change {
             what,
@@ -366,6 +366,17 @@ impl Pick<'_> {
         };
         Verb::PublicKey { name, version }
     }
+}
+
+/// Its versions that are to be destroyed.
+fn waiting(name: &str, dek: &Dek) -> Vec<(String, String)> {
+    let waits = dek
+        .versions
+        .iter()
+        .filter(|version| version.destroy_at.is_some());
+    waits
+        .map(|version| (name.to_owned(), version.name.clone()))
+        .collect()
 }
 
 /// The same blob of a version that never was.
