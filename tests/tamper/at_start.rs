@@ -8,13 +8,14 @@ use aegis_custodian::{
     kek::software::SoftwareKek,
     store::Store,
 };
+use serde_json::json;
 use tempfile::TempDir;
 
 use crate::{
     change::{Change, aimed, of_every_column},
     every_column::AIMED,
     file,
-    service::Service,
+    service::{Service, eventually},
 };
 
 pub const SOFTWARE: [&str; 2] = ["--kek", "software"];
@@ -77,7 +78,7 @@ fn kek_versions_and_row_key_that_were_changed_let_nothing_start() {
 }
 
 #[test]
-fn a_log_whose_newest_entry_was_changed_lets_nothing_start_or_be_added() {
+fn with_a_log_whose_newest_entry_was_changed_nothing_is_done_and_readiness_says_why() {
     let home = TempDir::new().unwrap();
     let service = Service::start(home.path(), &[]);
     let opened = file::open(home.path());
@@ -90,16 +91,22 @@ fn a_log_whose_newest_entry_was_changed_lets_nothing_start_or_be_added() {
         opened.query_row(sql, [], |row| row.get(0)).unwrap()
     };
     let before = size();
-    let wrap = serde_json::json!({"plaintext": "c2VjcmV0"});
-    let refused = service.post("app", "/v1/wrap", wrap.clone());
-    refused.is_refused(422, "integrity_failure");
-    service.get("operator", "/v1/deks").is(200);
-    assert_eq!(size(), before);
-    file::never_failed(&service);
+    let wrap = json!({"plaintext": "c2VjcmV0"});
+    let stands_still = |service: &Service| {
+        let refused = service.post("app", "/v1/wrap", wrap.clone());
+        refused.is_refused(503, "audit_unavailable");
+        service.get("operator", "/v1/deks").is(200);
+        eventually("not ready", || {
+            let ready = service.get("", "/v1/health/ready");
+            ready.status == 503 && ready.json()["checks"]["audit"]["ok"] == false
+        });
+        assert_eq!(size(), before);
+    };
+    stands_still(&service);
     file::drop_cleanly(service);
-    file::refuses_to_start(home.path(), &[], "a log from the future");
+    let again = Service::start(home.path(), &[]);
+    stands_still(&again);
     let back = forward.replace('+', "-");
     assert_eq!(opened.execute(&back, []).unwrap(), 1);
-    let again = Service::start(home.path(), &[]);
-    again.post("app", "/v1/wrap", wrap).is(200);
+    again.post("app", "/v1/wrap", wrap.clone()).is(200);
 }
