@@ -17,7 +17,7 @@ use super::{
 /// Items of a batch.
 const BATCH: usize = 256;
 /// Of what is older than this many, a check that is not thorough looks at a few.
-const RECENT: usize = 200;
+const RECENT: usize = 60;
 /// Of sign-ins that fail more are not told apart from being limited.
 const SHUT_OUT: usize = 60;
 
