@@ -65,8 +65,6 @@ pub struct Custodian {
     reserved: encryptions::Reserved,
     /// The KEK version that wraps; held while it does.
     current_kek: RwLock<Option<KekVersion>>,
-    /// Something was destroyed whose traces are not yet gone from the write-ahead log.
-    traces: AtomicBool,
     running: Mutex<HashSet<ReplyKey>>,
     /// Held by a rotation that was overtaken, so that it is not overtaken for ever.
     overtaken: Mutex<()>,
@@ -150,7 +148,6 @@ impl Custodian {
             patrol: patrol::Patrol::default(),
             reserved: encryptions::Reserved::default(),
             current_kek: RwLock::default(),
-            traces: AtomicBool::default(),
             running: Mutex::default(),
             overtaken: Mutex::default(),
         }

@@ -3,6 +3,7 @@
 use std::{
     io,
     net::TcpListener,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     thread::{self, JoinHandle},
     time::Duration,
@@ -32,10 +33,10 @@ use crate::{
 
 pub mod dev;
 
-/// How often the parts are looked at.
-const LOOK: Duration = Duration::from_secs(1);
+/// How often the parts are looked at, and what is due is done.
+const TURN: Duration = Duration::from_secs(1);
 
-/// Looks between two rounds of sweeping what is past its time.
+/// Turns between two rounds of sweeping what is past its time.
 const SWEEP: u32 = 600;
 
 /// Opens store and key holder as configured; no KEK is in use yet.
@@ -72,8 +73,12 @@ pub fn serve(
         limits,
     ));
     custodian.look();
-    let watch = Watch::start(custodian.clone(), service.clone())?;
+    // Apart, so that much that is due delays no look.
+    let watch = Beat::start("watch", watch(custodian.clone(), service.clone()))?;
+    let tended = custodian.clone();
+    let tend = Beat::start("tend", move || tended.tend())?;
     let served = rt::System::new().block_on(run(listener, service, limits, ready));
+    tend.stop();
     watch.stop();
     custodian.flush_strangers(true)?;
     custodian.close()?;
@@ -116,6 +121,8 @@ async fn run(
     });
     let server = server
         .client_request_timeout(limits.head)
+        // A body is asked for more only when all before is sent: its guard depends on it (http/handed.rs).
+        .h1_write_buffer_size(1)
         .shutdown_timeout(limits.drain.as_secs())
         .disable_signals()
         .listen(listener)?
@@ -142,28 +149,22 @@ fn headers() -> DefaultHeaders {
         .add(("X-Content-Type-Options", "nosniff"))
 }
 
-/// The thread that looks at the parts and sweeps.
-struct Watch {
+/// A thread that does something again and again.
+struct Beat {
     stop: Sender<()>,
     thread: JoinHandle<()>,
 }
 
-impl Watch {
-    fn start(custodian: Arc<Custodian>, service: Data<Service>) -> io::Result<Self> {
+impl Beat {
+    /// Does `work` each second until it is stopped; a panic ends one turn only.
+    fn start(name: &'static str, mut work: impl FnMut() + Send + 'static) -> io::Result<Self> {
         let (stop, stopped) = bounded(0);
         let thread = thread::Builder::new()
-            .name("watch".to_owned())
+            .name(name.to_owned())
             .spawn(move || {
-                let mut looks: u32 = 0;
-                while stopped.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) {
-                    custodian.look();
-                    custodian.tend();
-                    log_failure(custodian.flush_strangers(false));
-                    service.upkeep();
-                    looks = looks.wrapping_add(1);
-                    if looks.is_multiple_of(SWEEP) {
-                        service.forget_quiet_sources();
-                        log_failure(custodian.forget_replies());
+                while stopped.recv_timeout(TURN) == Err(RecvTimeoutError::Timeout) {
+                    if catch_unwind(AssertUnwindSafe(&mut work)).is_err() {
+                        tracing::error!(name, "a turn ended in a panic");
                     }
                 }
             })?;
@@ -173,7 +174,22 @@ impl Watch {
     fn stop(self) {
         drop(self.stop);
         if self.thread.join().is_err() {
-            tracing::error!("the watching thread ended in a panic");
+            tracing::error!("a thread ended in a panic");
+        }
+    }
+}
+
+/// Looks at the parts and sweeps.
+fn watch(custodian: Arc<Custodian>, service: Data<Service>) -> impl FnMut() {
+    let mut turns: u32 = 0;
+    move || {
+        custodian.look();
+        log_failure(custodian.flush_strangers(false));
+        service.upkeep();
+        turns = turns.wrapping_add(1);
+        if turns.is_multiple_of(SWEEP) {
+            service.forget_quiet_sources();
+            log_failure(custodian.forget_replies());
         }
     }
 }

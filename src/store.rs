@@ -7,7 +7,10 @@ use std::{
     ops::Deref,
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
-    sync::{Arc, OnceLock},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use rusqlite::Connection;
@@ -34,7 +37,7 @@ mod traces;
 mod writer;
 
 pub use dek_versions::VersionRow;
-pub use deks::DekRow;
+pub use deks::{DekRow, OVERTAKEN};
 pub use keks::KekRow;
 pub use patrol::{Beat, Look};
 pub use principals::{NewPrincipal, PrincipalRow, PrincipalState};
@@ -47,6 +50,8 @@ pub struct Store {
     writer: Arc<writer::Writer>,
     readers: Arc<readers::Readers>,
     row_key: RowKey,
+    /// Something was destroyed whose traces may not be gone yet.
+    traces: Arc<AtomicBool>,
     _lock: Arc<File>,
 }
 
@@ -81,12 +86,20 @@ impl Store {
         let mut writing = connection::writing(path)?;
         connection::migrate(&mut writing)?;
         // What was destroyed just before a crash may still stand somewhere.
-        traces::erase(&writing)?;
+        let traces = Arc::new(AtomicBool::new(false));
+        if let Err(error) = traces::erase(&writing) {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "it will be tried again"
+            );
+            traces.store(true, Ordering::Release);
+        }
         let row_key = RowKey::default();
         Ok(Self {
             writer: Arc::new(writer::Writer::start(writing, row_key.clone())?),
             readers: Arc::new(readers::Readers::new(path)),
             row_key,
+            traces,
             _lock: Arc::new(lock),
         })
     }
@@ -140,7 +153,28 @@ impl Store {
     /// # Errors
     /// [`Error::Unavailable`] if a reader is in the way for too long; the next attempt may do.
     pub fn erase_traces(&self) -> Result<(), Error> {
-        self.writer.erase_traces()
+        // Whoever else erases now may have begun before.
+        let erased = self.writer.erase_traces();
+        if erased.is_err() {
+            self.leave_traces();
+        }
+        erased
+    }
+
+    /// Notes that something was destroyed, whose traces are to be erased in a while.
+    pub fn leave_traces(&self) {
+        self.traces.store(true, Ordering::Release);
+    }
+
+    /// Erases traces if any were left.
+    ///
+    /// # Errors
+    /// Those of [`Store::erase_traces`].
+    pub fn erase_left_traces(&self) -> Result<(), Error> {
+        match self.traces.swap(false, Ordering::AcqRel) {
+            true => self.erase_traces(),
+            false => Ok(()),
+        }
     }
 
     /// Asks reader and writer for a sign of life.

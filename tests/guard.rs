@@ -115,12 +115,12 @@ impl Bench {
     /// An answer on its way: whoever asked for it signed in and was told, but has not got it yet.
     fn answer(&self, token: &BearerToken, action: Action, dek: &str) -> Guard {
         let uses = Uses {
-            principal: None,
+            caller: None,
             action,
             dek: Some(dek.parse().unwrap()),
         };
         let guard = Guard::begin(self.custodian.clone(), uses);
-        guard.signed_in(&self.id(token));
+        guard.signed_in(&self.custodian.bearer(token).unwrap().unwrap());
         guard
     }
 
@@ -151,17 +151,20 @@ fn first(name: &'static str, role: Role) -> First {
     }
 }
 
-/// Whether `change` is still waiting after a while, and is over once `guard` is dropped.
+/// Whether `change` is still waiting after a while; if so it must be over once `guard` is dropped.
 fn waits_for(change: impl FnOnce() + Send, guard: Guard) -> bool {
     let over = AtomicBool::new(false);
+    let is_over = || over.load(SeqCst);
     thread::scope(|scope| {
         scope.spawn(|| {
             change();
             over.store(true, SeqCst);
         });
         thread::sleep(A_WHILE);
-        let waited = !over.load(SeqCst);
+        let waited = !is_over();
         drop(guard);
+        thread::sleep(A_WHILE);
+        assert!(is_over(), "it waits for something else");
         waited
     })
 }

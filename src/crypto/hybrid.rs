@@ -67,7 +67,7 @@ fn private_key(seed: &[u8; 32]) -> Result<<XWing as Kem>::PrivateKey, Error> {
 
 fn broken(error: HpkeError) -> Error {
     Error::Internal {
-        what: "encrypting to a public key",
+        what: "using an HPKE key",
         source: Some(Source::from(error.to_string())),
     }
 }

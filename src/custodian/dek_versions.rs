@@ -1,7 +1,5 @@
 //! The states of DEK versions: disabled, enabled, destroyed after a delay, saved before it is over (api.md section 7).
 
-use std::sync::atomic::Ordering;
-
 use jiff::Timestamp;
 
 use super::{
@@ -33,7 +31,7 @@ impl Custodian {
             of.row.state.changeable()?;
             tx.set_version_enabled(of.name, &of.row.version, false)
         })?;
-        self.shut_dek(who, name);
+        self.guards.wait(who.guard, &Shut::Dek(name));
         Ok(shown)
     }
 
@@ -79,9 +77,9 @@ impl Custodian {
             let at = now.saturating_add(delay).unwrap_or(Timestamp::MAX);
             tx.set_version_destroy_at(of.name, &of.row.version, Some(at))
         })?;
-        self.shut_dek(who, name);
+        self.guards.wait(who.guard, &Shut::Dek(name));
         if delay.is_zero() {
-            self.erase_now()?;
+            self.store.erase_traces()?;
         }
         Ok(shown)
     }
@@ -97,33 +95,15 @@ impl Custodian {
         name: &DekName,
         version: &DekVersion,
     ) -> Result<VersionView, Error> {
-        self.change_version(who, name, version, |tx, of, _| {
+        self.change_version(who, name, version, |tx, of, now| {
             of.row.state.savable()?;
+            if of.row.destroy_at.is_some_and(|at| at <= now) {
+                return Err(Error::Destroyed(
+                    "the time to save this DEK version is over",
+                ));
+            }
             tx.set_version_destroy_at(of.name, &of.row.version, None)
         })
-    }
-
-    /// Erases what is left of destroyed versions, if something may be.
-    pub(super) fn erase_traces(&self) -> Result<(), Error> {
-        match self.traces.swap(false, Ordering::AcqRel) {
-            true => self.erase_now(),
-            false => Ok(()),
-        }
-    }
-
-    /// Never trusts that another call erases for this one: that one may have begun before.
-    fn erase_now(&self) -> Result<(), Error> {
-        let erased = self.store.erase_traces();
-        if erased.is_err() {
-            self.traces.store(true, Ordering::Release);
-        }
-        erased
-    }
-
-    /// Drops what is open of a DEK and waits for the answers that used it.
-    pub(super) fn shut_dek(&self, who: &Caller, name: &DekName) {
-        self.opened.forget(name.as_str());
-        self.guards.wait(who.guard, &Shut::Dek(name));
     }
 
     fn change_version(
@@ -133,8 +113,9 @@ impl Custodian {
         version: &DekVersion,
         change: impl FnOnce(&Tx<'_>, &Of<'_>, Timestamp) -> Result<(), Error> + Send + 'static,
     ) -> Result<VersionView, Error> {
-        let (name, version) = (name.clone(), version.clone());
-        self.change(who, move |tx, now| {
+        let (dek, version) = (name.clone(), version.clone());
+        let changed = self.change(who, move |tx, now| {
+            let name = dek;
             let dek = tx.dek(&name)?.ok_or(policy::NO_DEK)?;
             let read = || tx.dek_version(&name, &version)?.ok_or(policy::NO_VERSION);
             let of = Of {
@@ -146,7 +127,9 @@ impl Custodian {
             let shown = version_shown(read()?);
             let event = Event::done(name.reference(&version)).with("state", shown.state());
             Ok((shown, event))
-        })
+        });
+        self.opened.forget(name.as_str());
+        changed
     }
 }
 

@@ -21,7 +21,7 @@ use crate::{
     id::{DekName, DekVersion, KekVersion},
     kek::{Context, Purpose},
     policy::{self, Action, DekState},
-    store::{DekRow, Tx, VersionRow, View},
+    store::{DekRow, OVERTAKEN, Tx, VersionRow, View},
 };
 
 /// How often a rotation that another one overtook is begun again.
@@ -126,10 +126,9 @@ impl Custodian {
                 let dek = self.store.read(|view| view.dek(name))?;
                 self.make_next_version(By::Caller(who), &dek.ok_or(policy::NO_DEK)?, once)
             };
-            let overtaken =
-                |tried: &Result<VersionView, Error>| matches!(tried, Err(Error::Conflict(_)));
+            let again = |tried: &Result<VersionView, Error>| tried.as_ref().is_err_and(overtaken);
             let first = rotate();
-            if !overtaken(&first) {
+            if !again(&first) {
                 return first;
             }
             // One at a time from here on: only a first try can still come between.
@@ -138,9 +137,7 @@ impl Custodian {
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner);
             let mut tries = (0..TRIES).map(|_| rotate());
-            tries
-                .find(|tried| !overtaken(tried))
-                .unwrap_or(Err(OVERTAKEN))
+            tries.find(|tried| !again(tried)).unwrap_or(Err(OVERTAKEN))
         })
     }
 
@@ -205,8 +202,12 @@ impl Custodian {
     ) -> Result<VersionView, Error> {
         let version = self.new_version(dek, dek.newest + 1)?;
         let (dek, once) = (dek.clone(), once.cloned());
-        let name = dek.name.clone();
+        let (name, alone) = (dek.name.clone(), matches!(by, By::Itself));
         let work = move |tx: &Tx<'_>, now| {
+            let newest = tx.newest_version(&dek)?;
+            if alone && newest.state != DekState::Enabled {
+                return Err(OVERTAKEN);
+            }
             tx.advance_dek(&dek, rotate_at(dek.rotation_period, version.created_at))?;
             tx.insert_version(&dek.name, &version)?;
             let event = Event::done(dek.name.reference(&version.version));
@@ -256,7 +257,10 @@ pub(super) enum By<'a> {
     Itself,
 }
 
-const OVERTAKEN: Error = Error::Conflict("this DEK is being rotated by other requests; try again");
+/// Whether another rotation of the same DEK was faster.
+pub(super) fn overtaken(error: &Error) -> bool {
+    matches!((error, OVERTAKEN), (Error::Conflict(one), Error::Conflict(other)) if *one == other)
+}
 
 /// The path of a DEK.
 #[must_use]

@@ -134,8 +134,8 @@ impl Custodian {
     /// The public key of a version, the newest unless another is asked for. Needs no token.
     ///
     /// # Errors
-    /// [`Error::NotFound`]; [`Error::Conflict`] for an `aes-256-gcm` DEK or a disabled version;
-    /// [`Error::Destroyed`]; [`Error::Unavailable`].
+    /// [`Error::NotFound`]; [`Error::Corrupt`] for a version that never was; [`Error::Conflict`] for an `aes-256-gcm`
+    /// DEK or a disabled version; [`Error::Destroyed`]; [`Error::Unavailable`].
     pub fn public_key(
         &self,
         who: &Caller,
@@ -149,7 +149,7 @@ impl Custodian {
                 Some(version) => view.dek_version(name, version)?,
                 None => Some(view.newest_version(&dek)?),
             };
-            Ok((dek, row.ok_or(policy::NO_VERSION)?))
+            Ok((dek, row.ok_or(NEVER)?))
         })?;
         let public_key = row.public_key.ok_or(Error::Conflict(
             "this DEK is aes-256-gcm: only hybrid DEKs have public keys",
@@ -180,6 +180,8 @@ impl Custodian {
         )
     }
 }
+
+const NEVER: Error = Error::Corrupt("this DEK never had that version");
 
 fn fresh_data_key(
     bytes: usize,

@@ -33,14 +33,13 @@ impl Encryptions {
         refuse_at: 1 << 32,
     };
 
-    /// How many to reserve when `reserved` are and `wanted` are needed now.
-    fn next_block(&self, reserved: u64, wanted: u64) -> Result<u64, Error> {
-        let left = self.refuse_at.saturating_sub(reserved);
-        match left.min(self.block.max(wanted)) {
-            enough if enough >= wanted => Ok(enough),
-            _ => Err(Error::Conflict(
+    /// How many to reserve when `reserved` are already.
+    fn next_block(&self, reserved: u64) -> Result<u64, Error> {
+        match self.refuse_at.saturating_sub(reserved).min(self.block) {
+            0 => Err(Error::Conflict(
                 "this key version has made as many encryptions as are safe; rotate it",
             )),
+            some => Ok(some),
         }
     }
 }
@@ -100,7 +99,7 @@ impl Custodian {
             self.store.transact(move |tx| {
                 let row = tx.dek_version(&name, &version)?;
                 let row = row.ok_or(Error::Corrupt("this DEK has lost a version"))?;
-                let count = limits.next_block(row.reserved, 1)?;
+                let count = limits.next_block(row.reserved)?;
                 tx.reserve_version(&name, &row, count)?;
                 Ok(count)
             })
@@ -126,7 +125,7 @@ impl Custodian {
                 let all = tx.kek_versions()?;
                 let row = all.into_iter().find(|row| row.version == version);
                 let row = row.ok_or(Error::Corrupt("the database has lost a KEK version"))?;
-                let count = limits.next_block(row.reserved, 1)?;
+                let count = limits.next_block(row.reserved)?;
                 tx.reserve_kek(&row, count)?;
                 Ok(count)
             })
@@ -156,13 +155,10 @@ mod tests {
             rotate_at: 5,
             refuse_at: 10,
         };
-        assert_eq!(limits.next_block(0, 1).unwrap(), 4);
-        assert_eq!(limits.next_block(8, 1).unwrap(), 2);
-        assert!(limits.next_block(10, 1).is_err());
-        assert!(limits.next_block(11, 1).is_err());
-        assert_eq!(
-            Encryptions::STANDARD.next_block((1 << 32) - 1, 1).unwrap(),
-            1
-        );
+        assert_eq!(limits.next_block(0).unwrap(), 4);
+        assert_eq!(limits.next_block(8).unwrap(), 2);
+        assert!(limits.next_block(10).is_err());
+        assert!(limits.next_block(11).is_err());
+        assert_eq!(Encryptions::STANDARD.next_block((1 << 32) - 1).unwrap(), 1);
     }
 }

@@ -9,7 +9,7 @@ use std::{
 use super::{
     Custodian,
     items::{ToOpen, ToSeal},
-    opened::OpenKey,
+    opened::{OpenKey, Since},
 };
 use crate::{
     algorithm::Algorithm,
@@ -47,6 +47,7 @@ pub struct Decrypted {
 /// One DEK as one request uses it: each version is read once and opened once.
 pub(super) struct InUse<'a> {
     custodian: &'a Custodian,
+    since: Since,
     pub(super) dek: DekRow,
     /// The version that encrypts, once it was asked for: a damaged one harms no other.
     newest: OnceCell<DekVersion>,
@@ -58,9 +59,11 @@ pub(super) struct InUse<'a> {
 impl Custodian {
     /// Takes a DEK into use.
     pub(super) fn in_use(&self, name: &DekName) -> Result<InUse<'_>, Error> {
+        let since = self.opened.since();
         let dek = self.store.read(|view| view.dek(name))?;
         Ok(InUse {
             custodian: self,
+            since,
             dek: dek.ok_or(policy::NO_DEK)?,
             newest: OnceCell::new(),
             versions: RefCell::default(),
@@ -182,7 +185,7 @@ impl InUse<'_> {
         let key = match self.keys.borrow_mut().entry(row.version.clone()) {
             Entry::Occupied(known) => known.get().clone(),
             Entry::Vacant(unknown) => {
-                let key = self.custodian.open_version(&self.dek, row)?;
+                let key = self.custodian.open_version(self.since, &self.dek, row)?;
                 unknown.insert(key.map(Rc::new)).clone()
             }
         };
@@ -191,15 +194,19 @@ impl InUse<'_> {
 }
 
 impl Custodian {
-    fn open_version(&self, dek: &DekRow, row: &VersionRow) -> Result<Option<OpenKey>, Error> {
+    fn open_version(
+        &self,
+        since: Since,
+        dek: &DekRow,
+        row: &VersionRow,
+    ) -> Result<Option<OpenKey>, Error> {
         let reference = dek.name.reference(&row.version);
         let found = self.opened.find(&reference);
-        let from = if found.is_ok() { "cache" } else { "token" };
+        let from = if found.is_some() { "cache" } else { "token" };
         metrics::counter!("custodian_deks_opened_total", "from" => from).increment(1);
-        let since = match found {
-            Ok(key) => return Ok(Some(key)),
-            Err(since) => since,
-        };
+        if found.is_some() {
+            return Ok(found);
+        }
         let context = Context {
             purpose: Purpose::Dek,
             reference: &reference,

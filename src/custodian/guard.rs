@@ -17,6 +17,7 @@ use super::Custodian;
 use crate::{
     id::{DekName, Id},
     policy::Action,
+    store::Bearer,
 };
 
 /// How long a change waits for callers that read their answers slowly; then these are cut off.
@@ -43,7 +44,8 @@ struct Request {
     uses: Uses,
     /// Its answer relies on what it saw.
     relies: bool,
-    /// It has done its own work and waits for others: nobody waits for it, or two would for each other.
+    /// It has done its own work and waits for others: nobody waits for it, or two would for each other. Its answer is
+    /// void like any other that comes too late.
     waits: bool,
     void: Arc<AtomicBool>,
 }
@@ -51,8 +53,8 @@ struct Request {
 /// What a request's answer depends on.
 #[derive(Debug)]
 pub struct Uses {
-    /// The caller; `None` while it signs in.
-    pub principal: Option<Id>,
+    /// The caller, and its token; `None` while it signs in.
+    pub caller: Option<(Id, Id)>,
     /// What the caller wants.
     pub action: Action,
     /// The DEK that the path names.
@@ -64,8 +66,10 @@ pub struct Uses {
 pub(super) enum Shut<'a> {
     /// A version of this DEK, or who may use it.
     Dek(&'a DekName),
-    /// Every token of this principal, or one of them.
+    /// Every token of this principal, or what it may use.
     Principal(&'a Id),
+    /// This token.
+    Token(&'a Id),
 }
 
 /// Held by one request; dropped once its answer is handed over.
@@ -100,9 +104,9 @@ impl Guard {
     }
 
     /// Notes who signed in.
-    pub fn signed_in(&self, principal: &Id) {
+    pub fn signed_in(&self, bearer: &Bearer) {
         if let Some(request) = self.custodian.guards.held().requests.get_mut(&self.id) {
-            request.uses.principal = Some(principal.clone());
+            request.uses.caller = Some((bearer.principal.id.clone(), bearer.token.clone()));
         }
     }
 
@@ -144,21 +148,26 @@ impl Guards {
             request.waits = true;
             self.released.notify_all();
         }
-        let hurt = |(id, request): (&GuardId, &Request)| {
+        let relies = |(id, request): (&GuardId, &Request)| {
             (Some(*id) != own && request.relies && request.uses.hurt_by(shut)).then_some(*id)
         };
-        let awaited: BTreeSet<_> = held.requests.iter().filter_map(hurt).collect();
-        let under_way = |held: &Held, id| held.requests.get(id).is_some_and(|other| !other.waits);
-        while awaited.iter().any(|id| under_way(&held, id)) {
-            let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() {
+        let awaited: BTreeSet<_> = held.requests.iter().filter_map(relies).collect();
+        // Asked anew each time: who was signing in may turn out to be somebody else.
+        let hurt = |request: &&Request| request.uses.hurt_by(shut);
+        let left = |held: &Held| {
+            let mut left = awaited.iter().filter_map(|id| held.requests.get(id));
+            left.any(|request| !request.waits && hurt(&request))
+        };
+        while left(&held) {
+            let patience = until.saturating_duration_since(Instant::now());
+            if patience.is_zero() {
                 break;
             }
-            let waited = self.released.wait_timeout(held, left);
+            let waited = self.released.wait_timeout(held, patience);
             held = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
         let late = awaited.iter().filter_map(|id| held.requests.get(id));
-        for request in late.filter(|request| !request.waits) {
+        for request in late.filter(hurt) {
             request.void.store(true, Ordering::Release);
         }
     }
@@ -172,7 +181,8 @@ impl Uses {
     fn hurt_by(&self, shut: &Shut<'_>) -> bool {
         match shut {
             Shut::Dek(name) => self.action.uses_dek() && self.dek.as_ref() == Some(name),
-            Shut::Principal(id) => self.principal.as_ref().is_none_or(|own| own == *id),
+            Shut::Principal(id) => self.caller.as_ref().is_none_or(|(own, _)| own == *id),
+            Shut::Token(id) => self.caller.as_ref().is_none_or(|(_, own)| own == *id),
         }
     }
 }

@@ -107,7 +107,7 @@ impl Custodian {
         self.adopt(&self.kek_versions()?)
     }
 
-    fn adopt(&self, rows: &[KekRow]) -> Result<(), Error> {
+    pub(super) fn adopt(&self, rows: &[KekRow]) -> Result<(), Error> {
         let versions: Vec<_> = rows.iter().filter_map(ring_entry).collect();
         let Some(newest) = versions.last().map(|entry| entry.version.clone()) else {
             return Err(Error::kek(
@@ -126,6 +126,12 @@ impl Custodian {
         })?;
         *current = Some(newest);
         Ok(())
+    }
+
+    pub(super) fn is_current_kek(&self, version: &KekVersion) -> bool {
+        let current = self.current_kek.read();
+        let current = current.unwrap_or_else(PoisonError::into_inner);
+        current.as_ref() == Some(version)
     }
 
     fn finish_first_kek(&self, row: KekRow) -> Result<(), Error> {

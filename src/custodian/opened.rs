@@ -54,7 +54,7 @@ struct Kept {
     until: Instant,
 }
 
-/// Proof of when a key was looked for: what was opened before a change is not kept after it.
+/// Proof of when a use began: what was read before a change is not kept after it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Since(u64);
 
@@ -72,15 +72,17 @@ impl Opened {
         }
     }
 
-    /// The key of a version, if it is kept; else a proof for [`Opened::keep`].
-    pub(super) fn find(&self, reference: &str) -> Result<OpenKey, Since> {
+    /// A proof for [`Opened::keep`]: to be had before anything is read of the DEK.
+    pub(super) fn since(&self) -> Since {
+        Since(self.keys().changes)
+    }
+
+    /// The key of a version, if it is kept.
+    pub(super) fn find(&self, reference: &str) -> Option<OpenKey> {
         let mut keys = self.keys();
         let found = keys.kept.get(reference);
         let fresh = found.filter(|kept| kept.until > Instant::now());
-        match fresh {
-            Some(kept) => Ok(OpenKey::Shared(kept.key.clone())),
-            None => Err(Since(keys.changes)),
-        }
+        fresh.map(|kept| OpenKey::Shared(kept.key.clone()))
     }
 
     /// Keeps a key that was opened since, if nothing was changed meanwhile and its memory can be locked.
@@ -152,8 +154,7 @@ mod tests {
     use crate::crypto::aes_gcm::fresh_key;
 
     fn keep(opened: &Opened, reference: &str) {
-        let since = opened.find(reference).unwrap_err();
-        opened.keep(since, reference.to_owned(), fresh_key().unwrap());
+        opened.keep(opened.since(), reference.to_owned(), fresh_key().unwrap());
     }
 
     #[test]
@@ -163,31 +164,31 @@ mod tests {
             keep(&opened, reference);
         }
         opened.forget("a");
-        assert!(opened.find("a/1").is_err());
-        assert!(opened.find("a/2").is_err());
-        assert!(opened.find("ab/1").is_ok());
+        assert!(opened.find("a/1").is_none());
+        assert!(opened.find("a/2").is_none());
+        assert!(opened.find("ab/1").is_some());
         opened.forget_all();
-        assert!(opened.find("ab/1").is_err());
+        assert!(opened.find("ab/1").is_none());
     }
 
     #[test]
     fn a_key_that_was_opened_before_a_change_is_not_kept_after_it() {
         let opened = Opened::new(Duration::from_secs(60));
-        let since = opened.find("a/1").unwrap_err();
+        let since = opened.since();
         opened.forget("a");
         let key = opened.keep(since, "a/1".to_owned(), fresh_key().unwrap());
         assert!(matches!(key, OpenKey::Shared(_)));
-        assert!(opened.find("a/1").is_err());
+        assert!(opened.find("a/1").is_none());
     }
 
     #[test]
     fn nothing_is_kept_for_no_time_nor_found_past_it() {
         let none = Opened::new(Duration::ZERO);
         keep(&none, "a/1");
-        assert!(none.find("a/1").is_err());
+        assert!(none.find("a/1").is_none());
         let short = Opened::new(Duration::from_nanos(1));
         keep(&short, "a/1");
-        assert!(short.find("a/1").is_err());
+        assert!(short.find("a/1").is_none());
         short.sweep();
         assert_eq!(short.keys().kept.len(), 0);
     }
@@ -198,7 +199,7 @@ mod tests {
         for number in 0..=super::MOST.get() {
             keep(&opened, &format!("a/{number}"));
         }
-        assert!(opened.find("a/0").is_err());
-        assert!(opened.find("a/1").is_ok());
+        assert!(opened.find("a/0").is_none());
+        assert!(opened.find("a/1").is_some());
     }
 }

@@ -1,12 +1,13 @@
 //! What the service does by itself when its time has come: rotates keys, destroys versions, forgets open keys, looks for
 //! damage.
 
-use std::sync::atomic::Ordering;
-
 use jiff::Timestamp;
 
-use super::{Custodian, audit::Event, deks::By};
-
+use super::{
+    Custodian,
+    audit::Event,
+    deks::{By, overtaken},
+};
 use crate::{
     error::Error,
     id::DekName,
@@ -19,10 +20,10 @@ impl Custodian {
     pub fn tend(&self) {
         self.opened.sweep();
         let done = [
-            ("rotating the KEK", self.rotate_spent_kek()),
+            ("tending the KEK", self.tend_kek()),
             ("rotating DEKs", self.rotate_due_deks()),
             ("destroying DEK versions", self.destroy_due_versions()),
-            ("erasing what was destroyed", self.erase_traces()),
+            ("erasing what was destroyed", self.store.erase_left_traces()),
             ("looking over the stored rows", self.patrol()),
         ];
         for (what, error) in done
@@ -34,14 +35,18 @@ impl Custodian {
         }
     }
 
-    fn rotate_spent_kek(&self) -> Result<(), Error> {
+    fn tend_kek(&self) -> Result<(), Error> {
         let rows = self.kek_versions()?;
-        let spent = |reserved| reserved >= self.rules.encryptions.rotate_at;
-        match rows.last() {
-            Some(newest) if newest.canary.is_none() || spent(newest.reserved) => {
-                self.rotate_kek("it has made half of the encryptions that are safe")
-            }
-            _ => Ok(()),
+        let Some(newest) = rows.last() else {
+            return Ok(());
+        };
+        if newest.canary.is_none() || newest.reserved >= self.rules.encryptions.rotate_at {
+            return self.rotate_kek("it has made half of the encryptions that are safe");
+        }
+        // Made, but the token went away before it was taken into use.
+        match self.is_current_kek(&newest.version) {
+            true => Ok(()),
+            false => self.adopt(&rows),
         }
     }
 
@@ -60,7 +65,7 @@ impl Custodian {
         }
         match self.make_next_version(By::Itself, dek, None) {
             // An operator was faster.
-            Err(Error::Conflict(_)) => Ok(()),
+            Err(error) if overtaken(&error) => Ok(()),
             made => made.map(drop),
         }
     }
@@ -82,12 +87,10 @@ impl Custodian {
             let event = Event::done(name.reference(&due.version)).with("state", "destroyed");
             Ok(((), event))
         });
+        self.store.leave_traces();
         match destroyed {
             Err(Error::Conflict(_)) => Ok(()),
-            done => {
-                self.traces.store(true, Ordering::Release);
-                done
-            }
+            done => done,
         }
     }
 }

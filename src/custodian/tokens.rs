@@ -118,19 +118,19 @@ impl Custodian {
     /// [`Error::NotFound`]; [`Error::Conflict`] if nobody could administer the service any more;
     /// [`Error::Unavailable`].
     pub fn revoke_token(&self, who: &Caller, principal: &Id, id: &Id) -> Result<(), Error> {
-        let (owner, id) = (principal.clone(), id.clone());
+        let (owner, revoked) = (principal.clone(), id.clone());
         self.change(who, move |tx, now| {
             let row = live(tx, &owner)?;
-            token(tx, &owner, &id)?;
-            tx.revoke_token(&id)?;
+            token(tx, &owner, &revoked)?;
+            tx.revoke_token(&revoked)?;
             if locked_out(tx, &row, now)? {
                 return Err(Error::Conflict(
                     "this is the last token of the last admin; issue another one first",
                 ));
             }
-            Ok(((), Event::done(format!("{owner}/{id}"))))
+            Ok(((), Event::done(format!("{owner}/{revoked}"))))
         })?;
-        self.guards.wait(who.guard, &Shut::Principal(principal));
+        self.guards.wait(who.guard, &Shut::Token(id));
         Ok(())
     }
 

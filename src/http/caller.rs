@@ -58,7 +58,7 @@ pub(super) async fn gate(
     let dek = segment::dek(request.request());
     // Before anything is looked up: whoever shuts the token or the DEK from now on waits for this request.
     let uses = Uses {
-        principal: None,
+        caller: None,
         action,
         dek: dek.clone(),
     };
@@ -67,8 +67,8 @@ pub(super) async fn gate(
         Ok(bearer) => bearer,
         Err(problem) => return Ok(request.error_response(problem)),
     };
+    guard.signed_in(&bearer);
     let mut caller = Caller::new(bearer, action, dek, request_id(request.request()));
-    guard.signed_in(&caller.principal.id);
     caller.guard = Some(guard.id());
     tracing::debug!(principal = %caller.principal.id, action = action.name(), "let in");
     // Tasks of their own: a caller that hangs up cannot keep a refusal out of the log, and a panic ends here.

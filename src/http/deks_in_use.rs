@@ -1,6 +1,6 @@
 //! Encrypt, decrypt, rewrap, data keys and public keys over REST (api.md section 7).
 
-use actix_web::{HttpResponse, web::Data};
+use actix_web::{HttpRequest, HttpResponse, web::Data};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -162,9 +162,10 @@ pub(super) async fn data_key(
     service: Data<Service>,
     Who(who): Who,
     name: Segment<DekName>,
-    query: Params<DataKeyParams>,
+    request: HttpRequest,
     body: Body<NewDataKey>,
 ) -> Result<HttpResponse, Problem> {
+    let query = Params::<DataKeyParams>::of(&request)?; // after the body: 415 and 413 come before 400
     let (wanted, shown) = (body.value, query.0.plaintext.unwrap_or(true));
     let made = use_key(&service, move |custodian| {
         custodian.data_key(&who, &name.0, wanted.bytes, wanted.context, shown)

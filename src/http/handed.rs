@@ -1,7 +1,7 @@
-//! The body of an answer, which holds its request's guard until it is handed over to the connection.
+//! The body of an answer, which holds its request's guard until it is sent.
 
 use std::{
-    io, mem,
+    error::Error,
     pin::Pin,
     task::{Context, Poll},
 };
@@ -13,44 +13,35 @@ use actix_web::{
 
 use crate::custodian::guard::Guard;
 
-/// Bytes handed over at once. The connection asks for the next ones when it has sent most of these, so that a void
-/// guard stops an answer that its caller reads slowly.
+/// Bytes handed over at once. The connection asks for more only when it has sent these (`server.rs` sees to that), so
+/// that a void guard stops an answer that its caller reads slowly, and a guard that goes has nothing left to guard.
 const CHUNK: usize = 16 * 1024;
 
 /// The rest of an answer.
-pub(super) struct Handed {
-    left: Bytes,
-    end: End,
+struct Handed {
+    rest: Rest,
     guard: Guard,
 }
 
-/// What is still to be told once all bytes are handed over.
-#[derive(Clone, Copy, Eq, PartialEq)]
-enum End {
-    /// Wait one turn: the connection sends what it has before it asks again.
-    Flush,
-    /// That there is no more; then the guard goes.
-    Told,
+enum Rest {
+    Bytes(Bytes),
+    Pieces(BoxBody),
 }
 
 /// Gives the answer's body its guard.
 pub(super) fn hand_over(body: BoxBody, guard: Guard) -> BoxBody {
-    match body.try_into_bytes() {
-        Ok(left) => BoxBody::new(Handed {
-            left,
-            end: End::Flush,
-            guard,
-        }),
-        // A body that comes in pieces: there is none behind authentication.
-        Err(body) => body,
-    }
+    let rest = body.try_into_bytes().map_or_else(Rest::Pieces, Rest::Bytes);
+    BoxBody::new(Handed { rest, guard })
 }
 
 impl MessageBody for Handed {
-    type Error = io::Error;
+    type Error = Box<dyn Error>;
 
     fn size(&self) -> BodySize {
-        BodySize::Sized(self.left.len() as u64)
+        match &self.rest {
+            Rest::Bytes(bytes) => BodySize::Sized(bytes.len() as u64),
+            Rest::Pieces(body) => body.size(),
+        }
     }
 
     fn poll_next(
@@ -59,19 +50,13 @@ impl MessageBody for Handed {
     ) -> Poll<Option<Result<Bytes, Self::Error>>> {
         let this = self.get_mut();
         if this.guard.is_void() {
-            let shut = io::Error::other("what this answer used was shut before it was sent");
-            return Poll::Ready(Some(Err(shut)));
+            let shut = "what this answer used was shut before it was sent";
+            return Poll::Ready(Some(Err(shut.into())));
         }
-        if !this.left.is_empty() {
-            let chunk = this.left.split_to(CHUNK.min(this.left.len()));
-            return Poll::Ready(Some(Ok(chunk)));
-        }
-        match mem::replace(&mut this.end, End::Told) {
-            End::Flush => {
-                task.waker().wake_by_ref();
-                Poll::Pending
-            }
-            End::Told => Poll::Ready(None),
+        match &mut this.rest {
+            Rest::Bytes(bytes) if bytes.is_empty() => Poll::Ready(None),
+            Rest::Bytes(bytes) => Poll::Ready(Some(Ok(bytes.split_to(CHUNK.min(bytes.len()))))),
+            Rest::Pieces(body) => Pin::new(body).poll_next(task),
         }
     }
 }

@@ -23,17 +23,21 @@ pub(super) struct PageParams {
     pub(super) cursor: Option<String>,
 }
 
+impl<T: DeserializeOwned> Params<T> {
+    /// Reads the query of a request whose body is read before.
+    pub(super) fn of(request: &HttpRequest) -> Result<Self, Problem> {
+        let detail = "the query has an unknown, doubled or malformed parameter; see /openapi.json";
+        let query = Query::<T>::from_query(request.query_string());
+        let read = query.map(|query| Self(query.into_inner()));
+        read.map_err(|_| Problem::of(Code::InvalidRequest, detail))
+    }
+}
+
 impl<T: DeserializeOwned + 'static> FromRequest for Params<T> {
     type Error = Problem;
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let detail = "the query has an unknown, doubled or malformed parameter; see /openapi.json";
-        let query = Query::<T>::from_query(request.query_string());
-        ready(
-            query
-                .map(|query| Self(query.into_inner()))
-                .map_err(|_| Problem::of(Code::InvalidRequest, detail)),
-        )
+        ready(Self::of(request))
     }
 }

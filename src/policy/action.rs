@@ -72,41 +72,51 @@ const ANY: &[Role] = &[
     Role::Operator,
 ];
 
+/// What kind of thing an action does. What changes something or uses a key is audited, a refusal too; reading is not.
+#[derive(Clone, Copy)]
+enum Kind {
+    Change,
+    DekUse,
+    KekUse,
+    /// Reads what only a usable DEK version may show.
+    PublicKey,
+    Read,
+}
+
 impl Action {
-    /// The row of the table: the name in the audit log, the roles that may try it, whether it is audited.
-    ///
-    /// What changes something or uses a key is audited, a refusal too; reading is not.
-    const fn row(self) -> (&'static str, &'static [Role], bool) {
+    /// The row of the table: the name in the audit log, the roles that may try it, what it is.
+    const fn row(self) -> (&'static str, &'static [Role], Kind) {
+        use Kind::{Change, DekUse, KekUse, PublicKey, Read};
         use Role::{Admin, App, Auditor, Metrics, Operator};
         match self {
-            Self::AuditRead => ("audit.read", &[Auditor], false),
-            Self::CapabilitiesRead => ("capabilities.read", ANY, false),
-            Self::DekCancelDestroy => ("dek.cancel_destroy", &[Operator], true),
-            Self::DekCreate => ("dek.create", &[Operator], true),
-            Self::DekDataKey => ("dek.data_key", &[App], true),
-            Self::DekDecrypt => ("dek.decrypt", &[App], true),
-            Self::DekDestroy => ("dek.destroy", &[Operator], true),
-            Self::DekDisable => ("dek.disable", &[Operator], true),
-            Self::DekEnable => ("dek.enable", &[Operator], true),
-            Self::DekEncrypt => ("dek.encrypt", &[App], true),
-            Self::DekPublicKey => ("dek.public_key", &[App, Auditor, Operator], false),
-            Self::DekRead => ("dek.read", &[App, Auditor, Operator], false),
-            Self::DekRewrap => ("dek.rewrap", &[App, Operator], true),
-            Self::DekRotate => ("dek.rotate", &[Operator], true),
-            Self::GrantsApprove => ("grants.approve", &[Admin], true),
-            Self::GrantsChange => ("grants.change", &[Admin], true),
-            Self::KekCreate => ("kek.create", &[], true),
-            Self::KekRewrap => ("kek.rewrap", &[App, Operator], true),
-            Self::KekUnwrap => ("kek.unwrap", &[App], true),
-            Self::KekWrap => ("kek.wrap", &[App], true),
-            Self::MetricsRead => ("metrics.read", &[Auditor, Metrics], false),
-            Self::PrincipalApprove => ("principal.approve", &[Admin], true),
-            Self::PrincipalCreate => ("principal.create", &[Admin], true),
-            Self::PrincipalDelete => ("principal.delete", &[Admin], true),
-            Self::PrincipalRead => ("principal.read", &[Admin], false),
-            Self::TokenApprove => ("token.approve", &[Admin], true),
-            Self::TokenCreate => ("token.create", &[Admin], true),
-            Self::TokenRevoke => ("token.revoke", &[Admin], true),
+            Self::AuditRead => ("audit.read", &[Auditor], Read),
+            Self::CapabilitiesRead => ("capabilities.read", ANY, Read),
+            Self::DekCancelDestroy => ("dek.cancel_destroy", &[Operator], Change),
+            Self::DekCreate => ("dek.create", &[Operator], Change),
+            Self::DekDataKey => ("dek.data_key", &[App], DekUse),
+            Self::DekDecrypt => ("dek.decrypt", &[App], DekUse),
+            Self::DekDestroy => ("dek.destroy", &[Operator], Change),
+            Self::DekDisable => ("dek.disable", &[Operator], Change),
+            Self::DekEnable => ("dek.enable", &[Operator], Change),
+            Self::DekEncrypt => ("dek.encrypt", &[App], DekUse),
+            Self::DekPublicKey => ("dek.public_key", &[App, Auditor, Operator], PublicKey),
+            Self::DekRead => ("dek.read", &[App, Auditor, Operator], Read),
+            Self::DekRewrap => ("dek.rewrap", &[App, Operator], DekUse),
+            Self::DekRotate => ("dek.rotate", &[Operator], Change),
+            Self::GrantsApprove => ("grants.approve", &[Admin], Change),
+            Self::GrantsChange => ("grants.change", &[Admin], Change),
+            Self::KekCreate => ("kek.create", &[], Change),
+            Self::KekRewrap => ("kek.rewrap", &[App, Operator], KekUse),
+            Self::KekUnwrap => ("kek.unwrap", &[App], KekUse),
+            Self::KekWrap => ("kek.wrap", &[App], KekUse),
+            Self::MetricsRead => ("metrics.read", &[Auditor, Metrics], Read),
+            Self::PrincipalApprove => ("principal.approve", &[Admin], Change),
+            Self::PrincipalCreate => ("principal.create", &[Admin], Change),
+            Self::PrincipalDelete => ("principal.delete", &[Admin], Change),
+            Self::PrincipalRead => ("principal.read", &[Admin], Read),
+            Self::TokenApprove => ("token.approve", &[Admin], Change),
+            Self::TokenCreate => ("token.create", &[Admin], Change),
+            Self::TokenRevoke => ("token.revoke", &[Admin], Change),
         }
     }
 
@@ -125,20 +135,19 @@ impl Action {
     /// Whether each request for it leaves exactly one audit entry.
     #[must_use]
     pub const fn audited(self) -> bool {
-        self.row().2
+        match self.row().2 {
+            Kind::Change | Kind::DekUse | Kind::KekUse => true,
+            Kind::PublicKey | Kind::Read => false,
+        }
     }
 
     /// Whether its answer comes of using a DEK.
     #[must_use]
     pub const fn uses_dek(self) -> bool {
-        matches!(
-            self,
-            Self::DekDataKey
-                | Self::DekDecrypt
-                | Self::DekEncrypt
-                | Self::DekPublicKey
-                | Self::DekRewrap
-        )
+        match self.row().2 {
+            Kind::DekUse | Kind::PublicKey => true,
+            Kind::Change | Kind::KekUse | Kind::Read => false,
+        }
     }
 
     /// Whether a holder of `roles` may try it.

@@ -21,7 +21,9 @@ impl<const N: usize> LockedSecret<N> {
     #[must_use]
     pub fn new(secret: &Secret<N>) -> Self {
         let mut page = Box::new(Page([0; N]));
-        let lock = region::lock(page.0.as_ptr(), N).ok();
+        // On larger pages neighbours would share one, and the first to go would unlock it for all.
+        let alone = region::page::size() <= align_of::<Page<N>>();
+        let lock = region::lock(page.0.as_ptr(), N).ok().filter(|_| alone);
         page.0.copy_from_slice(secret.expose());
         Self { lock, page }
     }

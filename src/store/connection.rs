@@ -10,6 +10,8 @@ use crate::error::Error;
 const MIGRATIONS: [&str; 1] = [include_str!("../../schema/0001_foundation.sql")];
 
 const BUSY: Duration = Duration::from_secs(5);
+/// How long a reader may be in the way of emptying the write-ahead log.
+const FOLD: Duration = Duration::from_millis(500);
 const STATEMENTS: usize = 128;
 
 /// Makes the file with mode 0600 if it is not there; SQLite gives its companions the same mode.
@@ -57,10 +59,14 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), Error> {
 /// Folds the write-ahead log into the database file and cuts it to nothing.
 pub(super) fn fold(connection: &Connection) -> Result<(), Error> {
     const WHAT: &str = "emptying the write-ahead log";
+    let failed = |error| Error::store(WHAT, error);
+    // Everybody else waits for the writer meanwhile.
+    connection.busy_timeout(FOLD).map_err(failed)?;
     let busy = connection.pragma_update_and_check(None, "wal_checkpoint", "TRUNCATE", |row| {
         row.get::<_, bool>(0)
     });
-    match busy.map_err(|error| Error::store(WHAT, error))? {
+    connection.busy_timeout(BUSY).map_err(failed)?;
+    match busy.map_err(failed)? {
         true => Err(Error::store(WHAT, "a reader was in the way")),
         false => Ok(()),
     }

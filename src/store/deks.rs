@@ -99,12 +99,13 @@ impl Tx<'_> {
         let rotate_at = rotate_at.map(Timestamp::as_microsecond);
         let set: [(&str, &dyn ToSql); 2] = [("newest", &next), ("rotate_at", &rotate_at)];
         let changed = self.alter(CHANGING, TABLE, whose, given, &set)?;
-        rows::only(
-            changed,
-            Error::Conflict("this DEK is being rotated by another request; try again"),
-        )
+        rows::only(changed, OVERTAKEN)
     }
 }
+
+/// Another rotation of the same DEK was faster.
+pub const OVERTAKEN: Error =
+    Error::Conflict("this DEK is being rotated by other requests; try again");
 
 /// What is reserved after `count` more encryptions.
 pub(super) fn block(reserved: u64, count: u64) -> Result<i64, Error> {

@@ -83,7 +83,7 @@ impl View<'_> {
     /// [`Error::Unavailable`].
     pub fn look_over(&self, beat: &Beat, from: i64) -> Result<Look, Error> {
         let sql = format!(
-            "SELECT *, rowid AS {ROW} FROM {} WHERE rowid >= ?1 ORDER BY rowid LIMIT ?2",
+            "SELECT rowid AS {ROW}, * FROM {} WHERE rowid >= ?1 ORDER BY rowid LIMIT ?2",
             beat.table
         );
         let given = (from, rows::at_most(ROWS));

@@ -60,16 +60,17 @@ impl View<'_> {
         let mut tag = None;
         for (at, name) in names.into_iter().enumerate() {
             let value = row.get_ref(at).map_err(|_| rows::TAMPERED)?;
-            match (name, value) {
-                (MAC, ValueRef::Blob(bytes)) => tag = Some(bytes),
-                (MAC, _) => return Err(rows::TAMPERED),
-                (ROW, _) => {}
-                column => columns.push(column),
+            match (at, name, value) {
+                // Only there: a column of that name is a column like any other.
+                (0, ROW, _) => {}
+                (_, MAC, ValueRef::Blob(bytes)) => tag = Some(bytes),
+                (_, MAC, _) => return Err(rows::TAMPERED),
+                (_, name, value) => columns.push((name, value)),
             }
         }
         let key = self.key(what)?;
         let written = encoded(table, columns)?;
-        match tag.is_some_and(|tag| mac::is_tag(key, [written.as_slice()], tag)) {
+        match tag.is_some_and(|tag| mac::is_tag(key, &written, tag)) {
             true => Ok(()),
             false => Err(rows::TAMPERED),
         }
@@ -113,7 +114,7 @@ impl Tx<'_> {
         given: impl Params,
         set: &Columns<'_>,
     ) -> Result<usize, Error> {
-        let sql = format!("SELECT *, rowid AS {ROW} FROM {table} {whose}");
+        let sql = format!("SELECT rowid AS {ROW}, * FROM {table} {whose}");
         let found = self.query(what, &sql, given, |row| {
             self.verify(what, table, row)?;
             owned(row)
@@ -132,14 +133,11 @@ impl Tx<'_> {
         set: &Columns<'_>,
     ) -> Result<(), Error> {
         let values = outputs(what, set)?;
-        let stays = |name: &str| {
-            name != MAC && name != ROW && set.iter().all(|(changed, _)| *changed != name)
-        };
-        let kept = row.iter().filter(|(name, _)| stays(name));
+        let stays = |name: &str| name != MAC && set.iter().all(|(changed, _)| *changed != name);
+        let kept = row.iter().skip(1).filter(|(name, _)| stays(name));
         let kept = kept.map(|(name, value)| (name.as_str(), value.into()));
         let tag = self.tag(what, table, kept.chain(named(set, &values)).collect())?;
-        let number = row.iter().find(|(name, _)| name == ROW);
-        let number = number.map_or(&Value::Null, |(_, number)| number);
+        let number = row.first().map_or(&Value::Null, |(_, number)| number);
         let changes = set
             .iter()
             .fold(String::new(), |sql, (name, _)| sql + name + " = ?, ");
@@ -160,7 +158,7 @@ impl Tx<'_> {
         columns: Vec<(&str, ValueRef<'_>)>,
     ) -> Result<[u8; mac::TAG_BYTES], Error> {
         let written = encoded(table, columns)?;
-        Ok(mac::tag(self.key(what)?, [written.as_slice()]))
+        Ok(mac::tag(self.key(what)?, &written))
     }
 }
 

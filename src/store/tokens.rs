@@ -60,6 +60,8 @@ pub struct TokenRow {
 pub struct Bearer {
     /// SHA-256 of the token.
     pub sha256: [u8; 32],
+    /// The token's id.
+    pub token: Id,
     /// Whom it stands for.
     pub principal: Principal,
 }
@@ -79,13 +81,14 @@ impl View<'_> {
             Ok((found, rows::name(row, "principal_id")?, token(row)?))
         };
         let found = self.one(READING, TABLE, "WHERE sha256 = ?1", [sha256], read)?;
-        let Some((sha256, owner, _)) = found.filter(|(_, _, token)| token.opens(now)) else {
+        let Some((sha256, owner, token)) = found.filter(|(_, _, token)| token.opens(now)) else {
             return Ok(None);
         };
         let owner = self.principal(&owner)?;
         let owner = owner.filter(|owner| owner.state == PrincipalState::Active);
         Ok(owner.map(|owner| Bearer {
             sha256,
+            token: token.id,
             principal: owner.principal,
         }))
     }

@@ -7,7 +7,11 @@ use crate::error::Error;
 
 /// A row that grows may be moved to another page, and a copy of it stays in a gap of the page where it was: even
 /// `secure_delete` does not wipe that. A page that is given back is wiped as a whole, so all are given back.
+///
+/// The rows are not judged here: one that was tampered with is found out when it is read.
 const ANEW: &str = "
+    PRAGMA ignore_check_constraints = ON;
+    PRAGMA foreign_keys = OFF;
     BEGIN IMMEDIATE;
     CREATE TEMP TABLE kept AS SELECT * FROM dek_versions ORDER BY rowid;
     DELETE FROM dek_versions;
@@ -16,11 +20,19 @@ const ANEW: &str = "
     COMMIT;
 ";
 
+const JUDGE_AGAIN: &str = "
+    PRAGMA ignore_check_constraints = OFF;
+    PRAGMA foreign_keys = ON;
+";
+
 /// Writes the DEK versions anew, then empties the write-ahead log.
 pub(super) fn erase(connection: &Connection) -> Result<(), Error> {
-    if let Err(error) = connection.execute_batch(ANEW) {
+    let written = connection.execute_batch(ANEW);
+    if written.is_err() {
         let _none_open = connection.execute_batch("ROLLBACK");
-        return Err(Error::store("writing the DEK versions anew", error));
     }
+    let judges = connection.execute_batch(JUDGE_AGAIN);
+    let failed = |error| Error::store("writing the DEK versions anew", error);
+    written.and(judges).map_err(failed)?;
     fold(connection)
 }

@@ -85,7 +85,9 @@ fn a_public_key_that_nothing_could_be_decrypted_with_is_not_given_out() {
     verb("destroy", json!({"confirm": format!("telemetry/{first}")}));
     service.get("app", &older).is_refused(410, "destroyed");
     let never = format!("{PUBLIC_KEY}?version=dek-v9-20261123");
-    service.get("app", &never).is_refused(404, "not_found");
+    service
+        .get("app", &never)
+        .is_refused(422, "integrity_failure");
     for bad in [
         "?version=x",
         "?version=",

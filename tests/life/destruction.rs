@@ -27,7 +27,11 @@ fn a_version_to_be_destroyed_is_410_at_once_and_can_be_saved_until_the_delay_is_
     );
     let nothing = house.version("telemetry", &first, "cancel-destroy");
     nothing.is_refused(409, "conflict");
+    house.dek("other", "aes-256-gcm", Some("1s"));
     house.pass(30 * DAY);
+    eventually("whoever does what is due was here", || {
+        !house.current("other").starts_with("dek-v1-")
+    });
     assert_eq!(
         house.decrypt("telemetry", &blob).is(200)["plaintext"],
         "YWVnaXM="

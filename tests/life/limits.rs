@@ -68,11 +68,16 @@ fn a_batch_counts_each_of_its_items() {
 
 #[test]
 fn a_hybrid_dek_has_no_such_limit() {
-    let house = limited(1, 2, 2);
+    let house = limited(8, 16, 16);
     house.dek("hybrid", "mlkem768-x25519", None);
-    for _ in 0..5 {
+    house.dek("other", "aes-256-gcm", Some("1s"));
+    for _ in 0..40 {
         house.encrypt("hybrid").is(200);
     }
+    house.pass(2);
+    eventually("whoever does what is due was here", || {
+        !house.current("other").starts_with("dek-v1-")
+    });
     assert!(house.current("hybrid").starts_with("dek-v1-"));
 }
 
