@@ -13,4 +13,5 @@
 #![allow(missing_docs, unreachable_pub)]
 
 pub mod blob;
+pub mod bodies;
 pub mod json;
