@@ -1,7 +1,7 @@
 # Thin: each target says what it runs; the work is in scripts/ and in cargo.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench load tamper model races crash fuzz-api docs-browser clean
+.PHONY: help demo test check bench load tamper model races crash fuzz fuzz-api docs-browser clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
@@ -25,6 +25,7 @@ crash: ## Kill the service over and over under load, look at what is left, and p
 
 check: ## The gate: format, lints, docs, dependencies
 	cargo fmt --check
+	cargo fmt --check --manifest-path fuzz/Cargo.toml
 	cargo clippy --locked --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
 	./scripts/cargo-deny.sh
@@ -40,6 +41,9 @@ model: ## Play 50,000 random requests against a model of the contract (release b
 
 races: ## Shut keys and people while many clients use them, for a minute each way (release build)
 	RACES_SECONDS=60 RACES_CLIENTS=32 cargo test --locked --release --test races -- --nocapture --test-threads 1
+
+fuzz: ## Fuzz blobs, JSON and request bodies by coverage, FUZZ_SECONDS (60) each
+	./scripts/fuzz.sh
 
 fuzz-api: ## Drive the whole API by schemathesis as each role and as nobody (FUZZ="--seed 7")
 	./scripts/fuzz-api.sh $(FUZZ)
