@@ -1,7 +1,7 @@
 # Thin: each target says what it runs; the work is in scripts/ and in cargo.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench load fuzz-api docs-browser clean
+.PHONY: help demo test check bench load tamper model races crash fuzz-api docs-browser clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
@@ -15,6 +15,14 @@ test: ## Install what the tests need, then run them all
 	./scripts/page-tools.sh
 	cargo test --locked --no-fail-fast
 
+tamper: ## Attack every stored column and row of a running service, and print how each was noticed
+	./softhsm/install.sh
+	cargo test --locked --test tamper -- --nocapture
+
+crash: ## Kill the service over and over under load, look at what is left, and print figures
+	./softhsm/install.sh
+	CRASH_ROUNDS=40 cargo test --locked --test crash killed_ -- --nocapture --test-threads=1
+
 check: ## The gate: format, lints, docs, dependencies
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
@@ -26,6 +34,12 @@ bench: ## Run the benchmarks
 
 load: ## Measure requests a second of a release build beside the raw token
 	python3 scripts/load.py
+
+model: ## Play 50,000 random requests against a model of the contract (release build)
+	MODEL_STEPS=5000 MODEL_GAMES=5 cargo test --locked --release --test model -- --nocapture --test-threads 2 every_answer_is
+
+races: ## Shut keys and people while many clients use them, for a minute each way (release build)
+	RACES_SECONDS=60 RACES_CLIENTS=32 cargo test --locked --release --test races -- --nocapture --test-threads 1
 
 fuzz-api: ## Drive the whole API by schemathesis as each role and as nobody (FUZZ="--seed 7")
 	./scripts/fuzz-api.sh $(FUZZ)

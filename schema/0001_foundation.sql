@@ -10,7 +10,7 @@ CREATE TABLE kek_versions (
     canary     BLOB CHECK ((state = 'creating') = (canary IS NULL)),
     reserved   INTEGER NOT NULL CHECK (reserved >= 0),
     created_at INTEGER NOT NULL,
-    mac        BLOB CHECK ((state = 'creating') = (mac IS NULL)) -- the first is made before there is a row key
+    mac        BLOB CHECK (mac IS NOT NULL OR (number = 1 AND state = 'creating')) -- before there is a row key
 ) STRICT;
 
 CREATE TABLE row_key (
@@ -41,7 +41,6 @@ CREATE TABLE principals (
 
 CREATE UNIQUE INDEX principals_live_name ON principals (name) WHERE state <> 'deleted';
 CREATE UNIQUE INDEX principals_live_cert ON principals (client_cert) WHERE state <> 'deleted';
-CREATE INDEX principals_subject ON principals (subject);
 
 CREATE TABLE tokens (
     seq          INTEGER PRIMARY KEY,

@@ -38,6 +38,7 @@ pub mod keyring;
 pub mod once;
 mod opened;
 pub mod page;
+mod patrol;
 pub mod principals;
 pub mod provision;
 pub mod strangers;
@@ -60,6 +61,7 @@ pub struct Custodian {
     strangers: strangers::Strangers,
     guards: guard::Guards,
     opened: opened::Opened,
+    patrol: patrol::Patrol,
     reserved: encryptions::Reserved,
     /// The KEK version that wraps; held while it does.
     current_kek: RwLock<Option<KekVersion>>,
@@ -145,6 +147,7 @@ impl Custodian {
             strangers: strangers::Strangers::default(),
             guards: guard::Guards::default(),
             opened: opened::Opened::new(rules.dek_cache),
+            patrol: patrol::Patrol::default(),
             reserved: encryptions::Reserved::default(),
             current_kek: RwLock::default(),
             traces: AtomicBool::default(),

@@ -171,6 +171,18 @@ pub fn see_dek(caller: &Principal, name: &DekName) -> Result<(), Error> {
     use_dek(caller, name)
 }
 
+/// Whether the caller may move blobs to this DEK's newest version: an operator, or an app within its grants. Whoever
+/// merely sees every DEK may not.
+///
+/// # Errors
+/// [`Error::NotFound`] without a grant.
+pub fn rewrap_dek(caller: &Principal, name: &DekName) -> Result<(), Error> {
+    if caller.roles.contains(&Role::Operator) {
+        return Ok(());
+    }
+    use_dek(caller, name)
+}
+
 /// Whether the caller may know of this DEK when it tries `action`: asked before its request's body is read.
 ///
 /// # Errors
@@ -181,6 +193,9 @@ pub fn reach_dek(caller: &Principal, action: Action, name: &DekName) -> Result<(
         Action::DekDataKey | Action::DekDecrypt | Action::DekEncrypt
     ) {
         return use_dek(caller, name);
+    }
+    if action == Action::DekRewrap {
+        return rewrap_dek(caller, name);
     }
     see_dek(caller, name)
 }

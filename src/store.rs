@@ -22,6 +22,7 @@ mod connection;
 mod dek_versions;
 mod deks;
 mod keks;
+mod patrol;
 mod principals;
 mod readers;
 mod replies;
@@ -29,11 +30,13 @@ mod row_key;
 mod rows;
 mod sealed;
 mod tokens;
+mod traces;
 mod writer;
 
 pub use dek_versions::VersionRow;
 pub use deks::DekRow;
 pub use keks::KekRow;
+pub use patrol::{Beat, Look};
 pub use principals::{NewPrincipal, PrincipalRow, PrincipalState};
 pub use replies::{KeptReply, ReplyKey};
 pub use tokens::{Bearer, TokenRow, TokenState};
@@ -77,8 +80,8 @@ impl Store {
         connection::create_private(path)?;
         let mut writing = connection::writing(path)?;
         connection::migrate(&mut writing)?;
-        // What was destroyed just before a crash may still stand in the write-ahead log.
-        connection::fold(&writing)?;
+        // What was destroyed just before a crash may still stand somewhere.
+        traces::erase(&writing)?;
         let row_key = RowKey::default();
         Ok(Self {
             writer: Arc::new(writer::Writer::start(writing, row_key.clone())?),
@@ -131,12 +134,13 @@ impl Store {
         })
     }
 
-    /// Folds the write-ahead log into the database and empties it, so that nothing of what was erased remains.
+    /// Writes DEK versions anew and empties the write-ahead log, so that nothing of what was destroyed remains. Its
+    /// time grows with the number of versions.
     ///
     /// # Errors
     /// [`Error::Unavailable`] if a reader is in the way for too long; the next attempt may do.
     pub fn erase_traces(&self) -> Result<(), Error> {
-        self.writer.fold()
+        self.writer.erase_traces()
     }
 
     /// Asks reader and writer for a sign of life.

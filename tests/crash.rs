@@ -8,59 +8,93 @@ use std::{
     fs,
     path::Path,
     process::{Command, Stdio},
-    sync::Mutex,
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     thread,
     time::Duration,
 };
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 #[path = "crash/check.rs"]
 mod check;
+#[path = "crash/check_log.rs"]
+mod check_log;
 #[path = "crash/client.rs"]
 mod client;
+#[path = "crash/deks.rs"]
+mod deks;
 #[path = "crash/dice.rs"]
 mod dice;
+#[path = "crash/erasure.rs"]
+mod erasure;
+#[path = "crash/file.rs"]
+mod file;
+#[path = "crash/halves.rs"]
+mod halves;
+#[path = "crash/ledger.rs"]
+mod ledger;
 #[path = "crash/load.rs"]
 mod load;
+#[path = "crash/moved.rs"]
+mod moved;
+#[path = "crash/once.rs"]
+mod once;
+#[path = "crash/people.rs"]
+mod people;
 #[path = "support/service.rs"]
 mod service;
+#[path = "crash/states.rs"]
+mod states;
 
-use check::{Check, nothing_is_there_by_half};
+use check::Check;
 use client::Client;
 use dice::{Dice, number};
-use load::{Ledger, Worker};
+use halves::nothing_is_there_by_half;
+use ledger::{Dek, Ledger};
+use load::{Life, Worker};
 use service::{ROLES, Service};
 
 const ROUNDS: u64 = 6;
 const THREADS: usize = 8;
 const STARTS: u64 = 12;
+/// DEKs that the service rotates by itself, each second.
+const PERIODIC: usize = 6;
+/// Every so many rounds all that there ever was is looked at; in the others, what is recent and some of the rest.
+const THOROUGH: u64 = 10;
 
 #[test]
 fn killed_under_load_nothing_acknowledged_is_lost_and_nothing_is_there_by_half() {
     let home = TempDir::new().unwrap();
     let (ledger, mut dice) = (Mutex::new(Ledger::default()), Dice::new());
-    let mut log = Vec::new();
+    let (mut log, rounds) = (Vec::new(), number("CRASH_ROUNDS").unwrap_or(ROUNDS));
     let mut service = Service::start(home.path(), &[]);
-    let first = service.make_dek("first");
-    let known = ("first".to_owned(), first);
-    ledger.lock().unwrap().versions.push(known);
-    for round in 0..number("CRASH_ROUNDS").unwrap_or(ROUNDS) {
+    make_periodic_deks(&service, &ledger);
+    for round in 1..=rounds {
         load_until_killed(&service, &ledger, &mut dice, round);
         drop(service);
         service = Service::start(home.path(), &[]);
-        let client = Client::new(&service.url, &service.dir);
-        let ledger = ledger.lock().unwrap();
-        let check = Check {
+        let mut ledger = ledger.lock().unwrap();
+        ledger.life += 1;
+        let mut check = Check {
             service: &service,
-            client: &client,
-            ledger: &ledger,
+            client: &Client::new(&service.url, &service.dir),
+            ledger: &mut ledger,
+            dice: &mut dice,
+            thorough: rounds <= ROUNDS || round == rounds || round % THOROUGH == 0,
         };
-        log = check.all(&log);
-        println!("round {round}: {}", summary(&ledger));
+        check.all(&mut log);
+        let acknowledged = ledger.requests.len();
+        println!("round {round}: {acknowledged} requests acknowledged so far");
     }
     assert!(!service.log().contains("panicked"));
+    let mut ledger = ledger.into_inner().unwrap();
+    let by_itself = log.iter().filter(|entry| is_by_itself(entry)).count();
+    ledger.figures.verified("rotations by period", by_itself);
+    println!("{}", ledger.figures.table());
 }
 
 #[test]
@@ -108,23 +142,47 @@ fn a_token_that_is_not_there_any_more_is_not_replaced_by_an_empty_one() {
     is_whole(&Service::start(home.path(), &[]));
 }
 
+fn make_periodic_deks(service: &Service, ledger: &Mutex<Ledger>) {
+    for at in 0..PERIODIC {
+        let (name, hybrid) = (format!("periodic-{at}"), at % 2 == 0);
+        let algorithm = ["aes-256-gcm", "mlkem768-x25519"][usize::from(hybrid)];
+        let body = json!({"name": name, "algorithm": algorithm, "rotation_period": "1s"});
+        service.post("operator", "/v1/deks", body).is(201);
+        ledger.lock().unwrap().deks.push(Dek { name, hybrid });
+    }
+}
+
+fn is_by_itself(entry: &Value) -> bool {
+    entry["action"] == "dek.rotate" && entry["actor"].is_null()
+}
+
 /// Every thread ends because the service does; a panic of one ends the test.
 fn load_until_killed(service: &Service, ledger: &Mutex<Ledger>, dice: &mut Dice, round: u64) {
-    let client = Client::new(&service.url, &service.dir);
+    let life = Life {
+        client: &Client::new(&service.url, &service.dir),
+        ledger,
+        database: service.dir.join("custodian.db"),
+        dying: AtomicBool::new(false),
+    };
     thread::scope(|scope| {
         for thread in 0..THREADS {
             let worker = Worker {
-                client: &client,
-                ledger,
+                life: &life,
                 dice: dice.split(),
                 name: format!("r{round}-t{thread}"),
                 count: 0,
             };
             scope.spawn(|| worker.run());
         }
-        thread::sleep(dice.milliseconds(100, 900));
+        thread::sleep(match round % 3 {
+            // By then the service has begun to rotate by itself.
+            0 => dice.milliseconds(950, 1250),
+            _ => dice.milliseconds(100, 900),
+        });
+        life.dying.store(true, Ordering::SeqCst);
         service.kill();
     });
+    ledger.lock().unwrap().figures.kills += 1;
 }
 
 fn start_and_kill(dir: &Path, kek: &[&str], life: Duration) {
@@ -153,19 +211,5 @@ fn is_whole(service: &Service) {
     let body = json!({"wrapped": wrapped["wrapped"]});
     let opened = service.post("app", "/v1/unwrap", body).is(200);
     assert_eq!(opened["plaintext"], "c2VjcmV0");
-    let database = service.dir.join("custodian.db");
-    nothing_is_there_by_half(&database, &service.audit());
-}
-
-fn summary(ledger: &Ledger) -> String {
-    let counts = [
-        (ledger.requests.len(), "requests"),
-        (ledger.versions.len(), "DEK versions"),
-        (ledger.ciphertexts.len(), "ciphertexts"),
-        (ledger.blobs.len(), "blobs"),
-        (ledger.tokens.len(), "tokens"),
-        (ledger.revoked.len(), "revocations"),
-    ];
-    let counts = counts.map(|(count, what)| format!("{count} {what}"));
-    counts.join(", ") + " acknowledged so far"
+    nothing_is_there_by_half(&service.dir.join("custodian.db"));
 }

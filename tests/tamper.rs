@@ -1,28 +1,100 @@
-//! The database changed behind the service's back. A damaged secret is refused by name: never a wrong plaintext, never
-//! silence, never a failure of the service itself.
+//! The database changed behind the service's back: every column of every table, whole rows, the DEKs' rows in many
+//! ways. Never a wrong plaintext, never more rights, never silence, never a failure of the service itself.
 //!
-//! What this version cannot notice is not here: the Merkle log is to notice it (formats.md section 8).
+//! What this version cannot notice is not here: an older copy of a whole row put back, and rows taken out that no
+//! other row needs. The Merkle log is to notice these (formats.md section 8).
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // a test may
+#![allow(clippy::wildcard_enum_match_arm)] // of other crates: values of columns and of JSON
 #![allow(missing_docs, unreachable_pub, dead_code)]
 
-use std::{
-    path::Path,
-    process::{Command, Output, Stdio},
-};
+use std::thread;
 
-use rusqlite::Connection;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+#[path = "tamper/at_start.rs"]
+mod at_start;
+#[path = "tamper/change.rs"]
+mod change;
 #[path = "tamper/dek.rs"]
 mod dek;
+#[path = "tamper/every_column.rs"]
+mod every_column;
+#[path = "tamper/file.rs"]
+mod file;
+#[path = "tamper/probes.rs"]
+mod probes;
+#[path = "tamper/sample.rs"]
+mod sample;
 #[path = "support/service.rs"]
 mod service;
+#[path = "tamper/whole_rows.rs"]
+mod whole_rows;
 
+use at_start::{SOFTWARE, two_keks};
 use dek::{CASES, Use};
-use service::{Answer, Service, eventually};
+use every_column::attack;
+use file::{never_failed, tampered};
+use service::{Answer, Service};
 
 const PLAINTEXT: &str = "c2VjcmV0";
+
+const TABLES: [&str; 8] = [
+    "audit_entries",
+    "dek_versions",
+    "deks",
+    "kek_versions",
+    "principals",
+    "replies",
+    "row_key",
+    "tokens",
+];
+
+#[test]
+fn no_column_of_any_table_is_changed_unnoticed_or_obeyed() {
+    let begin = |table| move || (table, attacked(table));
+    // Each table's service mostly waits for its next background look: all at once.
+    let found: Vec<_> = thread::scope(|scope| {
+        let running = TABLES.map(|table| scope.spawn(begin(table)));
+        running.into_iter().map(|one| one.join().unwrap()).collect()
+    });
+    let (mut columns, mut changes) = (0, 0);
+    for (table, figures) in found {
+        println!(
+            "{table:16} {:3} columns, {:3} changes, each noticed, none obeyed",
+            figures.0, figures.1
+        );
+        columns += figures.0;
+        changes += figures.1;
+    }
+    println!(
+        "{} tables, {columns} columns, {changes} changes",
+        TABLES.len()
+    );
+}
+
+fn attacked(table: &'static str) -> (usize, usize) {
+    let home = TempDir::new().unwrap();
+    match table {
+        "kek_versions" => {
+            two_keks(home.path());
+            attack(table, &home, &SOFTWARE)
+        }
+        _ => attack(table, &home, &[]),
+    }
+}
+
+#[test]
+fn no_table_is_left_out() {
+    let home = TempDir::new().unwrap();
+    let _service = Service::start(home.path(), &[]);
+    let file = file::open(home.path());
+    let sql = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name";
+    let mut statement = file.prepare(sql).unwrap();
+    let tables = statement.query_map([], |row| row.get::<_, String>(0));
+    let tables: Vec<String> = tables.unwrap().map(Result::unwrap).collect();
+    assert_eq!(tables, TABLES, "each table's columns are attacked");
+}
 
 /// A DEK of two versions, and what each of them encrypted.
 struct Sample {
@@ -117,52 +189,6 @@ fn answers_without_failing(service: &Service, name: &str) {
 }
 
 #[test]
-fn a_kek_that_is_not_what_the_database_says_lets_nothing_start() {
-    let home = TempDir::new().unwrap();
-    let service = Service::start(home.path(), &[]);
-    service.make_dek("first");
-    let changes = [
-        "canary = zeroblob(length(canary))",
-        "canary = substr(canary, 1, length(canary) - 1)",
-        "canary = x''",
-        "version = 'kek-v1-19991231'",
-        "version = 'x'",
-        "number = 2",
-    ];
-    let dir = service.dir.clone();
-    drop_cleanly(service);
-    for change in changes {
-        let undo = kept(&dir);
-        tamper(&dir, |file| {
-            let sql = format!("UPDATE kek_versions SET {change}");
-            assert_eq!(file.execute(&sql, []).unwrap(), 1);
-        });
-        let refused = start(&dir);
-        let said = String::from_utf8(refused.stderr).unwrap();
-        assert_eq!(refused.status.code(), Some(1), "{change}: {said}");
-        assert!(said.contains("custodian: "), "{change}: {said}");
-        assert!(!said.contains("panicked"), "{change}: {said}");
-        undo(&dir);
-    }
-    never_failed(&Service::start(&dir, &[]));
-}
-
-#[test]
-fn a_token_whose_hash_was_changed_opens_nothing() {
-    let home = TempDir::new().unwrap();
-    let service = Service::start(home.path(), &[]);
-    let again = tampered(service, |file| {
-        let app = "(SELECT id FROM principals WHERE name = 'app')";
-        let sql = format!("UPDATE tokens SET sha256 = zeroblob(32) WHERE principal_id = {app}");
-        assert_eq!(file.execute(&sql, []).unwrap(), 1);
-    });
-    let refused = again.post("app", "/v1/wrap", json!({"plaintext": PLAINTEXT}));
-    refused.is_refused(401, "unauthenticated");
-    again.get("operator", "/v1/deks").is(200);
-    never_failed(&again);
-}
-
-#[test]
 fn a_principal_whose_row_is_not_as_it_was_written_signs_in_no_more() {
     let home = TempDir::new().unwrap();
     let service = Service::start(home.path(), &[]);
@@ -183,100 +209,4 @@ fn a_principal_whose_row_is_not_as_it_was_written_signs_in_no_more() {
     }
     again.get("admin", "/v1/capabilities").is(200);
     never_failed(&again);
-}
-
-#[test]
-fn another_wrap_scope_opens_nothing_of_the_old_one() {
-    let home = TempDir::new().unwrap();
-    let service = Service::start(home.path(), &[]);
-    let body = json!({"plaintext": PLAINTEXT});
-    let wrapped = service.post("app", "/v1/wrap", body).is(200)["wrapped"].take();
-    let again = tampered(service, |file| {
-        let sql = "UPDATE principals SET wrap_scope = 'another' WHERE name = 'app'";
-        assert_eq!(file.execute(sql, []).unwrap(), 1);
-    });
-    let refused = again.post("app", "/v1/unwrap", json!({"wrapped": wrapped}));
-    refused.is_refused(422, "integrity_failure");
-    never_failed(&again);
-}
-
-#[test]
-fn an_audit_entry_that_is_no_entry_is_not_answered_as_one() {
-    let home = TempDir::new().unwrap();
-    let service = Service::start(home.path(), &[]);
-    service.make_dek("first");
-    let again = tampered(service, |file| {
-        let sql = "UPDATE audit_entries SET entry = substr(entry, 2) WHERE number = 1";
-        assert_eq!(file.execute(sql, []).unwrap(), 1);
-    });
-    let refused = again.get("auditor", "/v1/audit/entries");
-    refused.is_refused(422, "integrity_failure");
-    again.make_dek("second");
-    never_failed(&again);
-}
-
-#[test]
-fn a_log_from_the_future_makes_the_service_not_ready() {
-    let home = TempDir::new().unwrap();
-    let service = Service::start(home.path(), &[]);
-    let again = tampered(service, |file| {
-        let day = 24 * 60 * 60 * 1_000_000_i64;
-        let sql = "UPDATE audit_entries SET at = at + ?1";
-        assert_ne!(file.execute(sql, [day]).unwrap(), 0);
-    });
-    eventually("not ready", || {
-        again.get("", "/v1/health/ready").status == 503
-    });
-    never_failed(&again);
-}
-
-/// Stops the service, changes its file, starts it again.
-fn tampered(service: Service, change: impl FnOnce(&Connection)) -> Service {
-    let dir = service.dir.clone();
-    drop_cleanly(service);
-    tamper(&dir, change);
-    Service::start(&dir, &[])
-}
-
-fn drop_cleanly(service: Service) {
-    assert_eq!(service.stop(), Some(0));
-}
-
-/// Whoever can write the file can also switch its constraints off.
-fn tamper(dir: &Path, change: impl FnOnce(&Connection)) {
-    #[allow(clippy::disallowed_methods)] // past the store is the point
-    let file = Connection::open(dir.join("custodian.db")).unwrap();
-    let off = "PRAGMA foreign_keys = OFF; PRAGMA ignore_check_constraints = ON;";
-    file.execute_batch(off).unwrap();
-    change(&file);
-}
-
-/// Remembers the database, to be put back.
-fn kept(dir: &Path) -> impl FnOnce(&Path) + use<> {
-    let before = std::fs::read(dir.join("custodian.db")).unwrap();
-    move |dir| {
-        for companion in ["custodian.db-wal", "custodian.db-shm"] {
-            let _none = std::fs::remove_file(dir.join(companion));
-        }
-        std::fs::write(dir.join("custodian.db"), before).unwrap();
-    }
-}
-
-/// Starts one that is expected to end by itself, within ten seconds.
-fn start(dir: &Path) -> Output {
-    Command::new("timeout")
-        .args(["10", env!("CARGO_BIN_EXE_custodian")])
-        .args(["dev", "--listen", "127.0.0.1:0", "--data-dir"])
-        .arg(dir)
-        .stdout(Stdio::null())
-        .output()
-        .unwrap()
-}
-
-#[track_caller]
-fn never_failed(service: &Service) {
-    let log = service.log();
-    for word in ["panicked", "status=500", "internal:"] {
-        assert!(!log.contains(word), "the log says {word}");
-    }
 }

@@ -81,8 +81,7 @@ impl Custodian {
         })?;
         self.shut_dek(who, name);
         if delay.is_zero() {
-            self.traces.store(true, Ordering::Release);
-            self.erase_traces()?;
+            self.erase_now()?;
         }
         Ok(shown)
     }
@@ -104,13 +103,21 @@ impl Custodian {
         })
     }
 
-    /// Empties the write-ahead log if something was destroyed whose traces may still be in it.
+    /// Erases what is left of destroyed versions, if something may be.
     pub(super) fn erase_traces(&self) -> Result<(), Error> {
-        if self.traces.load(Ordering::Acquire) {
-            self.store.erase_traces()?;
-            self.traces.store(false, Ordering::Release);
+        match self.traces.swap(false, Ordering::AcqRel) {
+            true => self.erase_now(),
+            false => Ok(()),
         }
-        Ok(())
+    }
+
+    /// Never trusts that another call erases for this one: that one may have begun before.
+    fn erase_now(&self) -> Result<(), Error> {
+        let erased = self.store.erase_traces();
+        if erased.is_err() {
+            self.traces.store(true, Ordering::Release);
+        }
+        erased
     }
 
     /// Drops what is open of a DEK and waits for the answers that used it.

@@ -94,7 +94,7 @@ impl Custodian {
         name: &DekName,
         items: Items<ToOpen>,
     ) -> Result<Items<Encrypted>, Error> {
-        policy::see_dek(&who.principal, name)?;
+        policy::rewrap_dek(&who.principal, name)?;
         let dek = self.in_use(name)?;
         self.under_newest(who, &dek, items, |item| dek.rewrap(item))
     }

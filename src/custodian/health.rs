@@ -63,10 +63,11 @@ impl Custodian {
             self.opened.forget_all();
         }
         let store = well("store", self.store.check());
+        let newest = self.store.read(|view| view.last_audited());
         let checks = Checks {
             kek,
             store,
-            audit: store && !self.clock.jumped_back(),
+            audit: well("audit", newest.map(drop)) && !self.clock.jumped_back(),
         };
         if self.health() != checks {
             tracing::info!(

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// What the row key is and serves.
-const ROW_KEY: Context<'static> = Context {
+pub(super) const ROW_KEY: Context<'static> = Context {
     purpose: Purpose::Rows,
     reference: "",
     algorithm: "hmac-sha256",
@@ -61,10 +61,19 @@ impl Custodian {
                 "the KEK versions changed while they were adopted",
             ));
         }
-        if let Some(last) = self.store.read(|view| view.last_audited())? {
-            self.clock.raise(last);
-        }
+        self.raise_clock()?;
         self.finish_rotation(rows)
+    }
+
+    /// Never answers a time before the newest audit entry's. If that is damaged the service starts, says that its
+    /// audit log is not well, and uses no key.
+    fn raise_clock(&self) -> Result<(), Error> {
+        match self.store.read(|view| view.last_audited()) {
+            Ok(last) => last.into_iter().for_each(|last| self.clock.raise(last)),
+            Err(Error::Corrupt(_)) => tracing::error!("the newest audit entry is damaged"),
+            Err(error) => return Err(error),
+        }
+        Ok(())
     }
 
     /// Makes the next KEK version in the token; it wraps from then on, the ones before only unwrap.

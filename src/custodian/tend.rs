@@ -1,4 +1,5 @@
-//! What the service does by itself when its time has come: rotates keys, destroys versions, forgets open keys.
+//! What the service does by itself when its time has come: rotates keys, destroys versions, forgets open keys, looks for
+//! damage.
 
 use std::sync::atomic::Ordering;
 
@@ -22,6 +23,7 @@ impl Custodian {
             ("rotating DEKs", self.rotate_due_deks()),
             ("destroying DEK versions", self.destroy_due_versions()),
             ("erasing what was destroyed", self.erase_traces()),
+            ("looking over the stored rows", self.patrol()),
         ];
         for (what, error) in done
             .into_iter()
@@ -66,8 +68,7 @@ impl Custodian {
     fn destroy_due_versions(&self) -> Result<(), Error> {
         let now = self.clock.now();
         let due = self.store.read(|view| view.versions_to_destroy(now))?;
-        due.into_iter()
-            .try_for_each(|(name, row)| self.destroy_due(name, row))
+        each(due, |(name, row)| self.destroy_due(name, row))
     }
 
     fn destroy_due(&self, name: DekName, due: VersionRow) -> Result<(), Error> {
@@ -91,8 +92,8 @@ impl Custodian {
     }
 }
 
-/// Does what is due with each; one that fails keeps no other from its turn.
-fn each<T>(due: Vec<T>, work: impl Fn(T) -> Result<(), Error>) -> Result<(), Error> {
-    let done: Vec<_> = due.into_iter().map(work).collect();
-    done.into_iter().collect()
+/// Does all that is due, though some of it fails; answers the first failure.
+fn each<T>(due: Vec<Result<T, Error>>, work: impl Fn(T) -> Result<(), Error>) -> Result<(), Error> {
+    let done = due.into_iter().map(|one| one.and_then(&work));
+    done.fold(Ok(()), Result::and)
 }

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use rusqlite::{Row, ToSql};
 
 use super::{Tx, View, rows, sealed::Table};
-use crate::error::Error;
+use crate::error::{Error, Part};
 
 const TABLE: Table = "audit_entries";
 
@@ -12,7 +12,7 @@ impl View<'_> {
     /// How many entries there are.
     ///
     /// # Errors
-    /// [`Error::Unavailable`].
+    /// [`Error::Unavailable`], [`Error::Corrupt`].
     pub fn audit_size(&self) -> Result<u64, Error> {
         Ok(self.last_entry()?.map_or(0, |(number, _)| number + 1))
     }
@@ -43,11 +43,9 @@ impl View<'_> {
     }
 
     fn last_entry(&self) -> Result<Option<(u64, Timestamp)>, Error> {
-        let sql = "SELECT number, at FROM audit_entries ORDER BY number DESC LIMIT 1";
-        // Without its MAC: each append asks, and whoever reads the entry finds out.
+        let rest = "ORDER BY number DESC LIMIT 1";
         let read = |row: &Row<'_>| Ok((rows::count(row, "number")?, rows::time(row, "at")?));
-        let found = self.query("reading the newest audit entry", sql, [], read)?;
-        Ok(found.into_iter().next())
+        self.one("reading the newest audit entry", TABLE, rest, [], read)
     }
 }
 
@@ -56,13 +54,14 @@ impl Tx<'_> {
     /// `now` or that of the newest entry, whichever is later.
     ///
     /// # Errors
-    /// Those of `write`; [`Error::Unavailable`].
+    /// Those of `write`; [`Error::Unavailable`], also if the newest entry is not as it was written: a false number or
+    /// time would go on into all that follow.
     pub fn append_entry(
         &self,
         now: Timestamp,
         write: impl FnOnce(u64, Timestamp) -> Result<Vec<u8>, Error>,
     ) -> Result<(), Error> {
-        let (number, at) = match self.last_entry()? {
+        let (number, at) = match self.last_entry().map_err(end_of_log)? {
             Some((last, at)) => (last + 1, at.max(now)),
             None => (0, now),
         };
@@ -79,5 +78,17 @@ impl Tx<'_> {
             &columns,
             rows::TAMPERED,
         )
+    }
+}
+
+/// A log with a damaged end takes no more: the service cannot write down what it does.
+fn end_of_log(error: Error) -> Error {
+    if !matches!(error, Error::Corrupt(_)) {
+        return error;
+    }
+    Error::Unavailable {
+        part: Part::Audit,
+        what: "appending to the audit log",
+        source: Some("the newest entry is not as it was written: restore the database".into()),
     }
 }

@@ -35,6 +35,8 @@ pub(super) fn writing(path: &Path) -> Result<Connection, Error> {
         })?;
         connection.pragma_update(None, "synchronous", "FULL")?;
         connection.pragma_update(None, "secure_delete", true)?;
+        // What is wrapped is written nowhere else.
+        connection.pragma_update(None, "temp_store", "MEMORY")?;
         Ok(connection)
     };
     open().map_err(|error| Error::store("opening the database", error))

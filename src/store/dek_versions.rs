@@ -38,6 +38,9 @@ pub struct VersionRow {
     pub created_at: Timestamp,
 }
 
+/// A version that is due, or that it is not as it was written.
+type Due = Result<(DekName, VersionRow), Error>;
+
 const TABLE: Table = "dek_versions";
 const READING: &str = "reading DEK versions";
 const CHANGING: &str = "changing a DEK version";
@@ -81,14 +84,18 @@ impl View<'_> {
         self.one(READING, TABLE, OF, given, version)
     }
 
-    /// The versions whose secret is to be erased at `now`.
+    /// The versions whose secret is to be erased at `now`; [`Error::Corrupt`] in the place of one that is not as it
+    /// was written.
     ///
     /// # Errors
-    /// [`Error::Unavailable`], [`Error::Corrupt`].
-    pub fn versions_to_destroy(&self, now: Timestamp) -> Result<Vec<(DekName, VersionRow)>, Error> {
-        let rest = "WHERE destroy_at IS NOT NULL AND destroy_at <= ?1";
-        let due = |row: &Row<'_>| Ok((rows::name(row, "dek")?, version(row)?));
-        self.many(READING, TABLE, rest, [now.as_microsecond()], due)
+    /// [`Error::Unavailable`].
+    pub fn versions_to_destroy(&self, now: Timestamp) -> Result<Vec<Due>, Error> {
+        let sql = "SELECT * FROM dek_versions WHERE destroy_at IS NOT NULL AND destroy_at <= ?1";
+        let due = |row: &Row<'_>| {
+            self.verify(READING, TABLE, row)?;
+            Ok((rows::name(row, "dek")?, version(row)?))
+        };
+        self.query(READING, sql, [now.as_microsecond()], |row| Ok(due(row)))
     }
 }
 
@@ -96,7 +103,7 @@ impl Tx<'_> {
     /// Adds a version.
     ///
     /// # Errors
-    /// [`Error::Conflict`] if the number was taken meanwhile; [`Error::Unavailable`].
+    /// [`Error::Corrupt`] if one of its number or name is there; [`Error::Unavailable`].
     pub fn insert_version(&self, name: &DekName, version: &VersionRow) -> Result<(), Error> {
         let wrapped = version.wrapped.as_ref();
         let reserved = block(version.reserved, 0)?;
@@ -119,7 +126,8 @@ impl Tx<'_> {
                 ("reserved", &reserved),
                 ("created_at", &version.created_at.as_microsecond()),
             ],
-            Error::Conflict("this DEK is being rotated by another request; try again"),
+            // The DEK's own row was added or advanced just before: nobody of ours took the number.
+            rows::TAMPERED,
         )
     }
 

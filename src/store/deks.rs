@@ -46,16 +46,24 @@ impl View<'_> {
         self.many("listing DEKs", TABLE, rest, given, dek)
     }
 
-    /// The DEKs whose period is over at `now`, or of which a version has reserved `uses` encryptions.
+    /// The DEKs whose period is over at `now`, or of which a version has reserved `uses` encryptions;
+    /// [`Error::Corrupt`] in the place of one that is not as it was written.
     ///
     /// # Errors
-    /// [`Error::Unavailable`], [`Error::Corrupt`].
-    pub fn deks_to_rotate(&self, now: Timestamp, uses: u64) -> Result<Vec<DekRow>, Error> {
-        let rest = "WHERE rotate_at <= ?1
-                    UNION SELECT * FROM deks WHERE name IN (SELECT dek FROM dek_versions WHERE reserved >= ?2)";
+    /// [`Error::Unavailable`].
+    pub fn deks_to_rotate(
+        &self,
+        now: Timestamp,
+        uses: u64,
+    ) -> Result<Vec<Result<DekRow, Error>>, Error> {
+        let sql = "SELECT name FROM deks WHERE rotate_at <= ?1
+                   UNION SELECT dek FROM dek_versions WHERE reserved >= ?2";
         let uses = i64::try_from(uses).unwrap_or(i64::MAX);
         let given = (now.as_microsecond(), uses);
-        self.many("looking for DEKs to rotate", TABLE, rest, given, dek)
+        let name = |row: &Row<'_>| Ok(rows::name(row, "name"));
+        let names = self.query("looking for DEKs to rotate", sql, given, name)?;
+        let verified = |name: Result<DekName, Error>| self.dek(&name?)?.ok_or(rows::TAMPERED);
+        Ok(names.into_iter().map(verified).collect())
     }
 }
 

@@ -32,25 +32,41 @@ impl View<'_> {
     pub fn kek_versions(&self) -> Result<Vec<KekRow>, Error> {
         let sql = "SELECT * FROM kek_versions ORDER BY number";
         self.query(READING, sql, [], |row| {
-            let found = kek(row)?;
-            if found.canary.is_some() && self.row_key.is_some() {
+            if self.row_key.is_some() {
                 self.verify(READING, TABLE, row)?;
             }
-            Ok(found)
+            kek(row)
         })
     }
 }
 
 impl Tx<'_> {
-    /// Writes down that this version is about to be made in the token.
+    /// Writes down that this version is about to be made in the token. Only the first is announced without a MAC,
+    /// since there is no row key yet: whoever else could announce one would also reset an older one's count.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
     pub fn announce_kek(&self, version: &KekVersion, at: Timestamp) -> Result<(), Error> {
-        let sql = "INSERT INTO kek_versions (number, version, state, reserved, created_at)
-                   VALUES (?1, ?2, 'creating', 0, ?3)";
-        let row = (version.number(), version.as_str(), at.as_microsecond());
-        self.change("announcing a KEK version", sql, row).map(drop)
+        const WHAT: &str = "announcing a KEK version";
+        let (number, at) = (version.number(), at.as_microsecond());
+        if self.row_key.is_none() {
+            let sql = "INSERT INTO kek_versions (number, version, state, reserved, created_at)
+                       VALUES (?1, ?2, 'creating', 0, ?3)";
+            let row = (number, version.as_str(), at);
+            return self.change(WHAT, sql, row).map(drop);
+        }
+        self.insert(
+            WHAT,
+            TABLE,
+            &[
+                ("number", &number),
+                ("version", &version.as_str()),
+                ("state", &"creating"),
+                ("reserved", &0),
+                ("created_at", &at),
+            ],
+            rows::TAMPERED,
+        )
     }
 
     /// Writes down that this version was made, in place of its announcement, and `reserved` encryptions with it.

@@ -116,11 +116,12 @@ impl View<'_> {
     /// # Errors
     /// [`Error::Unavailable`], [`Error::Corrupt`].
     pub fn roles_of(&self, subject: &Subject) -> Result<Roles, Error> {
-        let whose = "WHERE subject = ?1";
-        let found = self.many(READING, TABLE, whose, [subject.as_str()], principal)?;
-        let live = found.into_iter();
-        let live = live.filter(|row| row.state != PrincipalState::Deleted);
-        Ok(live.flat_map(|row| row.principal.roles).collect())
+        // All are read, so that no role hides behind a subject that somebody else changed.
+        let found = self.many(READING, TABLE, "", [], principal)?;
+        let theirs = found.into_iter().filter(|row| {
+            row.state != PrincipalState::Deleted && row.principal.subject == *subject
+        });
+        Ok(theirs.flat_map(|row| row.principal.roles).collect())
     }
 
     /// Every principal that is or ever was an admin.

@@ -11,7 +11,7 @@ impl View<'_> {
     /// # Errors
     /// [`Error::Unavailable`], [`Error::Corrupt`].
     pub fn row_key(&self) -> Result<Option<WrappedSecret>, Error> {
-        let sql = "SELECT kek, mechanism, nonce, sealed FROM row_key";
+        let sql = "SELECT kek, mechanism, nonce, sealed FROM row_key WHERE id = 1";
         Ok(self.query("reading the row key", sql, [], wrapped)?.pop())
     }
 }

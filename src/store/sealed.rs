@@ -17,7 +17,7 @@ pub(super) type Columns<'a> = [(&'a str, &'a dyn ToSql)];
 
 const MAC: &str = "mac";
 /// The name under which a row's own number is asked for, beside its columns.
-const ROW: &str = "row_number";
+pub(super) const ROW: &str = "row_number";
 
 impl View<'_> {
     /// Every row of `table` that `rest` (`WHERE …`) finds; `what` says what was being done, should it fail.

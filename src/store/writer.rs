@@ -11,7 +11,7 @@ use std::{
 use crossbeam_channel::{Receiver, Sender, bounded};
 use rusqlite::Connection;
 
-use super::{RowKey, Tx, View, connection::fold};
+use super::{RowKey, Tx, View, connection::fold, traces::erase};
 use crate::error::Error;
 
 /// Jobs that may wait; beyond it callers wait for a place.
@@ -21,8 +21,8 @@ const GROUP: usize = 256;
 
 /// What the thread is asked to do.
 enum Job {
-    /// Folds the write-ahead log in, outside any transaction.
-    Fold(Sender<Result<(), Error>>),
+    /// Erases the traces of what was destroyed, outside any transaction of others.
+    Erase(Sender<Result<(), Error>>),
     Work(Work),
 }
 
@@ -74,10 +74,10 @@ impl Writer {
         self.ask(Job::Work(work), &answer)
     }
 
-    /// Folds the write-ahead log into the database and empties it.
-    pub(super) fn fold(&self) -> Result<(), Error> {
+    /// Erases the traces of what was destroyed until now.
+    pub(super) fn erase_traces(&self) -> Result<(), Error> {
         let (reply, answer) = bounded(1);
-        self.ask(Job::Fold(reply), &answer)
+        self.ask(Job::Erase(reply), &answer)
     }
 
     fn ask<T>(&self, job: Job, answer: &Receiver<Result<T, Error>>) -> Result<T, Error> {
@@ -115,18 +115,22 @@ fn run<T>(work: impl FnOnce(&Tx<'_>) -> Result<T, Error>, tx: &Tx<'_>) -> Result
 
 fn write(connection: &Connection, row_key: &RowKey, queue: &Receiver<Job>) {
     while let Ok(first) = queue.recv() {
-        let mut folds = Vec::new();
+        let mut erasures = Vec::new();
         let jobs = iter::once(first).chain(queue.try_iter()).take(GROUP);
         let group = jobs.filter_map(|job| match job {
             Job::Work(work) => Some(work),
-            Job::Fold(reply) => {
-                folds.push(reply);
+            Job::Erase(reply) => {
+                erasures.push(reply);
                 None
             }
         });
         commit(connection, row_key, group);
-        for reply in folds {
-            let _caller_may_be_gone = reply.send(fold(connection));
+        let mut erased = false;
+        for reply in erasures {
+            // One erasure serves all who wait for it.
+            let done = if erased { Ok(()) } else { erase(connection) };
+            erased = done.is_ok();
+            let _caller_may_be_gone = reply.send(done);
         }
     }
     if let Err(error) = fold(connection) {

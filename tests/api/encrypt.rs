@@ -196,3 +196,17 @@ fn what_was_encrypted_opens_after_a_restart() {
     let again = Service::start(home.path(), &[]);
     decrypt(&again, "telemetry", &blob).is(200);
 }
+
+#[test]
+fn whoever_sees_every_dek_rewraps_only_within_its_grants() {
+    let service = service();
+    let blob = encrypt(&service, json!({"plaintext": "YQ=="}));
+    let body = json!({"ciphertext": blob}).to_string();
+    let roles = ["app", "auditor"];
+    let sees = service.principal("sees", &roles, &Value::Null).token;
+    let may = json!({"grants": {"deks": ["telemetry"]}});
+    let may = service.principal("may", &roles, &may).token;
+    let rewrap = |token: &str| service.send(token, "POST", "/v1/deks/telemetry/rewrap", &[], &body);
+    rewrap(&sees).is_refused(404, "not_found");
+    rewrap(&may).is(200);
+}

@@ -157,19 +157,6 @@ fn a_version_that_never_was_is_404_in_a_path_and_422_in_a_blob() {
 }
 
 #[test]
-fn in_a_batch_each_item_answers_for_its_own_version() {
-    let pair = Pair::new("aes-256-gcm");
-    pair.verb(&pair.first, "disable").is(200);
-    let items = json!({"items": [{"ciphertext": pair.old}, {"ciphertext": pair.new}]});
-    for verb in ["decrypt", "rewrap"] {
-        let path = format!("/v1/deks/telemetry/{verb}");
-        let answer = pair.service.post("app", &path, items.clone()).is(200);
-        assert_eq!(answer["items"][0]["error"]["code"], "conflict");
-        assert!(answer["items"][1]["version"].is_string(), "{answer}");
-    }
-}
-
-#[test]
 fn a_rewrapped_blob_is_of_the_newest_version_and_keeps_plaintext_and_context() {
     for algorithm in BOTH {
         let service = Service::spawn();

@@ -1,217 +1,289 @@
 //! After a restart: all that was acknowledged is there, and nothing is there by half.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    path::Path,
-};
+use std::collections::BTreeMap;
 
-use rusqlite::Connection;
 use serde_json::{Value, json};
 
 use super::{
-    client::Client,
-    load::{Ledger, text},
+    client::{Client, Reply},
+    dice::Dice,
+    file,
+    halves::nothing_is_there_by_half,
+    ledger::{Ledger, Name, State, Wish},
+    load::text,
     service::{Service, eventually},
 };
 
 /// Items of a batch.
 const BATCH: usize = 256;
+/// Of what is older than this many, a check that is not thorough looks at a few.
+const RECENT: usize = 60;
+/// Of sign-ins that fail more are not told apart from being limited.
+const SHUT_OUT: usize = 60;
 
 /// One life of the service, looked at from outside and, past it, in its file.
 pub struct Check<'a> {
     pub service: &'a Service,
     pub client: &'a Client,
-    pub ledger: &'a Ledger,
+    pub ledger: &'a mut Ledger,
+    pub dice: &'a mut Dice,
+    /// Everything is looked at, and not the recent and some of the rest.
+    pub thorough: bool,
 }
 
 impl Check<'_> {
-    /// Everything; answers the audit log, which must begin as it did `before`.
-    pub fn all(&self, before: &[Value]) -> Vec<Value> {
+    /// Everything; `log` is the audit log as it was, and grows.
+    pub fn all(&mut self, log: &mut Vec<Value>) {
         eventually("ready", || {
             self.service.get("", "/v1/health/ready").status == 200
         });
-        self.versions_are_there();
+        self.versions_are_as_acknowledged();
+        self.encryptions_are_counted();
+        self.nothing_destroyed_is_left();
         self.ciphertexts_open();
         self.blobs_unwrap();
+        self.people_are_as_acknowledged();
         self.tokens_work();
         self.revocations_hold();
-        let entries = self.service.audit();
-        assert!(entries.starts_with(before), "the log's past has changed");
-        self.requests_are_audited_once(&entries);
-        nothing_is_there_by_half(&self.service.dir.join("custodian.db"), &entries);
-        entries
+        self.keys_make_once();
+        self.newest_versions_work();
+        let begun = self.read_log(log);
+        self.requests_are_audited_once(&log[begun..]);
+        if self.thorough {
+            nothing_is_there_by_half(&self.service.dir.join("custodian.db"));
+        }
     }
 
-    fn versions_are_there(&self) {
-        let mut there = BTreeSet::new();
-        let mut page = self.deks("");
-        loop {
-            for dek in page["items"].as_array().unwrap() {
-                let versions = dek["versions"].as_array().unwrap().iter();
-                there.extend(versions.map(|one| (text(&dek["name"]), text(&one["version"]))));
+    /// Each version is in the state acknowledged last, or in the one asked for when the service died.
+    fn versions_are_as_acknowledged(&mut self) {
+        let there = self.versions_there();
+        for (of, version) in &mut self.ledger.versions {
+            let state = there.get(of).unwrap_or_else(|| panic!("{of:?} is lost"));
+            let asked = version.asked.take();
+            match asked.filter(|asked| asked.name() == state) {
+                Some(asked) => version.state = asked,
+                None => assert_eq!(version.state.name(), state, "{of:?}"),
             }
+        }
+        let count = self.ledger.versions.len();
+        self.looked_at("states of DEK versions", count);
+    }
+
+    fn versions_there(&self) -> BTreeMap<Name, String> {
+        let mut there = BTreeMap::new();
+        self.each_item("operator", "/v1/deks", |dek| {
+            for one in dek["versions"].as_array().unwrap() {
+                let of = (text(&dek["name"]), text(&one["version"]));
+                let state = text(&one["state"]);
+                assert_eq!(one["kek"].is_null(), state == "destroyed", "{of:?}");
+                there.insert(of, state);
+            }
+        });
+        there
+    }
+
+    fn each_item(&self, role: &str, list: &str, mut item: impl FnMut(&Value)) {
+        let mut path = format!("{list}?limit=500");
+        loop {
+            let page = self.service.get(role, &path).is(200);
+            page["items"].as_array().unwrap().iter().for_each(&mut item);
             let Some(next) = page["next_cursor"].as_str() else {
                 break;
             };
-            page = self.deks(&format!("&cursor={next}"));
+            path = format!("{list}?limit=500&cursor={next}");
         }
-        let lost = |version: &&(String, String)| !there.contains(*version);
-        let lost: Vec<_> = self.ledger.versions.iter().filter(lost).collect();
-        assert!(lost.is_empty(), "lost versions: {lost:?}");
     }
 
-    fn deks(&self, cursor: &str) -> Value {
-        let path = format!("/v1/deks?limit=500{cursor}");
-        self.service.get("operator", &path).is(200)
+    fn nothing_destroyed_is_left(&mut self) {
+        let gone = self.ledger.versions.iter();
+        let gone = gone.filter(|(_, version)| version.state == State::Destroyed);
+        let gone: Vec<_> = gone
+            .map(|(of, version)| (of.clone(), version.sealed.clone().unwrap()))
+            .collect();
+        assert_eq!(file::traces(&self.service.dir, &gone), [""; 0]);
+        self.looked_at("destroyed secrets searched for in the files", gone.len());
     }
 
-    fn ciphertexts_open(&self) {
-        let mut by_dek: BTreeMap<&str, Vec<(Value, &str)>> = BTreeMap::new();
-        for one in &self.ledger.ciphertexts {
-            let item = json!({"ciphertext": one.blob, "context": {"dek": one.dek}});
-            by_dek
-                .entry(&one.dek)
-                .or_default()
-                .push((item, &one.plaintext));
+    /// Each decrypts, or is refused as the state of its version says.
+    fn ciphertexts_open(&mut self) {
+        let mut by_state: BTreeMap<(String, u16), Vec<(Value, Value)>> = BTreeMap::new();
+        let some = self.some(|ledger| &ledger.ciphertexts);
+        for one in &some {
+            let state = self.ledger.version(&one.of).state;
+            let item = json!({"ciphertext": one.blob, "context": {"dek": one.of.0}});
+            let wanted = match state.answers() {
+                (200, _) => json!({"plaintext": one.plaintext}),
+                (_, code) => json!({"code": code}),
+            };
+            let key = (one.of.0.clone(), state.answers().0);
+            by_state.entry(key).or_default().push((item, wanted));
         }
-        for (dek, all) in by_dek {
+        for ((dek, _), all) in by_state {
             self.batches_open(&format!("/v1/deks/{dek}/decrypt"), &all);
         }
+        self.looked_at("ciphertexts", some.len());
     }
 
-    fn blobs_unwrap(&self) {
-        let blobs = self.ledger.blobs.iter();
+    fn blobs_unwrap(&mut self) {
+        let blobs = self.some(|ledger| &ledger.blobs).into_iter();
         let all: Vec<_> = blobs
-            .map(|(blob, plaintext)| (json!({"wrapped": blob}), plaintext.as_str()))
+            .map(|one| {
+                let wanted = json!({"plaintext": one.plaintext});
+                (json!({"wrapped": one.wrapped}), wanted)
+            })
             .collect();
         self.batches_open("/v1/unwrap", &all);
+        self.looked_at("blobs", all.len());
     }
 
-    fn batches_open(&self, path: &str, all: &[(Value, &str)]) {
+    fn batches_open(&self, path: &str, all: &[(Value, Value)]) {
         for batch in all.chunks(BATCH) {
             let items: Vec<_> = batch.iter().map(|(item, _)| item).collect();
             let body = json!({"items": items});
             let opened = self.service.post("app", path, body).is(200);
-            for (item, (asked, plaintext)) in opened["items"].as_array().unwrap().iter().zip(batch)
-            {
-                assert_eq!(item["plaintext"], *plaintext, "{asked}: {item}");
+            for (item, (asked, wanted)) in opened["items"].as_array().unwrap().iter().zip(batch) {
+                let met = json!({"plaintext": item["plaintext"], "code": item["error"]["code"]});
+                let (met, wanted) = (met.as_object(), wanted.as_object().unwrap());
+                let met = wanted
+                    .iter()
+                    .all(|(name, value)| met.unwrap()[name] == *value);
+                assert!(met, "{asked}: {item}, and not {wanted:?}");
             }
         }
     }
 
-    fn tokens_work(&self) {
-        for token in &self.ledger.tokens {
-            assert_eq!(self.sign_in(&token.text), 200, "a token was lost");
+    /// Each is there with the grants acknowledged last, or gone; or as it was asked for when the service died.
+    fn people_are_as_acknowledged(&mut self) {
+        let mut there = BTreeMap::new();
+        self.each_item("admin", "/v1/admin/principals", |one| {
+            there.insert(text(&one["id"]), one["grants"]["deks"].clone());
+        });
+        let mut shut_out = Vec::new();
+        for (id, person) in &mut self.ledger.people {
+            let is = there.get(id);
+            match (person.asked.take(), is) {
+                (Some(Wish::Deletion), None) => person.gone = true,
+                (Some(Wish::Grants(asked)), Some(is)) if json!(asked) == *is => {
+                    person.grants = asked
+                }
+                _ => assert_eq!(
+                    is.cloned(),
+                    (!person.gone).then(|| json!(person.grants)),
+                    "{id}"
+                ),
+            }
+            if person.gone {
+                shut_out.push(person.token.clone());
+            }
         }
+        for token in shut_out.iter().rev().take(SHUT_OUT) {
+            self.is_shut_out(token);
+        }
+        let count = self.ledger.people.len();
+        self.looked_at("principals and their grants", count);
     }
 
-    fn revocations_hold(&self) {
-        for token in &self.ledger.revoked {
-            let status = self.sign_in(token);
-            assert!([401, 429].contains(&status), "a revoked token works");
+    fn tokens_work(&mut self) {
+        let tokens = self.some(|ledger| &ledger.tokens);
+        for token in &tokens {
+            assert_eq!(self.sign_in(&token.text), 200, "a token was lost");
         }
+        self.looked_at("tokens that work", tokens.len());
+    }
+
+    fn revocations_hold(&mut self) {
+        let recent = self.ledger.revoked.iter().rev().take(SHUT_OUT);
+        let recent: Vec<_> = recent.cloned().collect();
+        for token in &recent {
+            self.is_shut_out(token);
+        }
+        self.looked_at("tokens that are revoked", recent.len());
+    }
+
+    fn is_shut_out(&self, token: &str) {
+        let status = self.sign_in(token);
+        assert!([401, 429].contains(&status), "a revoked token works");
     }
 
     fn sign_in(&self, token: &str) -> u16 {
         let path = "/v1/capabilities";
-        let reply = self.client.send(token, "check", "GET", path, Value::Null);
+        let reply = self
+            .client
+            .send(token, "check", "GET", path, Value::Null, None);
         reply.unwrap().status
     }
 
-    fn requests_are_audited_once(&self, entries: &[Value]) {
-        let mut outcomes: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-        for (index, entry) in entries.iter().enumerate() {
-            assert_eq!(entry["index"], index, "a gap in the log");
-            if let Some(id) = entry["request_id"].as_str() {
-                let outcome = entry["outcome"].as_str().unwrap();
-                outcomes.entry(id).or_default().push(outcome);
+    /// Sent again, each gives the answer that was acknowledged, or makes its thing now and never again.
+    fn keys_make_once(&mut self) {
+        let keyed = self.some(|ledger| &ledger.keyed);
+        let send = |path: &str, role, key: &str, body: &Value| -> Reply {
+            let token = self.client.token(role);
+            let reply =
+                self.client
+                    .send(token, "check-once", "POST", path, body.clone(), Some(key));
+            reply.unwrap()
+        };
+        for mut one in keyed.iter().cloned() {
+            let again = send(&one.path, one.role, &one.key, &one.body);
+            match &one.answer {
+                Some(_) => one.is_replayed_by(again),
+                None => {
+                    one.answer = Some(again.is(201));
+                    one.is_replayed_by(send(&one.path, one.role, &one.key, &one.body));
+                }
             }
         }
-        for (id, logged) in &outcomes {
-            assert_eq!(logged.len(), 1, "{id} is in the log {} times", logged.len());
+        self.looked_at("idempotency keys", keyed.len());
+        let mut versions: BTreeMap<&str, usize> = BTreeMap::new();
+        for path in self.ledger.keyed.iter().map(|keyed| &keyed.path) {
+            if let Some(dek) = path.strip_prefix("/v1/deks/") {
+                *versions.entry(dek).or_insert(1) += 1;
+            }
         }
-        for (id, status) in &self.ledger.requests {
-            let wanted = if *status < 300 { "ok" } else { "refused" };
-            let logged = outcomes.get(id.as_str()).map(Vec::as_slice);
-            assert_eq!(logged, Some([wanted].as_slice()), "{id}, answered {status}");
+        let there = self.versions_there();
+        for (path, count) in versions {
+            let dek = path.strip_suffix("/rotate").unwrap();
+            let made = there.keys().filter(|(name, _)| name == dek).count();
+            assert_eq!(made, count, "{dek} was rotated more than once by one key");
         }
     }
-}
 
-/// What the database must not find in itself, and what that would be.
-const HALVES: [(&str, &str); 7] = [
-    (
-        "DEKs without a version",
-        "SELECT name FROM deks WHERE name NOT IN (SELECT dek FROM dek_versions)",
-    ),
-    (
-        "DEKs whose numbers have a gap",
-        "SELECT dek FROM dek_versions GROUP BY dek HAVING max(number) <> count(*)",
-    ),
-    (
-        "principals without a token",
-        "SELECT name FROM principals WHERE id NOT IN (SELECT principal_id FROM tokens)",
-    ),
-    (
-        "tokens without a principal",
-        "SELECT id FROM tokens WHERE principal_id NOT IN (SELECT id FROM principals)",
-    ),
-    (
-        "KEKs half made",
-        "SELECT version FROM kek_versions WHERE state <> 'enabled'",
-    ),
-    (
-        "rows that refer to nothing",
-        "SELECT \"table\" FROM pragma_foreign_key_check",
-    ),
-    (
-        "damage",
-        "SELECT integrity_check FROM pragma_integrity_check WHERE integrity_check <> 'ok'",
-    ),
-];
-
-/// What was done, by the log, and what there is: the same.
-const PAIRS: [(&[&str], &str); 4] = [
-    (
-        &["dek.create", "dek.rotate"],
-        "SELECT dek || '/' || version FROM dek_versions",
-    ),
-    (
-        &["principal.create", "principal.provision"],
-        "SELECT id FROM principals",
-    ),
-    (
-        &["token.revoke"],
-        "SELECT principal_id || '/' || id FROM tokens WHERE state = 'revoked'",
-    ),
-    (
-        // The first token of a principal comes with it, under its entry.
-        &["token.create"],
-        "SELECT principal_id || '/' || id FROM tokens t WHERE EXISTS
-         (SELECT 1 FROM tokens e WHERE e.principal_id = t.principal_id AND e.seq < t.seq)",
-    ),
-];
-
-pub fn nothing_is_there_by_half(database: &Path, entries: &[Value]) {
-    #[allow(clippy::disallowed_methods)] // looks past the store
-    let file = Connection::open(database).unwrap();
-    for (what, sql) in HALVES {
-        assert_eq!(column(&file, sql), Vec::<String>::new(), "{what}");
+    /// The newest version of each DEK that was used encrypts, unless it is disabled.
+    fn newest_versions_work(&mut self) {
+        let deks = self.some(|ledger| &ledger.deks);
+        for dek in &deks {
+            let path = format!("/v1/deks/{}/encrypt", dek.name);
+            let made = self
+                .service
+                .post("app", &path, json!({"plaintext": "eA=="}));
+            let of = |version: &Value| (dek.name.clone(), text(version));
+            if made.status == 409 {
+                assert!(!self.ledger.calm(&dek.name).0, "{}: {made:?}", dek.name);
+                continue;
+            }
+            let made = made.is(200);
+            let life = self.ledger.life;
+            let version = self.ledger.version(&of(&made["version"]));
+            version.encryptions.add(life);
+            let path = format!("/v1/deks/{}/decrypt", dek.name);
+            let body = json!({"ciphertext": made["ciphertext"]});
+            let opened = self.service.post("app", &path, body).is(200);
+            assert_eq!(opened["plaintext"], "eA==");
+        }
+        self.looked_at("newest versions used", deks.len());
     }
-    for (actions, sql) in PAIRS {
-        let done = entries.iter().filter(|entry| {
-            entry["outcome"] == "ok" && actions.iter().any(|one| entry["action"] == *one)
-        });
-        let mut logged: Vec<_> = done.map(|entry| text(&entry["object"])).collect();
-        let mut there = column(&file, sql);
-        logged.sort();
-        there.sort();
-        assert_eq!(there, logged, "{actions:?}");
-    }
-}
 
-fn column(file: &Connection, sql: &str) -> Vec<String> {
-    let mut statement = file.prepare(sql).unwrap();
-    let rows = statement.query_map([], |row| row.get(0)).unwrap();
-    rows.map(Result::unwrap).collect()
+    pub fn looked_at(&mut self, what: &'static str, count: usize) {
+        self.ledger.figures.verified(what, count);
+    }
+
+    fn some<T: Clone>(&mut self, from: impl Fn(&Ledger) -> &Vec<T>) -> Vec<T> {
+        let all = from(self.ledger);
+        if self.thorough || all.len() <= RECENT {
+            return all.clone();
+        }
+        let (older, recent) = all.split_at(all.len() - RECENT);
+        let chosen = (0..RECENT).filter_map(|_| self.dice.one_of(older));
+        chosen.chain(recent.iter().cloned()).collect()
+    }
 }

@@ -18,6 +18,8 @@ pub struct Client {
 pub struct Reply {
     pub status: u16,
     pub body: Value,
+    /// It is the answer of an earlier request.
+    pub replayed: bool,
 }
 
 impl Client {
@@ -40,7 +42,7 @@ impl Client {
         &self.tokens[place]
     }
 
-    /// One call under this request id; `None` if the service died before its answer was here.
+    /// One call under this request id and perhaps an idempotency key; `None` if the service died before its answer was here.
     pub fn send(
         &self,
         token: &str,
@@ -48,12 +50,16 @@ impl Client {
         method: &str,
         path: &str,
         body: Value,
+        key: Option<&str>,
     ) -> Option<Reply> {
-        let request = Request::builder()
+        let mut request = Request::builder()
             .method(method)
             .uri(format!("{}{path}", self.url))
             .header("authorization", format!("Bearer {token}"))
             .header("x-request-id", id);
+        if let Some(key) = key {
+            request = request.header("idempotency-key", key);
+        }
         let answered = if body.is_null() {
             self.agent.run(request.body(()).unwrap())
         } else {
@@ -65,6 +71,7 @@ impl Client {
         Some(Reply {
             status: answered.status().as_u16(),
             body: serde_json::from_str(&text).unwrap_or(Value::Null),
+            replayed: answered.headers().contains_key("idempotent-replayed"),
         })
     }
 }

@@ -10,7 +10,12 @@ impl Dice {
     pub fn new() -> Self {
         let seed = number("CRASH_SEED").unwrap_or_else(|| getrandom::u64().unwrap());
         println!("CRASH_SEED={seed}");
-        Self(seed.max(1))
+        Self::of(seed)
+    }
+
+    /// Always the same.
+    pub fn of(seed: u64) -> Self {
+        Self(seed.max(1).wrapping_mul(0x9e37_79b9_7f4a_7c15))
     }
 
     /// Other dice of the same game.

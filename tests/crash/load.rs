@@ -1,48 +1,33 @@
-//! Clients that do everything at once, and the ledger of what was acknowledged to them.
+//! Clients that do everything at once, and note what was acknowledged to them.
 
-use std::sync::{Mutex, MutexGuard};
+use std::{
+    path::PathBuf,
+    sync::{
+        Mutex, MutexGuard,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use serde_json::{Value, json};
 
 use super::{
     client::{Client, Reply},
     dice::Dice,
+    ledger::{Blob, Ledger},
 };
 
-/// What was acknowledged: an answer came, whole.
-#[derive(Default)]
-pub struct Ledger {
-    /// Request ids that must be in the audit log, and the status of their answers.
-    pub requests: Vec<(String, u16)>,
-    /// DEK and version.
-    pub versions: Vec<(String, String)>,
-    pub ciphertexts: Vec<Ciphertext>,
-    /// Blob and plaintext.
-    pub blobs: Vec<(String, String)>,
-    pub tokens: Vec<Token>,
-    /// Tokens whose revocation was acknowledged.
-    pub revoked: Vec<String>,
-}
-
-#[derive(Clone)]
-pub struct Ciphertext {
-    pub dek: String,
-    pub blob: String,
-    pub plaintext: String,
-}
-
-#[derive(Clone)]
-pub struct Token {
-    pub principal: String,
-    /// `None` for the one that came with its principal.
-    pub id: Option<String>,
-    pub text: String,
+/// One life of the service under load.
+pub struct Life<'a> {
+    pub client: &'a Client,
+    pub ledger: &'a Mutex<Ledger>,
+    pub database: PathBuf,
+    /// Set at the kill: what is begun later was not cut off by it.
+    pub dying: AtomicBool,
 }
 
 /// One client thread. Each step ends in `None` once the service is dead.
 pub struct Worker<'a> {
-    pub client: &'a Client,
-    pub ledger: &'a Mutex<Ledger>,
+    pub life: &'a Life<'a>,
     pub dice: Dice,
     /// Unique among all threads of all rounds.
     pub name: String,
@@ -56,126 +41,82 @@ impl Worker<'_> {
     }
 
     fn step(&mut self) -> Option<()> {
-        match self.dice.below(16) {
+        match self.dice.below(26) {
             0 => self.create_dek(),
             1 => self.rotate(),
             2..=4 => self.encrypt(),
-            5 | 6 => self.decrypt(),
-            7 | 8 => self.wrap(),
-            9 | 10 => self.unwrap(),
-            11 => self.create_principal(),
-            12 => self.issue_token(),
-            13 => self.revoke_token(),
+            5 => self.encrypt_batch(),
+            6 => self.decrypt(),
+            7 => self.data_key(),
+            8 => self.rewrap(),
+            9 => self.wrap(),
+            10 => self.wrap_batch(),
+            11 => self.unwrap(),
+            12 => self.rewrap_under_the_kek(),
+            13 => self.disable(),
+            14 => self.enable(),
+            15 => self.destroy(),
+            16 => self.cancel_destroy(),
+            17 => self.create_principal(),
+            18 => self.issue_token(),
+            19 => self.revoke_token(),
+            20 => self.create_person(),
+            21 => self.change_grants(),
+            22 => self.delete_person(),
+            23 => self.make_once(),
+            24 => self.rotate_once(),
             _ => self.be_refused(),
         }
-    }
-
-    fn create_dek(&mut self) -> Option<()> {
-        let name = self.next_name();
-        let body = json!({"name": name, "algorithm": "aes-256-gcm"});
-        let made = self.call("operator", "POST", "/v1/deks", body)?.is(201);
-        self.ledger().versions.push((name, text(&made["current"])));
-        Some(())
-    }
-
-    fn rotate(&mut self) -> Option<()> {
-        let (dek, _) = self.pick(|ledger| &ledger.versions)?;
-        let path = format!("/v1/deks/{dek}/rotate");
-        let made = self.call("operator", "POST", &path, json!({}))?.is(201);
-        self.ledger().versions.push((dek, text(&made["version"])));
-        Some(())
-    }
-
-    fn encrypt(&mut self) -> Option<()> {
-        let (dek, _) = self.pick(|ledger| &ledger.versions)?;
-        let plaintext = base64(&self.next_name());
-        let path = format!("/v1/deks/{dek}/encrypt");
-        let body = json!({"plaintext": plaintext, "context": {"dek": dek}});
-        let made = self.call("app", "POST", &path, body)?.is(200);
-        let blob = text(&made["ciphertext"]);
-        let made = Ciphertext {
-            dek,
-            blob,
-            plaintext,
-        };
-        self.ledger().ciphertexts.push(made);
-        Some(())
-    }
-
-    fn decrypt(&mut self) -> Option<()> {
-        let Some(known) = self.pick(|ledger| &ledger.ciphertexts) else {
-            return self.encrypt();
-        };
-        let path = format!("/v1/deks/{}/decrypt", known.dek);
-        let body = json!({"ciphertext": known.blob, "context": {"dek": known.dek}});
-        let opened = self.call("app", "POST", &path, body)?.is(200);
-        assert_eq!(opened["plaintext"], known.plaintext);
-        Some(())
     }
 
     fn wrap(&mut self) -> Option<()> {
         let plaintext = base64(&self.next_name());
         let body = json!({"plaintext": plaintext});
         let made = self.call("app", "POST", "/v1/wrap", body)?.is(200);
-        let blob = text(&made["wrapped"]);
-        self.ledger().blobs.push((blob, plaintext));
+        self.note_wrapped(&made, plaintext);
+        Some(())
+    }
+
+    /// One bad item harms no other.
+    fn wrap_batch(&mut self) -> Option<()> {
+        let plaintexts = [(); 3].map(|()| base64(&self.next_name()));
+        let mut items: Vec<_> = plaintexts
+            .iter()
+            .map(|text| json!({"plaintext": text}))
+            .collect();
+        items.push(json!({"plaintext": "no base64"}));
+        let body = json!({"items": items});
+        let made = self.call("app", "POST", "/v1/wrap", body)?.is(200);
+        assert_eq!(made["items"][3]["error"]["code"], "invalid_request");
+        for (at, plaintext) in plaintexts.into_iter().enumerate() {
+            self.note_wrapped(&made["items"][at], plaintext);
+        }
         Some(())
     }
 
     fn unwrap(&mut self) -> Option<()> {
-        let Some((blob, plaintext)) = self.pick(|ledger| &ledger.blobs) else {
+        let Some(known) = self.pick(|ledger| &ledger.blobs) else {
             return self.wrap();
         };
-        let body = json!({"wrapped": blob});
+        let body = json!({"wrapped": known.wrapped});
         let opened = self.call("app", "POST", "/v1/unwrap", body)?.is(200);
-        assert_eq!(opened["plaintext"], plaintext);
+        assert_eq!(opened["plaintext"], known.plaintext);
         Some(())
     }
 
-    fn create_principal(&mut self) -> Option<()> {
-        let name = self.next_name();
-        let body = json!({"name": name, "subject": name, "roles": ["auditor"]});
-        let made = self.call("admin", "POST", "/v1/admin/principals", body)?;
-        let made = made.is(201);
-        let token = Token {
-            principal: text(&made["id"]),
-            id: None,
-            text: text(&made["token"]),
+    fn rewrap_under_the_kek(&mut self) -> Option<()> {
+        let Some(known) = self.pick(|ledger| &ledger.blobs) else {
+            return self.wrap();
         };
-        self.ledger().tokens.push(token);
-        Some(())
-    }
-
-    fn issue_token(&mut self) -> Option<()> {
-        let Some(Token { principal, .. }) = self.pick(|ledger| &ledger.tokens) else {
-            return self.create_principal();
-        };
-        let path = format!("/v1/admin/principals/{principal}/tokens");
-        let made = self.call("admin", "POST", &path, json!({}))?.is(201);
-        let token = Token {
-            principal,
-            id: Some(text(&made["id"])),
-            text: text(&made["token"]),
-        };
-        self.ledger().tokens.push(token);
-        Some(())
-    }
-
-    /// From the moment of asking until the answer nobody knows whether the token works.
-    fn revoke_token(&mut self) -> Option<()> {
-        let Some(token) = self.take_revocable() else {
-            return self.issue_token();
-        };
-        let (principal, id) = (&token.principal, token.id.as_ref()?);
-        let path = format!("/v1/admin/principals/{principal}/tokens/{id}");
-        self.call("admin", "DELETE", &path, Value::Null)?.is(204);
-        self.ledger().revoked.push(token.text);
+        let body = json!({"wrapped": known.wrapped});
+        let made = self.call("operator", "POST", "/v1/rewrap", body)?.is(200);
+        self.note_wrapped(&made, known.plaintext);
         Some(())
     }
 
     /// Refusals are audited too.
     fn be_refused(&mut self) -> Option<()> {
-        let (dek, _) = self.pick(|ledger| &ledger.versions)?;
+        let dek = self.pick(|ledger| &ledger.deks)?.name;
         let again = json!({"name": dek, "algorithm": "aes-256-gcm"});
         let damaged = json!({"wrapped": format!("cst1:kek:kek-v1-20260101:{}", "A".repeat(160))});
         let (role, path, body, status) = match self.dice.below(4) {
@@ -188,32 +129,53 @@ impl Worker<'_> {
         Some(())
     }
 
+    fn note_wrapped(&self, made: &Value, plaintext: String) {
+        let wrapped = text(&made["wrapped"]);
+        let mut ledger = self.ledger();
+        let life = ledger.life;
+        ledger.wraps.add(life);
+        ledger.blobs.push(Blob { wrapped, plaintext });
+    }
+
     /// One call whose answer, once it is here, must have its audit entry for ever.
-    fn call(&mut self, role: &str, method: &str, path: &str, body: Value) -> Option<Reply> {
+    pub fn call(&mut self, role: &str, method: &str, path: &str, body: Value) -> Option<Reply> {
+        self.call_once(role, method, path, body, None)
+    }
+
+    /// One call, with an idempotency key if one is given.
+    pub fn call_once(
+        &mut self,
+        role: &str,
+        method: &str,
+        path: &str,
+        body: Value,
+        key: Option<&str>,
+    ) -> Option<Reply> {
         let id = self.next_name();
-        let token = self.client.token(role);
-        let reply = self.client.send(token, &id, method, path, body)?;
-        self.ledger().requests.push((id, reply.status));
+        let (verb, token) = (verb(method, path, &body, key), self.life.client.token(role));
+        let was_alive = !self.life.dying.load(Ordering::SeqCst);
+        let reply = self.life.client.send(token, &id, method, path, body, key);
+        let mut ledger = self.ledger();
+        let counted = ledger.figures.verbs.entry(verb).or_default();
+        match &reply {
+            Some(_) => counted.0 += 1,
+            None => counted.1 += u64::from(was_alive),
+        }
+        let reply = reply?;
+        ledger.requests.push((id, reply.status));
         Some(reply)
     }
 
-    fn take_revocable(&mut self) -> Option<Token> {
-        let mut ledger = self.ledger.lock().unwrap();
-        let issued = |token: &Token| token.id.is_some();
-        let place = ledger.tokens.iter().position(issued)?;
-        Some(ledger.tokens.swap_remove(place))
-    }
-
-    fn pick<T: Clone>(&mut self, from: impl Fn(&Ledger) -> &Vec<T>) -> Option<T> {
-        let ledger = self.ledger.lock().unwrap();
+    pub fn pick<T: Clone>(&mut self, from: impl Fn(&Ledger) -> &Vec<T>) -> Option<T> {
+        let ledger = self.life.ledger.lock().unwrap();
         self.dice.one_of(from(&ledger))
     }
 
-    fn ledger(&self) -> MutexGuard<'_, Ledger> {
-        self.ledger.lock().unwrap()
+    pub fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        self.life.ledger.lock().unwrap()
     }
 
-    fn next_name(&mut self) -> String {
+    pub fn next_name(&mut self) -> String {
         self.count += 1;
         format!("{}-{}", self.name, self.count)
     }
@@ -227,11 +189,36 @@ impl Reply {
     }
 }
 
-pub fn text(value: &Value) -> String {
-    value.as_str().unwrap().to_owned()
+/// What a request does, for the figures.
+fn verb(method: &str, path: &str, body: &Value, key: Option<&str>) -> String {
+    let path = path.split('?').next().unwrap_or_default();
+    let steps: Vec<_> = path.split('/').skip(2).collect();
+    let what = match steps.as_slice() {
+        ["deks", _, "versions", _, verb] | ["deks", _, verb] => format!("DEK {verb}"),
+        ["deks"] if body["algorithm"] == "aes-256-gcm" => "DEK create aes-256-gcm".to_owned(),
+        ["deks"] => "DEK create mlkem768-x25519".to_owned(),
+        [verb] => format!("KEK {verb}"),
+        ["admin", _, _, "tokens", ..] => format!("token {method}"),
+        ["admin", _, _, "grants"] => "grants PUT".to_owned(),
+        _ => format!("principal {method}"),
+    };
+    let batch = if body["items"].is_null() {
+        ""
+    } else {
+        ", batch"
+    };
+    let key = key.map_or("", |_| ", idempotency key");
+    format!("{what}{batch}{key}")
 }
 
-fn base64(text: &str) -> String {
+pub fn text(value: &Value) -> String {
+    value
+        .as_str()
+        .unwrap_or_else(|| panic!("no text: {value}"))
+        .to_owned()
+}
+
+pub fn base64(text: &str) -> String {
     use base64ct::Encoding;
     base64ct::Base64::encode_string(text.as_bytes())
 }

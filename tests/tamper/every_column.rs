@@ -1,0 +1,308 @@
+//! Each column of each table changed behind the back of a running service, one at a time: noticed each time, never
+//! obeyed, and all is well again once it is put back.
+
+use std::{
+    collections::BTreeSet,
+    fs::{self, File},
+    io::{Read, Seek, SeekFrom},
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+use crate::{
+    change::{Change, Made, aimed, of_every_column},
+    file,
+    probes::{self, Found, Probe},
+    sample::Sample,
+    service::Service,
+};
+
+/// A table, its columns and what is written there, and which row.
+type Aim = (
+    &'static str,
+    &'static [(&'static str, &'static str)],
+    &'static str,
+);
+
+/// What somebody who knows what the columns mean would write, for each table.
+pub const AIMED: &[Aim] = &[
+    ("principals", &[("roles", "'[\"admin\"]'")], "name = 'app'"),
+    (
+        "principals",
+        &[("roles", "'[\"app\",\"auditor\"]'")],
+        "name = 'two'",
+    ),
+    (
+        "principals",
+        &[("grants", "'{\"deks\":[\"*\"]}'")],
+        "name = 'two'",
+    ),
+    ("principals", &[("state", "'active'")], "state = 'deleted'"),
+    ("principals", &[("subject", "'somebody'")], "name = 'app'"),
+    ("principals", &[("state", "'deleted'")], "name = 'app'"),
+    (
+        "principals",
+        &[(
+            "wrap_scope",
+            "(SELECT wrap_scope FROM principals WHERE name = 'app')",
+        )],
+        "name = 'two'",
+    ),
+    ("tokens", &[("state", "'active'")], "state = 'revoked'"),
+    (
+        "tokens",
+        &[("expires_at", "NULL")],
+        "expires_at - created_at BETWEEN 1 AND 2000000",
+    ),
+    (
+        "tokens",
+        &[("expires_at", "expires_at + 1000000000000")],
+        "expires_at - created_at BETWEEN 1 AND 2000000",
+    ),
+    (
+        "tokens",
+        &[(
+            "principal_id",
+            "(SELECT id FROM principals WHERE name = 'admin')",
+        )],
+        "state = 'active'
+        AND principal_id = (SELECT id FROM principals WHERE name = 'app')",
+    ),
+    ("deks", &[("newest", "1")], "name = 'beta'"),
+    ("deks", &[("rotation_period", "1")], "name = 'beta'"),
+    ("deks", &[("algorithm", "'aes-256-gcm'")], "name = 'gamma'"),
+    (
+        "dek_versions",
+        &[("state", "'enabled'")],
+        "state = 'disabled'",
+    ),
+    (
+        "dek_versions",
+        &[("state", "'enabled'")],
+        "state = 'destroyed'",
+    ),
+    (
+        "dek_versions",
+        &[("destroy_at", "1")],
+        "dek = 'beta' AND number = 1",
+    ),
+    (
+        "dek_versions",
+        &[("created_at", "0")],
+        "dek = 'beta' AND number = 2",
+    ),
+    (
+        "dek_versions",
+        &[("reserved", "3000000000")],
+        "dek = 'beta' AND number = 2",
+    ),
+    (
+        "dek_versions",
+        &[("reserved", "0")],
+        "dek = 'alpha' AND number = 3",
+    ),
+    (
+        "dek_versions",
+        &[(
+            "public_key",
+            "(SELECT public_key FROM dek_versions WHERE dek = 'delta')",
+        )],
+        "dek = 'gamma' AND number = 2",
+    ),
+    (
+        "dek_versions",
+        &[
+            (
+                "nonce",
+                "(SELECT nonce FROM dek_versions WHERE dek = 'beta' AND number = 2)",
+            ),
+            (
+                "sealed",
+                "(SELECT sealed FROM dek_versions WHERE dek = 'beta' AND number = 2)",
+            ),
+        ],
+        "dek = 'alpha' AND number = 3",
+    ),
+    (
+        "replies",
+        &[("reply", "'{\"name\":\"false\"}'")],
+        "key = 'alpha'",
+    ),
+    ("replies", &[("created_at", "0")], "key = 'alpha'"),
+    (
+        "replies",
+        &[(
+            "principal_id",
+            "(SELECT id FROM principals WHERE name = 'app')",
+        )],
+        "key = 'two'",
+    ),
+    (
+        "audit_entries",
+        &[(
+            "entry",
+            "(SELECT entry FROM audit_entries WHERE number = 4)",
+        )],
+        "number = 3",
+    ),
+    ("kek_versions", &[("reserved", "0")], "number = 2"),
+    (
+        "kek_versions",
+        &[("state", "'creating'"), ("canary", "NULL"), ("mac", "NULL")],
+        "number = 2",
+    ),
+    (
+        "row_key",
+        &[
+            (
+                "nonce",
+                "(SELECT nonce FROM dek_versions WHERE dek = 'beta' AND number = 2)",
+            ),
+            (
+                "sealed",
+                "(SELECT sealed FROM dek_versions WHERE dek = 'beta' AND number = 2)",
+            ),
+        ],
+        "id = 1",
+    ),
+];
+
+/// The background look comes round each second; a table of many rows takes some rounds, a busy machine too.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+const DAMAGED: &str = "a stored row is not as it was written";
+const WHOLE: &str = "a damaged row is whole again";
+
+/// A service under attack.
+struct Attack<'a> {
+    service: &'a Service,
+    file: Connection,
+    probes: Vec<Probe>,
+    healthy: Vec<Found>,
+}
+
+/// Attacks every column of a table, and prints how each change was noticed; answers columns and changes.
+pub fn attack(table: &'static str, dir: &TempDir, more: &[&str]) -> (usize, usize) {
+    let service = Service::start(dir.path(), more);
+    let sample = Sample::fill(&service);
+    let probes = probes::all(&service, &sample);
+    let run = || -> Vec<Found> { probes.iter().map(|probe| probe.run(&service)).collect() };
+    let healthy = run();
+    assert_eq!(run(), healthy, "the probes are not steady");
+    let attack = Attack {
+        file: file::open(dir.path()),
+        service: &service,
+        probes,
+        healthy,
+    };
+    let changes = of_every_column(&attack.file, table);
+    let on_aim = AIMED.iter().filter(|(of, ..)| *of == table);
+    let on_aim = on_aim.map(|(_, to, whose)| aimed(&attack.file, table, to, whose));
+    let mut columns = BTreeSet::new();
+    let mut made = 0;
+    for change in changes.into_iter().chain(on_aim) {
+        if attack.try_change(&change) {
+            columns.insert(change.column);
+            made += 1;
+        }
+    }
+    attack.is_well("everything", |_| true);
+    file::never_failed(&service);
+    columns.retain(|column| !column.contains(' '));
+    (columns.len(), made)
+}
+
+impl Attack<'_> {
+    fn try_change(&self, change: &Change) -> bool {
+        let what = format!("{}.{} {}", change.table, change.column, change.kind);
+        let log = Log::from_here(self.service);
+        let Some(made) = change.make(&self.file) else {
+            return false;
+        };
+        let hurt = self.probe_damaged(&what);
+        self.wait_for(&log, DAMAGED, change, &made, &what);
+        let whole = Log::from_here(self.service);
+        change.undo(&self.file, &made);
+        self.wait_for(&whole, WHOLE, change, &made, &what);
+        self.is_well(&what, |at| hurt.contains(&at));
+        println!("{what:44} the log, and {:2} requests refused", hurt.len());
+        true
+    }
+
+    /// Answers which requests were not answered as ever.
+    fn probe_damaged(&self, what: &str) -> Vec<usize> {
+        let mut hurt = Vec::new();
+        for (at, (probe, healthy)) in self.probes.iter().zip(&self.healthy).enumerate() {
+            let found = probe.run(self.service);
+            assert!(
+                found.is_right_beside(healthy),
+                "{what}: {}: {found:?} and not {healthy:?}",
+                probe.name()
+            );
+            if found != *healthy {
+                hurt.push(at);
+            }
+        }
+        hurt
+    }
+
+    /// Whether the requests of these numbers are answered as ever.
+    fn is_well(&self, what: &str, which: impl Fn(usize) -> bool) {
+        let both = self.probes.iter().zip(&self.healthy).enumerate();
+        for (_, (probe, healthy)) in both.filter(|(at, _)| which(*at)) {
+            let found = probe.run(self.service);
+            let name = probe.name();
+            assert_eq!(&found, healthy, "after {what} was taken back: {name}");
+        }
+    }
+
+    /// Waits until the log says it of each row that was changed.
+    fn wait_for(&self, log: &Log, says: &str, change: &Change, made: &Made, what: &str) {
+        let begun = Instant::now();
+        // There is one row key: under another number it is no more.
+        let named = |row: i64| if change.table == "row_key" { 1 } else { row };
+        let missing = |row: &i64| !log.has(says, change.table, named(*row));
+        while made.rows.iter().any(missing) {
+            assert!(
+                begun.elapsed() < PATIENCE,
+                "{what}: the log never says: {says}"
+            );
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+}
+
+/// What the log has said since.
+pub struct Log {
+    file: PathBuf,
+    from: u64,
+}
+
+impl Log {
+    pub fn from_here(service: &Service) -> Self {
+        let file = service.dir.join("service.log");
+        let from = fs::metadata(&file).unwrap().len();
+        Self { file, from }
+    }
+
+    pub fn has(&self, says: &str, table: &str, row: i64) -> bool {
+        self.count(says, table, row) > 0
+    }
+
+    /// How often it has said this of a row.
+    pub fn count(&self, says: &str, table: &str, row: i64) -> usize {
+        let mut file = File::open(&self.file).unwrap();
+        file.seek(SeekFrom::Start(self.from)).unwrap();
+        let mut since = String::new();
+        file.read_to_string(&mut since).unwrap();
+        let row = format!(" row={row}");
+        let table = format!("table=\"{table}\"");
+        let wanted = |line: &&str| {
+            line.contains(says) && line.contains(&table) && line.ends_with(row.as_str())
+        };
+        since.lines().filter(wanted).count()
+    }
+}
