@@ -17,14 +17,13 @@ START_SECONDS = 60
 STOP_SECONDS = 10
 
 
-def prepare(release=True):
+def prepare():
     """Installs SoftHSM where it is missing and builds the binary; answers its path."""
-    profile = "release" if release else "debug"
     _run([str(ROOT / "softhsm" / "install.sh")])
     screen.line("Building (the first time takes some minutes)")
-    _run(["cargo", "build", "--locked", *(["--release"] if release else [])])
+    _run(["cargo", "build", "--release", "--locked"])
     target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR") or "target")
-    return ROOT / target / profile / "custodian"
+    return ROOT / target / "release" / "custodian"
 
 
 def _run(command):

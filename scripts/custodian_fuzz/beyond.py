@@ -15,6 +15,7 @@ REFUSALS = {
     "expires_in is a whole number": "a duration is at most 3650d, whichever unit it has",
     "rotation_period is a whole number": "a duration is at most 3650d, whichever unit it has",
     "plaintext is standard base64": "`format: byte` does not ask for canonical base64",
+    "confirm is": "what confirms is a good version, but not the one in the path",
     "the role custodian needs": "a custodian has to be enrolled, and this version enrols none",
     "algorithm: this version makes": "the description names what the contract names, this version makes less",
 }

@@ -27,7 +27,7 @@ def main():
     folder = pathlib.Path(tempfile.mkdtemp(prefix="custodian-fuzz-"))
     service = None
     try:
-        binary = arguments.binary.resolve() if arguments.binary else prepare(release=False)
+        binary = arguments.binary.resolve() if arguments.binary else prepare()
         service = Service(binary, folder / "data")
         wrong = _drive(service, folder, arguments)
     except Mismatch as error:

@@ -2,7 +2,10 @@
 
 use actix_web::{HttpRequest, HttpResponse, web::Data};
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::{
+    IntoParams, ToSchema,
+    openapi::{Object, ObjectBuilder, Type},
+};
 
 use super::{
     Service,
@@ -17,7 +20,7 @@ use super::{
 use crate::{
     crypto::canonical,
     custodian::{
-        deks_in_use::{DataKey, PublicKeyView},
+        deks_in_use::{DATA_KEY_BYTES, DataKey, PublicKeyView},
         envelope::{Decrypted, Encrypted},
         items::ToOpen,
     },
@@ -44,11 +47,19 @@ pub(super) struct DecryptItem {
 #[serde(deny_unknown_fields)]
 pub(super) struct NewDataKey {
     /// 16, 24, 32 or 64.
-    #[schema(example = 32)]
+    #[schema(schema_with = lengths)]
     bytes: usize,
     /// Bound into the blob; the same one decrypts it again.
     #[schema(value_type = Option<std::collections::BTreeMap<String, String>>)]
     context: Option<canonical::Context>,
+}
+
+fn lengths() -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::Integer)
+        .enum_values(Some(DATA_KEY_BYTES))
+        .examples([32])
+        .build()
 }
 
 /// Whether the data key itself is answered.

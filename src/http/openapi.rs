@@ -162,6 +162,8 @@ mod tests {
         );
         let required = &schemas["CreatePrincipal"]["required"];
         assert_eq!(*required, serde_json::json!(["name", "subject", "roles"]));
+        let lengths = &schemas["NewDataKey"]["properties"]["bytes"]["enum"];
+        assert_eq!(*lengths, serde_json::json!([16, 24, 32, 64]));
         assert_eq!(
             schemas["WholeGrants"]["properties"]["deks"]["maxItems"],
             256
