@@ -200,7 +200,7 @@ impl World {
         };
         let newest = dek.versions.last().unwrap().name.as_str();
         let Some(found) = self.version(name, version.unwrap_or(newest)) else {
-            return no(NOT_FOUND);
+            return no(INTEGRITY);
         };
         if !dek.hybrid {
             return no(CONFLICT);
