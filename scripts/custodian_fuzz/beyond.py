@@ -17,7 +17,6 @@ REFUSALS = {
     "plaintext is standard base64": "`format: byte` does not ask for canonical base64",
     "confirm is": "what confirms is a good version, but not the one in the path",
     "the role custodian needs": "a custodian has to be enrolled, and this version enrols none",
-    "algorithm: this version makes": "the description names what the contract names, this version makes less",
 }
 
 

@@ -47,7 +47,7 @@ def main():
 def _arguments():
     parser = argparse.ArgumentParser(prog="fuzz-api.sh", description="Drive the whole API by schemathesis.")
     parser.add_argument("--binary", type=pathlib.Path, help="use this `custodian`; install and build nothing")
-    parser.add_argument("--max-examples", type=int, default=200, help="generated requests an operation and role")
+    parser.add_argument("--max-examples", type=int, default=300, help="generated requests an operation and role")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(2**32), help="repeat a run")
     parser.add_argument("--role", choices=[*ROLES, campaign.NOBODY], help="only as this one")
     return parser.parse_args()
