@@ -156,10 +156,16 @@ fn canonical_context(context: Context) {
         Err(Error::TooLarge(_)) => return,
         Err(error) => panic!("no canonical form: {error:?}"),
     };
-    let again = json::read::<Context>(&bytes).expect("a canonical form is read again");
-    assert_eq!(canonical::context(Some(again)).unwrap(), bytes);
     let text = String::from_utf8(bytes).unwrap();
-    assert!(unicode_normalization::is_nfc(&text), "{text}");
+    let again: Context = json::read(text.as_bytes()).expect("a canonical form is read again");
+    // Not of the form as a whole: an escape may end in a letter that a mark after it would change.
+    let mut texts = again.keys().chain(again.values());
+    assert!(
+        texts.all(|text| unicode_normalization::is_nfc(text)),
+        "{text}"
+    );
+    let canonical = canonical::context(Some(again)).unwrap();
+    assert_eq!(canonical, text.as_bytes());
     let keys = scan::objects(&text).concat();
     let ordered = |pair: &[String]| pair[0].encode_utf16().lt(pair[1].encode_utf16());
     assert!(keys.windows(2).all(ordered), "{text}");

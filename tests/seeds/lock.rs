@@ -63,6 +63,6 @@ fn the_fuzz_targets_are_built_of_what_ships() {
         .collect();
     assert!(
         missing.is_empty(),
-        "fuzz/Cargo.lock is behind: `cp Cargo.lock fuzz/ && cargo metadata --manifest-path fuzz/Cargo.toml >target/metadata.json`; it has no {missing:?}"
+        "fuzz/Cargo.lock is behind: `cp Cargo.lock fuzz/ && cargo update --workspace --manifest-path fuzz/Cargo.toml`; it has no {missing:?}"
     );
 }
