@@ -17,7 +17,7 @@ test: ## Install what the tests need, then run them all
 
 tamper: ## Attack every stored column and row of a running service, and print how each was noticed
 	./softhsm/install.sh
-	cargo test --locked --test tamper -- --nocapture
+	TAMPER_EVERY_KIND=1 cargo test --locked --test tamper -- --nocapture
 
 crash: ## Kill the service over and over under load, look at what is left, and print figures
 	./softhsm/install.sh
