@@ -121,8 +121,10 @@ async fn run(
     });
     let server = server
         .client_request_timeout(limits.head)
-        // A body is asked for more only when all before is sent: its guard depends on it (http/handed.rs).
+        // A body is asked for more only when all before is sent: its guard depends on it (http/handed.rs). So head
+        // and body leave one after the other, and neither may wait for an acknowledgement.
         .h1_write_buffer_size(1)
+        .tcp_nodelay(true)
         .shutdown_timeout(limits.drain.as_secs())
         .disable_signals()
         .listen(listener)?
