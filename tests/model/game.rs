@@ -15,7 +15,6 @@ use crate::{
     predict::{DAY, Verdict},
     service::Answer,
     target::Target,
-    things::State,
     verbs::Verb,
     world::{Kept, Who, World},
 };
@@ -127,15 +126,6 @@ impl Game {
                 self.keep(at, body);
             }
             Verdict::Replay(kept) => at.replays(kept, answer),
-            Verdict::Race(200, _) if answer.status == 200 => {
-                self.world.learn(at, &answer.json(), 0)
-            }
-            Verdict::Race(..) => {
-                let Verb::Change { name, version, .. } = at.verb else {
-                    return;
-                };
-                self.world.version_mut(name, version).unwrap().state = State::Destroyed;
-            }
             Verdict::Refused(_) => (),
         }
     }
@@ -223,7 +213,6 @@ impl At<'_> {
             Verdict::Done(status) => answer.status == *status,
             Verdict::Each(_) => answer.status == 200,
             Verdict::Replay(_) => answer.status == 201,
-            Verdict::Race(status, refusal) => answer.status == *status || refused(&[*refusal]),
         };
         self.holds(agrees, "another status or code", answer);
         let replayed = answer.header("idempotent-replayed") == Some("true");

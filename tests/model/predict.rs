@@ -17,8 +17,6 @@ pub enum Verdict {
     Each(Vec<Option<Refusal>>),
     /// The first answer of an earlier request.
     Replay(Box<Kept>),
-    /// Done, or too late: the service may have seen to what is due, or not yet.
-    Race(u16, Refusal),
 }
 
 const FORBIDDEN: Refusal = (403, "forbidden");
@@ -95,15 +93,7 @@ impl World {
                 name,
                 version,
                 sound,
-            } => {
-                let refused = self.change(*what, name, version, *sound);
-                match (&refused, what, self.version(name, version)) {
-                    (Verdict::Done(_), Change::Cancel, Some(version)) if version.due(self.now) => {
-                        Verdict::Race(200, DESTROYED)
-                    }
-                    _ => refused,
-                }
-            }
+            } => self.change(*what, name, version, *sound),
             Verb::PublicKey { name, version } => self.public_key(name, version.as_deref()),
             Verb::DataKey {
                 name,
@@ -182,7 +172,9 @@ impl World {
         }
         let newest = self.deks[name].versions.last().unwrap().name == version;
         match what {
-            Change::Cancel if found.state == State::Destroyed => no(DESTROYED),
+            Change::Cancel if found.state == State::Destroyed || found.due(self.now) => {
+                no(DESTROYED)
+            }
             Change::Cancel if found.destroy_at.is_none() => no(CONFLICT),
             Change::Cancel => Verdict::Done(200),
             _ if found.doomed() => no(DESTROYED),
