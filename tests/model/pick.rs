@@ -197,7 +197,7 @@ impl Pick<'_> {
                 let recent = dek.versions.len().saturating_sub(6);
                 self.dice.one_of(&dek.versions[recent..]).name.clone()
             }
-            _ => "dek-v77777-20261123".to_owned(),
+            _ => "dek-v77777-20010203".to_owned(),
         }
     }
 
@@ -287,7 +287,7 @@ impl Pick<'_> {
             true => all,
             false => all.iter().filter(own).copied().collect(),
         };
-        self.one_of(&all, ":dek-v77777-20261123:")
+        self.one_of(&all, ":dek-v77777-20010203:")
     }
 
     fn open_kek(&mut self) -> Open {
@@ -299,7 +299,7 @@ impl Pick<'_> {
         let context = self.context();
         let Some(&(at, blob)) = all.get(self.dice.below(all.len())) else {
             return Open {
-                text: "cst1:dek:a/dek-v1-20261123:AAAA".to_owned(),
+                text: "cst1:dek:a/dek-v1-20010203:AAAA".to_owned(),
                 blob: None,
                 sound: Sound::Nothing,
                 context,
