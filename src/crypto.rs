@@ -5,4 +5,5 @@ pub mod blob;
 pub mod canonical;
 pub mod hybrid;
 pub mod mac;
+pub mod messages;
 pub mod wrapped;

@@ -21,18 +21,27 @@ pub enum Part {
 /// Why the service refused or failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// A signature is not by the key, or not over what it must be over.
+    #[error("{0}")]
+    BadSignature(&'static str),
     /// The state of the thing does not allow it.
     #[error("{0}")]
     Conflict(&'static str),
     /// Tampered with, wrong context or wrong key.
     #[error("{0}")]
     Corrupt(&'static str),
+    /// The caller may not do this, whatever its roles.
+    #[error("{0}")]
+    Denied(&'static str),
     /// It was destroyed, or is about to be.
     #[error("{0}")]
     Destroyed(&'static str),
     /// A thing of that name, or with that unique property, is there already.
     #[error("{0}")]
     Exists(&'static str),
+    /// Its time is over.
+    #[error("{0}")]
+    Expired(&'static str),
     /// A defect of the service itself.
     #[error("internal: {what}")]
     Internal {
@@ -61,6 +70,9 @@ pub enum Error {
     /// There is no such thing, or the caller may not know that there is.
     #[error("{0}")]
     NotFound(&'static str),
+    /// A gate that nobody may override has failed.
+    #[error("{0}")]
+    NotOverridable(&'static str),
     /// More than the limits allow.
     #[error("{0}")]
     TooLarge(&'static str),

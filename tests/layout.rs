@@ -12,7 +12,7 @@ use std::{
 };
 
 /// Every top-level module and its floor. The tens are the floor; the units order what stands on one floor.
-const FLOORS: [(&str, u8); 21] = [
+const FLOORS: [(&str, u8); 22] = [
     ("lib", 80), // the map of the house
     ("main", 73),
     ("cli", 72),
@@ -34,19 +34,29 @@ const FLOORS: [(&str, u8); 21] = [
     ("private_file", 0),
     ("id", 0),
     ("secret", 0),
+    ("words", 0),
 ];
 
 /// A foreign crate, and the beginnings of the modules that may name it.
-const OWNERS: [(&str, &[&str]); 12] = [
+const OWNERS: [(&str, &[&str]); 21] = [
     ("actix_web", &["http", "server"]),
     ("aes_gcm", &["crypto"]),
+    ("age", &["cli"]),
+    ("bip322", &["crypto/scheme"]),
+    ("bitcoin", &["crypto/scheme"]),
     ("clap", &["cli", "main"]),
     ("cryptoki", &["kek/pkcs11"]),
+    ("ed25519_dalek", &["crypto"]),
     ("governor", &["http"]),
     ("hmac", &["crypto"]),
     ("hpke", &["crypto"]),
+    ("k256", &["crypto"]),
     ("lru", &["custodian"]),
+    ("ml_dsa", &["crypto"]),
+    ("pqcrypto_mldsa", &["crypto"]),
+    ("pqcrypto_traits", &["crypto"]),
     ("region", &["secret"]),
+    ("rpassword", &["cli"]),
     ("rusqlite", &["store"]),
     ("rusqlite_migration", &["store"]),
     ("ureq", &["client"]),

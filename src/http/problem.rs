@@ -19,8 +19,10 @@ use crate::{
 pub(super) enum Code {
     AlreadyExists,
     AuditUnavailable,
+    BadSignature,
     Conflict,
     Destroyed,
+    Expired,
     Forbidden,
     IdempotencyMismatch,
     IntegrityFailure,
@@ -29,6 +31,7 @@ pub(super) enum Code {
     KekUnavailable,
     MethodNotAllowed,
     NotFound,
+    NotOverridable,
     NotReady,
     RateLimited,
     StoreUnavailable,
@@ -46,8 +49,10 @@ impl Code {
         match self {
             Self::AlreadyExists => ("already_exists", S::CONFLICT, "Already exists"),
             Self::AuditUnavailable => ("audit_unavailable", S::SERVICE_UNAVAILABLE, "The audit log is unavailable"),
+            Self::BadSignature => ("bad_signature", S::UNPROCESSABLE_ENTITY, "Bad signature"),
             Self::Conflict => ("conflict", S::CONFLICT, "The state does not allow it"),
             Self::Destroyed => ("destroyed", S::GONE, "Destroyed"),
+            Self::Expired => ("expired", S::GONE, "Expired"),
             Self::Forbidden => ("forbidden", S::FORBIDDEN, "Forbidden"),
             Self::IdempotencyMismatch => ("idempotency_mismatch", S::UNPROCESSABLE_ENTITY, "Idempotency key used with another body"),
             Self::IntegrityFailure => ("integrity_failure", S::UNPROCESSABLE_ENTITY, "Integrity failure"),
@@ -56,6 +61,7 @@ impl Code {
             Self::KekUnavailable => ("kek_unavailable", S::SERVICE_UNAVAILABLE, "The key holder is unavailable"),
             Self::MethodNotAllowed => ("method_not_allowed", S::METHOD_NOT_ALLOWED, "Method not allowed"),
             Self::NotFound => ("not_found", S::NOT_FOUND, "Not found"),
+            Self::NotOverridable => ("not_overridable", S::UNPROCESSABLE_ENTITY, "Not overridable"),
             Self::NotReady => ("not_ready", S::SERVICE_UNAVAILABLE, "The service is not ready"),
             Self::RateLimited => ("rate_limited", S::TOO_MANY_REQUESTS, "Too many failed requests"),
             Self::StoreUnavailable => ("store_unavailable", S::SERVICE_UNAVAILABLE, "The database is unavailable"),
@@ -202,9 +208,12 @@ impl ResponseError for Problem {
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         match error {
+            Error::BadSignature(detail) => Self::of(Code::BadSignature, detail),
             Error::Conflict(detail) => Self::of(Code::Conflict, detail),
             Error::Corrupt(detail) => Self::of(Code::IntegrityFailure, detail),
+            Error::Denied(detail) => Self::of(Code::Forbidden, detail),
             Error::Destroyed(detail) => Self::of(Code::Destroyed, detail),
+            Error::Expired(detail) => Self::of(Code::Expired, detail),
             Error::Exists(detail) => Self::of(Code::AlreadyExists, detail),
             Error::Invalid(detail) => Self::of(Code::InvalidRequest, detail),
             Error::Malformed { .. } => Self {
@@ -213,6 +222,7 @@ impl From<Error> for Problem {
             },
             Error::Mismatch(detail) => Self::of(Code::IdempotencyMismatch, detail),
             Error::NotFound(detail) => Self::of(Code::NotFound, detail),
+            Error::NotOverridable(detail) => Self::of(Code::NotOverridable, detail),
             Error::TooLarge(detail) => Self::of(Code::TooLarge, detail),
             Error::TwoPerson(detail) => Self::of(Code::TwoPersonRule, detail),
             Error::Unauthenticated(detail) => Self::of(Code::Unauthenticated, detail),
