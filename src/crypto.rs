@@ -3,7 +3,9 @@
 pub mod aes_gcm;
 pub mod blob;
 pub mod canonical;
+pub mod ed25519;
 pub mod hybrid;
 pub mod mac;
 pub mod messages;
+pub mod ml_dsa;
 pub mod wrapped;
