@@ -5,7 +5,7 @@
 use std::{
     collections::HashSet,
     sync::{
-        Arc, Mutex, RwLock,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -14,7 +14,7 @@ use std::{
 use crate::{
     duration::Period,
     error::Error,
-    id::{DekName, KekVersion},
+    id::DekName,
     kek::KekKeeper,
     policy::{Action, Principal},
     store::{Bearer, ReplyKey, Store},
@@ -25,6 +25,7 @@ pub mod audit;
 pub mod bearer;
 pub mod capabilities;
 pub mod clock;
+mod current_kek;
 pub mod dek_versions;
 pub mod deks;
 pub mod deks_in_use;
@@ -63,8 +64,7 @@ pub struct Custodian {
     opened: opened::Opened,
     patrol: patrol::Patrol,
     reserved: encryptions::Reserved,
-    /// The KEK version that wraps; held while it does.
-    current_kek: RwLock<Option<KekVersion>>,
+    current_kek: current_kek::CurrentKek,
     running: Mutex<HashSet<ReplyKey>>,
     /// Held by a rotation that was overtaken, so that it is not overtaken for ever.
     overtaken: Mutex<()>,
@@ -147,7 +147,7 @@ impl Custodian {
             opened: opened::Opened::new(rules.dek_cache),
             patrol: patrol::Patrol::default(),
             reserved: encryptions::Reserved::default(),
-            current_kek: RwLock::default(),
+            current_kek: current_kek::CurrentKek::default(),
             running: Mutex::default(),
             overtaken: Mutex::default(),
         }

@@ -44,7 +44,7 @@ impl Custodian {
             return self.rotate_kek("it has made half of the encryptions that are safe");
         }
         // Made, but the token went away before it was taken into use.
-        match self.is_current_kek(&newest.version) {
+        match self.current_kek.is(&newest.version) {
             true => Ok(()),
             false => self.adopt(&rows),
         }
