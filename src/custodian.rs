@@ -159,6 +159,6 @@ impl Custodian {
     /// [`Error::Unavailable`]; nothing that was answered is lost by it.
     pub fn close(&self) -> Result<(), Error> {
         self.opened.forget_all();
-        self.store.erase_traces()
+        self.store.fold()
     }
 }

@@ -23,7 +23,7 @@ impl Custodian {
             ("tending the KEK", self.tend_kek()),
             ("rotating DEKs", self.rotate_due_deks()),
             ("destroying DEK versions", self.destroy_due_versions()),
-            ("erasing what was destroyed", self.store.erase_left_traces()),
+            ("erasing what was destroyed", self.store.erase_traces()),
             ("looking over the stored rows", self.patrol()),
         ];
         for (what, error) in done
@@ -87,7 +87,6 @@ impl Custodian {
             let event = Event::done(name.reference(&due.version)).with("state", "destroyed");
             Ok(((), event))
         });
-        self.store.leave_traces();
         match destroyed {
             Err(Error::Conflict(_)) => Ok(()),
             done => done,
