@@ -30,6 +30,7 @@ mod replies;
 mod row_key;
 mod rows;
 mod sealed;
+mod signing_keys;
 mod tokens;
 mod traces;
 mod writer;
@@ -40,6 +41,7 @@ pub use keks::KekRow;
 pub use patrol::{Beat, Look};
 pub use principals::{NewPrincipal, PrincipalRow, PrincipalState};
 pub use replies::{KeptReply, ReplyKey};
+pub use signing_keys::{MadeKey, SigningKeyRow};
 pub use tokens::{Bearer, TokenRow, TokenState};
 
 use writer::{Chore, Writer};

@@ -3,8 +3,11 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::Custodian;
-use crate::algorithm::Algorithm;
+use super::{Custodian, signing_keys::KEYS};
+use crate::{
+    algorithm::Algorithm,
+    words::{KeyAlgorithm, KeyPurpose},
+};
 
 /// The answer of `GET /v1/capabilities`.
 #[derive(Debug, Serialize, ToSchema)]
@@ -17,6 +20,7 @@ pub struct Capabilities {
     /// Algorithms of DEKs.
     encryption: Vec<Algorithm>,
     schema_signing: SchemaSigning,
+    countersigning: Countersigning,
     /// What else is on.
     features: Vec<&'static str>,
 }
@@ -40,6 +44,13 @@ struct SchemaSigning {
     reason: &'static str,
 }
 
+/// How the service countersigns; `GET /v1/signing-keys` shows the keys and where each is.
+#[derive(Debug, Serialize, ToSchema)]
+struct Countersigning {
+    /// Algorithms that together sign an approved override.
+    r#override: Vec<KeyAlgorithm>,
+}
+
 impl Custodian {
     /// What can be done here.
     #[must_use]
@@ -58,6 +69,9 @@ impl Custodian {
                 available: false,
                 reason: "this version cannot sign MCP tool schemas yet",
             },
+            countersigning: Countersigning {
+                r#override: algorithms(KeyPurpose::Override),
+            },
             features: vec![
                 "wrap",
                 "deks",
@@ -69,4 +83,9 @@ impl Custodian {
             ],
         }
     }
+}
+
+fn algorithms(purpose: KeyPurpose) -> Vec<KeyAlgorithm> {
+    let of = KEYS.iter().filter(|(of, _)| *of == purpose);
+    of.map(|(_, algorithm)| *algorithm).collect()
 }

@@ -17,7 +17,7 @@ const ROWS: usize = 500;
 const LOOKING: &str = "looking over the rows";
 
 /// Every table whose rows carry a MAC, and the other row that each row `t` needs.
-const BEATS: [Beat; 7] = [
+const BEATS: [Beat; 8] = [
     Beat {
         table: "kek_versions",
         needs: "TRUE",
@@ -38,6 +38,10 @@ const BEATS: [Beat; 7] = [
         table: "dek_versions",
         needs: "EXISTS (SELECT 1 FROM deks o WHERE o.name = t.dek)
                 AND (t.kek IS NULL OR EXISTS (SELECT 1 FROM kek_versions o WHERE o.version = t.kek))",
+    },
+    Beat {
+        table: "signing_keys",
+        needs: "(t.kek IS NULL OR EXISTS (SELECT 1 FROM kek_versions o WHERE o.version = t.kek))",
     },
     Beat {
         table: "audit_entries",
