@@ -22,9 +22,11 @@ use crate::{
 
 mod audit;
 mod connection;
+mod custodians;
 mod dek_versions;
 mod deks;
 mod keks;
+mod overrides;
 mod patrol;
 mod principals;
 mod readers;
@@ -32,16 +34,20 @@ mod replies;
 mod row_key;
 mod rows;
 mod sealed;
+mod signatures;
 mod tokens;
 mod traces;
 mod writer;
 
+pub use custodians::{CustodianRow, Identity, Moment};
 pub use dek_versions::VersionRow;
 pub use deks::{DekRow, OVERTAKEN};
 pub use keks::KekRow;
+pub use overrides::{Closing, OverrideRow, Request, Sought};
 pub use patrol::{Beat, Look};
 pub use principals::{NewPrincipal, PrincipalRow, PrincipalState};
 pub use replies::{KeptReply, ReplyKey};
+pub use signatures::SignatureRow;
 pub use tokens::{Bearer, TokenRow, TokenState};
 
 /// An open database. Clones share one writer and one lock.

@@ -12,7 +12,7 @@ pub struct Capabilities {
     /// The version of the service.
     version: &'static str,
     kek: KekCapabilities,
-    /// Signature schemes of custodians.
+    /// Signature schemes with which a custodian can be enrolled.
     signature_schemes: Vec<&'static str>,
     /// Algorithms of DEKs.
     encryption: Vec<Algorithm>,
@@ -52,7 +52,7 @@ impl Custodian {
                 mechanism: kek.mechanism.name(),
                 keys_in_token: kek.keys_in_token,
             },
-            signature_schemes: Vec::new(),
+            signature_schemes: self.rules.schemes.iter().map(|scheme| scheme.name()).collect(),
             encryption: vec![Algorithm::Aes256Gcm, Algorithm::MlKem768X25519],
             schema_signing: SchemaSigning {
                 available: false,
@@ -66,6 +66,7 @@ impl Custodian {
                 "batch",
                 "idempotency",
                 "admin-quorum",
+                "overrides",
             ],
         }
     }

@@ -10,6 +10,8 @@
 
 #[path = "../support/service.rs"]
 mod service;
+#[path = "../support/people.rs"]
+mod people;
 #[path = "../support/wire.rs"]
 mod wire;
 
