@@ -1,9 +1,13 @@
 //! Pure cryptographic composition: bytes in, bytes out. No clock, no store, no key holder.
 
 pub mod aes_gcm;
+pub mod bip340;
 pub mod blob;
 pub mod canonical;
+pub mod ed25519;
 pub mod hybrid;
 pub mod mac;
 pub mod messages;
+pub mod ml_dsa;
+pub mod scheme;
 pub mod wrapped;

@@ -68,6 +68,19 @@ impl Plaintext {
         Self(Zeroizing::new(bytes))
     }
 
+    /// Fills `length` bytes in place.
+    ///
+    /// # Errors
+    /// Whatever `fill` answers; the half-filled bytes are wiped.
+    pub fn fill<E>(
+        length: usize,
+        fill: impl FnOnce(&mut [u8]) -> Result<(), E>,
+    ) -> Result<Self, E> {
+        let mut bytes = Self(Zeroizing::new(vec![0; length]));
+        fill(&mut bytes.0)?;
+        Ok(bytes)
+    }
+
     /// The bytes in the clear: only for a cipher or for the answer to their owner.
     #[must_use]
     pub fn expose(&self) -> &[u8] {

@@ -35,6 +35,16 @@ macro_rules! words {
 }
 
 words! {
+    /// A kind of Bitcoin address that a custodian may sign for.
+    AddressKind {
+        /// Taproot, key path (BIP-86).
+        P2tr = "p2tr",
+        /// Version 0 witness of a public key's hash (BIP-84).
+        P2wpkh = "p2wpkh",
+    }
+}
+
+words! {
     /// How the hash that custodians sign is bound to one override of one custodian service (formats.md section 3).
     Binding {
         /// The message hash alone, for validators that know only that.
@@ -85,6 +95,48 @@ words! {
 }
 
 words! {
+    /// Which Bitcoin addresses are meant; the last two look the same.
+    Network {
+        /// For money.
+        Bitcoin = "bitcoin",
+        /// On one machine.
+        Regtest = "regtest",
+        /// For tests, blocks are signed.
+        Signet = "signet",
+        /// For tests.
+        Testnet = "testnet",
+    }
+}
+
+words! {
+    /// How a custodian signs (formats.md section 3).
+    Scheme {
+        /// As a Bitcoin wallet signs a message for an address.
+        Bip322Simple = "bip322-simple",
+        /// Schnorr over secp256k1.
+        Bip340 = "bip340",
+        /// RFC 8032.
+        Ed25519 = "ed25519",
+        /// RFC 8032 and FIPS 204, category 2: both must hold.
+        Ed25519MlDsa44 = "ed25519+ml-dsa-44",
+    }
+}
+
+words! {
+    /// How a signature scheme stands in the hierarchy of schemes.
+    SchemeStatus {
+        /// As good as the default.
+        Available = "available",
+        /// What to take unless there is a reason.
+        Default = "default",
+        /// A deprecated fallback, which the configuration can switch off.
+        Legacy = "legacy",
+        /// For those who ask for it.
+        OptIn = "opt-in",
+    }
+}
+
+words! {
     /// What a signing key of the service serves; none serves two (formats.md section 4).
     KeyPurpose {
         /// Checkpoints of the audit log.
@@ -108,7 +160,10 @@ words! {
 
 #[cfg(test)]
 mod tests {
-    use super::{Binding, Environment, Gate, KeyAlgorithm, KeyPurpose, Lead};
+    use super::{
+        AddressKind, Binding, Environment, Gate, KeyAlgorithm, KeyPurpose, Lead, Network, Scheme,
+        SchemeStatus,
+    };
 
     #[test]
     fn every_word_leads_back_to_its_variant_and_is_the_same_in_json() {
@@ -121,6 +176,15 @@ mod tests {
                 assert_eq!($name::named(""), None);
             )+};
         }
-        check!(Binding, Environment, Gate, KeyAlgorithm, KeyPurpose, Lead);
+        check!(
+            AddressKind,
+            Binding,
+            Environment,
+            Gate,
+            KeyAlgorithm,
+            KeyPurpose,
+            Lead
+        );
+        check!(Network, Scheme, SchemeStatus);
     }
 }
