@@ -6,7 +6,7 @@ use std::{
     borrow::Cow,
     collections::HashSet,
     sync::{
-        Arc, Mutex, RwLock,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -16,7 +16,7 @@ use crate::{
     crypto::scheme::{Network, Scheme},
     duration::Period,
     error::Error,
-    id::{DekName, KekVersion},
+    id::DekName,
     kek::KekKeeper,
     policy::{Action, Principal},
     store::{Bearer, ReplyKey, Store},
@@ -29,6 +29,7 @@ pub mod capabilities;
 pub mod certificates;
 pub mod clock;
 mod countersigning;
+mod current_kek;
 pub mod custodians;
 pub mod dek_versions;
 pub mod deks;
@@ -74,8 +75,7 @@ pub struct Custodian {
     opened: opened::Opened,
     patrol: patrol::Patrol,
     reserved: encryptions::Reserved,
-    /// The KEK version that wraps; held while it does.
-    current_kek: RwLock<Option<KekVersion>>,
+    current_kek: current_kek::CurrentKek,
     running: Mutex<HashSet<ReplyKey>>,
     /// Held by a rotation that was overtaken, so that it is not overtaken for ever.
     overtaken: Mutex<()>,
@@ -166,7 +166,7 @@ impl Custodian {
             guards: guard::Guards::default(),
             patrol: patrol::Patrol::default(),
             reserved: encryptions::Reserved::default(),
-            current_kek: RwLock::default(),
+            current_kek: current_kek::CurrentKek::default(),
             running: Mutex::default(),
             overtaken: Mutex::default(),
         }
@@ -178,6 +178,6 @@ impl Custodian {
     /// [`Error::Unavailable`]; nothing that was answered is lost by it.
     pub fn close(&self) -> Result<(), Error> {
         self.opened.forget_all();
-        self.store.erase_traces()
+        self.store.fold()
     }
 }

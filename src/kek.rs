@@ -77,6 +77,36 @@ pub trait KekKeeper: KekProvider {
     fn description(&self) -> Description;
 }
 
+/// Keys that sign inside the token.
+pub trait TokenSigner: fmt::Debug + Send + Sync {
+    /// Whether the token makes and uses Ed25519 keys itself.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] if the token does not answer.
+    fn signs(&self) -> Result<bool, Error>;
+
+    /// Makes the Ed25519 key (RFC 8032) of that id in the token, and answers its public key (32 bytes). One that is
+    /// there already and whole is taken as made, so that an interrupted creation can be repeated.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] if the token does not answer or holds no such keys; [`Error::Conflict`] if a key of
+    /// that id is there but not as it must be.
+    fn create_signing_key(&self, id: &str) -> Result<[u8; 32], Error>;
+
+    /// Signs `message` (RFC 8032 section 5.1.6) by the key of that id, verified under `public_key`: 64 bytes. Never
+    /// makes a key.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] if the token does not answer, or if the key is missing, doubled, weaker than it must be,
+    /// or not that of `public_key`.
+    fn sign(&self, id: &str, public_key: &[u8; 32], message: &[u8]) -> Result<[u8; 64], Error>;
+}
+
+/// All that a provider does.
+pub trait KeyHolder: KekKeeper + TokenSigner {}
+
+impl<T: KekKeeper + TokenSigner> KeyHolder for T {}
+
 /// What a provider is, for people.
 #[derive(Clone, Copy, Debug)]
 pub struct Description {

@@ -3,14 +3,12 @@
 //! Only `store` and `store/` name rusqlite. Nothing here knows HTTP, PKCS#11 or a policy.
 
 use std::{
+    cell::Cell,
     fs::{File, OpenOptions, TryLockError},
     ops::Deref,
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
-    sync::{
-        Arc, OnceLock,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, OnceLock},
 };
 
 use rusqlite::Connection;
@@ -50,14 +48,14 @@ pub use replies::{KeptReply, ReplyKey};
 pub use signatures::SignatureRow;
 pub use tokens::{Bearer, TokenRow, TokenState};
 
+use writer::{Chore, Writer};
+
 /// An open database. Clones share one writer and one lock.
 #[derive(Clone, Debug)]
 pub struct Store {
-    writer: Arc<writer::Writer>,
+    writer: Arc<Writer>,
     readers: Arc<readers::Readers>,
     row_key: RowKey,
-    /// Something was destroyed whose traces may not be gone yet.
-    traces: Arc<AtomicBool>,
     _lock: Arc<File>,
 }
 
@@ -71,13 +69,17 @@ pub struct View<'a> {
 }
 
 /// What a change sees and does: all of it or nothing. No method commits.
-pub struct Tx<'a>(View<'a>);
+pub struct Tx<'a> {
+    view: View<'a>,
+    /// Whether something was destroyed whose traces may not be gone yet.
+    traces: &'a Cell<bool>,
+}
 
 impl<'a> Deref for Tx<'a> {
     type Target = View<'a>;
 
     fn deref(&self) -> &View<'a> {
-        &self.0
+        &self.view
     }
 }
 
@@ -91,21 +93,11 @@ impl Store {
         connection::create_private(path)?;
         let mut writing = connection::writing(path)?;
         connection::migrate(&mut writing)?;
-        // What was destroyed just before a crash may still stand somewhere.
-        let traces = Arc::new(AtomicBool::new(false));
-        if let Err(error) = traces::erase(&writing) {
-            tracing::warn!(
-                error = &error as &dyn std::error::Error,
-                "it will be tried again"
-            );
-            traces.store(true, Ordering::Release);
-        }
         let row_key = RowKey::default();
         Ok(Self {
-            writer: Arc::new(writer::Writer::start(writing, row_key.clone())?),
+            writer: Arc::new(Writer::start(writing, row_key.clone())?),
             readers: Arc::new(readers::Readers::new(path)),
             row_key,
-            traces,
             _lock: Arc::new(lock),
         })
     }
@@ -153,34 +145,21 @@ impl Store {
         })
     }
 
-    /// Writes DEK versions anew and empties the write-ahead log, so that nothing of what was destroyed remains. Its
-    /// time grows with the number of versions.
+    /// Erases the traces of what was destroyed until now: nothing of it remains in any file. Where something was
+    /// destroyed since the last time, that takes time that grows with the number of DEK versions.
     ///
     /// # Errors
     /// [`Error::Unavailable`] if a reader is in the way for too long; the next attempt may do.
     pub fn erase_traces(&self) -> Result<(), Error> {
-        // Whoever else erases now may have begun before.
-        let erased = self.writer.erase_traces();
-        if erased.is_err() {
-            self.leave_traces();
-        }
-        erased
+        self.writer.tidy(Chore::Erase)
     }
 
-    /// Notes that something was destroyed, whose traces are to be erased in a while.
-    pub fn leave_traces(&self) {
-        self.traces.store(true, Ordering::Release);
-    }
-
-    /// Erases traces if any were left.
+    /// Folds the write-ahead log into the database file, and first erases traces if there are any: for the end.
     ///
     /// # Errors
     /// Those of [`Store::erase_traces`].
-    pub fn erase_left_traces(&self) -> Result<(), Error> {
-        match self.traces.swap(false, Ordering::AcqRel) {
-            true => self.erase_traces(),
-            false => Ok(()),
-        }
+    pub fn fold(&self) -> Result<(), Error> {
+        self.writer.tidy(Chore::Fold)
     }
 
     /// Asks reader and writer for a sign of life.

@@ -15,7 +15,8 @@ use aegis_custodian::{
     error::{Error, Part},
     id::KekVersion,
     kek::{
-        Context, KekKeeper, KekProvider, Keyring, Purpose, RingEntry, WrappedSecret,
+        Context, KekKeeper, KekProvider, KeyHolder, Keyring, Purpose, RingEntry, TokenSigner,
+        WrappedSecret,
         pkcs11::{Pkcs11Kek, provision_token},
         software::SoftwareKek,
     },
@@ -30,11 +31,13 @@ mod contract;
 mod objects;
 #[path = "kek/provision.rs"]
 mod provision;
+#[path = "kek/signing.rs"]
+mod signing;
 #[path = "support/softhsm.rs"]
 mod softhsm;
 
 /// Something to keep alive with its provider.
-type Holder = (Box<dyn KekKeeper>, Box<dyn std::any::Any>);
+type Holder = (Box<dyn KeyHolder>, Box<dyn std::any::Any>);
 
 /// Keeps the shared library initialised while tests use it past the provider.
 fn guardian() {

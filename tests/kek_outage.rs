@@ -42,6 +42,8 @@ mod away;
 mod beside;
 #[path = "kek_outage/hang.rs"]
 mod hang;
+#[path = "kek_outage/signing.rs"]
+mod signing;
 #[path = "support/softhsm.rs"]
 mod softhsm;
 

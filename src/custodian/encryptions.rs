@@ -3,7 +3,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError, RwLockReadGuard},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use super::Custodian;
@@ -88,12 +88,11 @@ impl<V: Clone + PartialEq> Block<V> {
 impl Custodian {
     /// Counts one encryption under a DEK version, before it is made.
     pub(super) fn count_dek(&self, name: &DekName, version: &DekVersion) -> Result<(), Error> {
-        let block = {
-            let mut deks = self.reserved.deks.lock();
-            let deks = deks.as_mut().unwrap_or_else(|poisoned| poisoned.get_mut());
-            deks.entry(name.clone()).or_default().clone()
-        };
-        let mut block = block.lock().unwrap_or_else(PoisonError::into_inner);
+        let block = lock(&self.reserved.deks)
+            .entry(name.clone())
+            .or_default()
+            .clone();
+        let mut block = lock(&block);
         block.take(version, || {
             let (name, version, limits) = (name.clone(), version.clone(), self.rules.encryptions);
             self.store.transact(move |tx| {
@@ -112,13 +111,9 @@ impl Custodian {
         secret: &Secret<32>,
         context: &Context<'_>,
     ) -> Result<WrappedSecret, Error> {
-        let current = self.current_kek()?;
+        let current = self.current_kek.hold();
         let version = current.as_ref().ok_or_else(not_adopted)?;
-        let mut block = self
-            .reserved
-            .kek
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut block = lock(&self.reserved.kek);
         block.take(version, || {
             let (version, limits) = (version.clone(), self.rules.encryptions);
             self.store.transact(move |tx| {
@@ -133,11 +128,11 @@ impl Custodian {
         drop(block);
         self.kek.wrap(secret, context)
     }
+}
 
-    fn current_kek(&self) -> Result<RwLockReadGuard<'_, Option<KekVersion>>, Error> {
-        let current = self.current_kek.read();
-        current.map_err(|_| Error::internal("a change of the KEK panicked"))
-    }
+/// Whoever panicked in here has at most lost what was reserved, which loses count only upwards.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn not_adopted() -> Error {

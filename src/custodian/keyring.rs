@@ -1,8 +1,6 @@
 //! KEK versions: made in the token, written down in the store, adopted at start; and the row key, which the first of
 //! them wraps, and without which nothing of the store is read.
 
-use std::sync::PoisonError;
-
 use super::{Custodian, audit::Event};
 use crate::{
     crypto::aes_gcm,
@@ -115,23 +113,12 @@ impl Custodian {
                 "the store knows no KEK version: provision it first",
             ));
         };
-        // Whoever counts an encryption and makes it has this lock, so none is counted for another version.
-        let mut current = self
-            .current_kek
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
-        self.kek.adopt(Keyring {
-            current: newest.clone(),
-            versions,
-        })?;
-        *current = Some(newest);
-        Ok(())
-    }
-
-    pub(super) fn is_current_kek(&self, version: &KekVersion) -> bool {
-        let current = self.current_kek.read();
-        let current = current.unwrap_or_else(PoisonError::into_inner);
-        current.as_ref() == Some(version)
+        self.current_kek.change(newest.clone(), || {
+            self.kek.adopt(Keyring {
+                current: newest,
+                versions,
+            })
+        })
     }
 
     fn finish_first_kek(&self, row: KekRow) -> Result<(), Error> {

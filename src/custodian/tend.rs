@@ -25,7 +25,7 @@ impl Custodian {
             ("destroying DEK versions", self.destroy_due_versions()),
             ("closing expired overrides", self.expire_overrides()),
             ("countersigning overrides", self.approve_due_overrides()),
-            ("erasing what was destroyed", self.store.erase_left_traces()),
+            ("erasing what was destroyed", self.store.erase_traces()),
             ("looking over the stored rows", self.patrol()),
         ];
         for (what, error) in done
@@ -46,7 +46,7 @@ impl Custodian {
             return self.rotate_kek("it has made half of the encryptions that are safe");
         }
         // Made, but the token went away before it was taken into use.
-        match self.is_current_kek(&newest.version) {
+        match self.current_kek.is(&newest.version) {
             true => Ok(()),
             false => self.adopt(&rows),
         }
@@ -89,7 +89,6 @@ impl Custodian {
             let event = Event::done(name.reference(&due.version)).with("state", "destroyed");
             Ok(((), event))
         });
-        self.store.leave_traces();
         match destroyed {
             Err(Error::Conflict(_)) => Ok(()),
             done => done,

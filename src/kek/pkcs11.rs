@@ -1,11 +1,13 @@
-//! A KEK in a PKCS#11 token, by AES-GCM with our own nonces. Only this file and its folder name `cryptoki`.
+//! A KEK in a PKCS#11 token, by AES-GCM with our own nonces, and Ed25519 keys that sign in it. Only this file and its
+//! folder name `cryptoki`.
 //!
 //! ```text
 //! call ── record   what is plainly wrong is refused here
 //!   │  ── pool     threads of its own, a deadline around each call
 //!   │  ── pulse    one shared round trip tells a bad record from a sick token
 //!   └─ supervisor  up or down; opens a lost token again
-//!        └─ token  one generation: slot, login, sessions ── keys ── aes_gcm
+//!        └─ token  one generation: slot, login, sessions ─┬ keys ── aes_gcm
+//!             │                                            └ signer
 //!             └─ module, pin
 //! ```
 
@@ -26,6 +28,7 @@ use crate::{
 };
 
 mod aes_gcm;
+mod attributes;
 mod call;
 mod fault;
 mod keys;
@@ -35,6 +38,7 @@ mod pool;
 mod provision;
 mod pulse;
 mod record;
+mod signer;
 mod supervisor;
 mod token;
 

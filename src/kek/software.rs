@@ -18,7 +18,7 @@ use crate::{
     id::KekVersion,
     kek::{
         CANARY_AAD, CANARY_NONCE, CANARY_SECRET, Context, Description, KekKeeper, KekProvider,
-        Keyring, WrappedSecret,
+        Keyring, TokenSigner, WrappedSecret,
     },
     private_file,
     secret::Secret,
@@ -178,6 +178,23 @@ impl KekKeeper for SoftwareKek {
         }
     }
 }
+
+/// It has no token: whoever asks whether it signs wraps the seeds of signing keys instead.
+impl TokenSigner for SoftwareKek {
+    fn signs(&self) -> Result<bool, Error> {
+        Ok(false)
+    }
+
+    fn create_signing_key(&self, _: &str) -> Result<[u8; 32], Error> {
+        Err(Error::kek("making a signing key", NO_TOKEN))
+    }
+
+    fn sign(&self, _: &str, _: &[u8; 32], _: &[u8]) -> Result<[u8; 64], Error> {
+        Err(Error::kek("signing", NO_TOKEN))
+    }
+}
+
+const NO_TOKEN: &str = "a software KEK has no token to sign in";
 
 fn seal_canary(key: &Secret<32>) -> Result<Vec<u8>, Error> {
     aes_gcm::seal_with_nonce(key.expose(), &CANARY_NONCE, CANARY_AAD, &CANARY_SECRET)

@@ -165,6 +165,7 @@ impl Tx<'_> {
     /// [`Error::Unavailable`], [`Error::Corrupt`].
     pub fn destroy_version(&self, name: &DekName, of: &DekVersion) -> Result<(), Error> {
         const NONE: Option<i64> = None;
+        self.traces.set(true);
         self.set_version(
             name,
             of,

@@ -2,6 +2,7 @@
 //! of its own: many requests, one fsync, and a refusal of one undoes nothing of another.
 
 use std::{
+    cell::Cell,
     iter,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Mutex, PoisonError},
@@ -21,9 +22,18 @@ const GROUP: usize = 256;
 
 /// What the thread is asked to do.
 enum Job {
-    /// Erases the traces of what was destroyed, outside any transaction of others.
-    Erase(Sender<Result<(), Error>>),
+    /// Outside any transaction of others.
+    Tidy(Chore, Sender<Result<(), Error>>),
     Work(Work),
+}
+
+/// What keeps the files clean.
+#[derive(Clone, Copy)]
+pub(super) enum Chore {
+    /// Erase the traces of what was destroyed, if there are any.
+    Erase,
+    /// The same, and empty the write-ahead log in any case.
+    Fold,
 }
 
 /// Does the work inside the savepoint; answers whether to keep it, and how to tell the caller.
@@ -47,7 +57,19 @@ impl Writer {
     pub(super) fn start(connection: Connection, row_key: RowKey) -> Result<Self, Error> {
         let (jobs, queue) = bounded(QUEUE);
         let thread = thread::Builder::new().name("store-writer".to_owned());
-        let thread = thread.spawn(move || write(&connection, &row_key, &queue));
+        let desk = Desk {
+            connection,
+            row_key,
+            // What was destroyed just before a crash may still stand somewhere.
+            traces: Cell::new(true),
+        };
+        if let Err(error) = desk.tidy(Chore::Erase) {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "it will be tried again"
+            );
+        }
+        let thread = thread.spawn(move || desk.serve(&queue));
         let thread = thread.map_err(|error| Error::store("starting the writer", error))?;
         Ok(Self {
             jobs: Some(jobs),
@@ -74,10 +96,9 @@ impl Writer {
         self.ask(Job::Work(work), &answer)
     }
 
-    /// Erases the traces of what was destroyed until now.
-    pub(super) fn erase_traces(&self) -> Result<(), Error> {
+    pub(super) fn tidy(&self, chore: Chore) -> Result<(), Error> {
         let (reply, answer) = bounded(1);
-        self.ask(Job::Erase(reply), &answer)
+        self.ask(Job::Tidy(chore, reply), &answer)
     }
 
     fn ask<T>(&self, job: Job, answer: &Receiver<Result<T, Error>>) -> Result<T, Error> {
@@ -113,69 +134,86 @@ fn run<T>(work: impl FnOnce(&Tx<'_>) -> Result<T, Error>, tx: &Tx<'_>) -> Result
     catch_unwind(AssertUnwindSafe(|| work(tx))).unwrap_or_else(panicked)
 }
 
-fn write(connection: &Connection, row_key: &RowKey, queue: &Receiver<Job>) {
-    while let Ok(first) = queue.recv() {
-        let mut erasures = Vec::new();
-        let jobs = iter::once(first).chain(queue.try_iter()).take(GROUP);
-        let group = jobs.filter_map(|job| match job {
-            Job::Work(work) => Some(work),
-            Job::Erase(reply) => {
-                erasures.push(reply);
-                None
+/// What the thread works with.
+struct Desk {
+    connection: Connection,
+    row_key: RowKey,
+    /// Whether something was destroyed whose traces may not be gone yet.
+    traces: Cell<bool>,
+}
+
+impl Desk {
+    fn serve(&self, queue: &Receiver<Job>) {
+        while let Ok(first) = queue.recv() {
+            let mut chores = Vec::new();
+            let jobs = iter::once(first).chain(queue.try_iter()).take(GROUP);
+            let group = jobs.filter_map(|job| match job {
+                Job::Work(work) => Some(work),
+                Job::Tidy(chore, reply) => {
+                    chores.push((chore, reply));
+                    None
+                }
+            });
+            self.commit(group);
+            for (chore, reply) in chores {
+                let _caller_may_be_gone = reply.send(self.tidy(chore));
             }
-        });
-        commit(connection, row_key, group);
-        let mut erased = false;
-        for reply in erasures {
-            // One erasure serves all who wait for it.
-            let done = if erased { Ok(()) } else { erase(connection) };
-            erased = done.is_ok();
-            let _caller_may_be_gone = reply.send(done);
+        }
+        if let Err(error) = fold(&self.connection) {
+            tracing::warn!(error = &error as &dyn std::error::Error, "at the end");
         }
     }
-    if let Err(error) = fold(connection) {
-        tracing::warn!(error = &error as &dyn std::error::Error, "at the end");
-    }
-}
 
-fn commit(connection: &Connection, row_key: &RowKey, mut group: impl Iterator<Item = Work>) {
-    let Some(first) = group.next() else { return };
-    let mut told = Vec::new();
-    let begun = connection.execute_batch("BEGIN IMMEDIATE");
-    let worked = begun.and_then(|()| {
-        let mut all = iter::once(first).chain(group);
-        all.try_for_each(|work| savepoint(connection, row_key, work, &mut told))
-    });
-    let committed = worked.and_then(|()| connection.execute_batch("COMMIT"));
-    metrics::counter!("custodian_commits_total").increment(1);
-    let outcome = committed.map_err(|error| {
-        tracing::error!(%error, "a commit failed; nothing of it remains");
-        let _none_open = connection.execute_batch("ROLLBACK");
-        "committing to the database"
-    });
-    for tell in told {
-        tell(outcome);
+    /// One erasure serves all who wait for it: whatever they destroyed was committed before.
+    fn tidy(&self, chore: Chore) -> Result<(), Error> {
+        if self.traces.get() {
+            erase(&self.connection)?;
+            self.traces.set(false);
+            return Ok(());
+        }
+        match chore {
+            Chore::Erase => Ok(()),
+            Chore::Fold => fold(&self.connection),
+        }
     }
-}
 
-fn savepoint(
-    connection: &Connection,
-    row_key: &RowKey,
-    work: Work,
-    told: &mut Vec<Tell>,
-) -> rusqlite::Result<()> {
-    connection.prepare_cached("SAVEPOINT job")?.execute([])?;
-    let row_key = row_key.get();
-    let done = work(&Tx(View {
-        connection,
-        row_key,
-    }));
-    told.push(done.tell);
-    if !done.keep {
-        connection.prepare_cached("ROLLBACK TO job")?.execute([])?;
+    fn commit(&self, mut group: impl Iterator<Item = Work>) {
+        let Some(first) = group.next() else { return };
+        let mut told = Vec::new();
+        let begun = self.connection.execute_batch("BEGIN IMMEDIATE");
+        let worked = begun.and_then(|()| {
+            let mut all = iter::once(first).chain(group);
+            all.try_for_each(|work| self.savepoint(work, &mut told))
+        });
+        let committed = worked.and_then(|()| self.connection.execute_batch("COMMIT"));
+        metrics::counter!("custodian_commits_total").increment(1);
+        let outcome = committed.map_err(|error| {
+            tracing::error!(%error, "a commit failed; nothing of it remains");
+            let _none_open = self.connection.execute_batch("ROLLBACK");
+            "committing to the database"
+        });
+        for tell in told {
+            tell(outcome);
+        }
     }
-    connection
-        .prepare_cached("RELEASE job")?
-        .execute([])
-        .map(drop)
+
+    fn savepoint(&self, work: Work, told: &mut Vec<Tell>) -> rusqlite::Result<()> {
+        let connection = &self.connection;
+        connection.prepare_cached("SAVEPOINT job")?.execute([])?;
+        let done = work(&Tx {
+            view: View {
+                connection,
+                row_key: self.row_key.get(),
+            },
+            traces: &self.traces,
+        });
+        told.push(done.tell);
+        if !done.keep {
+            connection.prepare_cached("ROLLBACK TO job")?.execute([])?;
+        }
+        connection
+            .prepare_cached("RELEASE job")?
+            .execute([])
+            .map(drop)
+    }
 }

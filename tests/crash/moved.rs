@@ -1,5 +1,7 @@
 //! SQLite moves rows that grow to other pages and leaves copies of them in the gaps: these are traces too.
 
+use std::fs;
+
 use aegis_custodian::{
     algorithm::{Algorithm, Mechanism},
     crypto::{aes_gcm, wrapped::WrappedSecret},
@@ -18,6 +20,30 @@ use super::{dice::Dice, file::traces, ledger::Name};
 const DEKS: usize = 3000;
 /// Which of them are long: one in ten, so mixed that 3.53.2 leaves copies of several.
 const SEED: u64 = 2;
+
+#[test]
+fn a_store_in_which_nothing_was_destroyed_is_not_written_anew_at_the_end() {
+    let home = TempDir::new().unwrap();
+    let path = home.path().join("custodian.db");
+    let store = Store::open(&path).unwrap();
+    store
+        .unlock(&Secret::fill(|bytes| random(bytes)).unwrap())
+        .unwrap();
+    let rows: Vec<_> = (0..20).map(|at| row(at, false)).collect();
+    let made = rows.clone();
+    store.transact(move |tx| insert(tx, &made)).unwrap();
+    store.fold().unwrap();
+    let log = || fs::metadata(path.with_extension("db-wal")).unwrap().len();
+    assert_eq!(log(), 0);
+    let written = fs::read(&path).unwrap();
+    store.erase_traces().unwrap();
+    store.fold().unwrap();
+    assert!(fs::read(&path).unwrap() == written, "written anew");
+    store.transact(move |tx| destroy(tx, &rows[..1])).unwrap();
+    assert_ne!(log(), 0);
+    store.fold().unwrap();
+    assert_eq!(log(), 0);
+}
 
 #[test]
 fn no_copy_of_a_row_that_was_moved_outlives_its_destruction() {

@@ -5,13 +5,14 @@ use std::collections::HashMap;
 use cryptoki::{
     error::Error as Pkcs11Error,
     mechanism::Mechanism,
-    object::{Attribute, AttributeType, KeyType, ObjectClass, ObjectHandle},
+    object::{Attribute, KeyType, ObjectClass, ObjectHandle},
     session::Session,
     types::Ulong,
 };
 
 use super::{
     aes_gcm::{self, NONCE_BYTES},
+    attributes::{Rule, Rules},
     fault::Fault,
 };
 use crate::{
@@ -93,7 +94,7 @@ pub(super) fn find_whole(session: &Session, version: &KekVersion) -> Result<Obje
         [key] => *key,
         [_, _, ..] => return Err(refuse("two keys of that version are in the token")),
     };
-    match weakness(session, key)? {
+    match A_KEK.weakness(session, key)? {
         Some(attribute) => Err(refuse(attribute)),
         None => Ok(key),
     }
@@ -109,7 +110,7 @@ pub(super) fn create(session: &Session, version: &KekVersion) -> Result<(), Faul
         let why = "not exactly one key of that version is in the token";
         return Err(Error::Conflict(why).into());
     };
-    match weakness(session, *key)? {
+    match A_KEK.weakness(session, *key)? {
         Some(attribute) => Err(Error::Conflict(attribute).into()),
         None => Ok(()),
     }
@@ -146,9 +147,13 @@ fn template(version: &KekVersion) -> Vec<Attribute> {
     ]
 }
 
-/// What a KEK must be: the attribute, and why another value is refused. What may be missing, since not every
-/// token knows it, stands in [`WHERE_KNOWN`].
-static MUST: [(Attribute, &str); 9] = [
+/// What a KEK must be.
+const A_KEK: Rules = Rules {
+    must: &MUST,
+    where_known: &WHERE_KNOWN,
+};
+
+static MUST: [Rule; 9] = [
     (
         Attribute::Class(ObjectClass::SECRET_KEY),
         "the key's CKA_CLASS is not CKO_SECRET_KEY",
@@ -183,7 +188,7 @@ static MUST: [(Attribute, &str); 9] = [
         "the key's CKA_VALUE_LEN is not 32",
     ),
 ];
-static WHERE_KNOWN: [(Attribute, &str); 8] = [
+static WHERE_KNOWN: [Rule; 8] = [
     (Attribute::Wrap(false), "the key's CKA_WRAP is not false"),
     (
         Attribute::Unwrap(false),
@@ -211,20 +216,6 @@ static WHERE_KNOWN: [(Attribute, &str); 8] = [
         "the key's CKA_MODIFIABLE is not false",
     ),
 ];
-
-/// The first attribute that is not as it must be.
-fn weakness(session: &Session, key: ObjectHandle) -> Result<Option<&'static str>, Pkcs11Error> {
-    let rules = MUST.iter().map(|rule| (rule, true));
-    for ((wanted, why), required) in rules.chain(WHERE_KNOWN.iter().map(|rule| (rule, false))) {
-        let kind: AttributeType = wanted.attribute_type();
-        let value = session.get_attributes(key, &[kind])?;
-        let right = value.first().map_or(!required, |value| value == wanted);
-        if !right {
-            return Ok(Some(why));
-        }
-    }
-    Ok(None)
-}
 
 fn refuse(why: &'static str) -> Fault {
     Error::kek("checking the KEK in the token", why).into()

@@ -7,7 +7,8 @@ use std::{
 };
 
 use cryptoki::{
-    context::Pkcs11, error::Error as Pkcs11Error, session::Session, session::UserType, slot::Slot,
+    context::Pkcs11, error::Error as Pkcs11Error, mechanism::MechanismType, session::Session,
+    session::UserType, slot::Slot,
 };
 
 use super::{
@@ -15,6 +16,7 @@ use super::{
     keys::Keys,
     module::{Lease, Module},
     pin::Login,
+    signer::Signers,
 };
 use crate::{error::Error, kek::Keyring};
 
@@ -38,6 +40,7 @@ impl Address {
 /// that a new generation would reuse. `cryptoki` would log an error for each that is dead already, so it closes none.
 pub(super) struct Live {
     pub(super) generation: u64,
+    pub(super) signers: Signers,
     idle: Mutex<Vec<Session>>,
     keys: Mutex<Option<Arc<Keys>>>,
     /// Closing a token's last session logs out; this one does no work.
@@ -71,6 +74,7 @@ impl Live {
         let anchor = anchor.map_err(|error| Error::kek("opening a session", error))?;
         let live = Self {
             generation,
+            signers: Signers::default(),
             idle: Mutex::default(),
             keys: Mutex::default(),
             anchor: Mutex::new(None),
@@ -107,6 +111,11 @@ impl Live {
 
     pub(super) fn set_keys(&self, keys: Arc<Keys>) {
         *lock(&self.keys) = Some(keys);
+    }
+
+    /// What the token can do, as far as `cryptoki` has words for it.
+    pub(super) fn mechanisms(&self) -> Result<Vec<MechanismType>, Fault> {
+        Ok(self.lease.pkcs11().get_mechanism_list(self.slot)?)
     }
 
     /// Works in an idle session, or in a new one; a session whose work spoilt it is closed.
