@@ -1,4 +1,4 @@
-//! The command line: one file per command. Exit codes: 0 fine, 1 usage or local error.
+//! The command line: one file per command. Exit codes: 0 fine, 1 usage or local error, 3 verification says no.
 
 use std::{error::Error as StdError, process::ExitCode};
 
@@ -10,6 +10,10 @@ use crate::{
 };
 
 mod dev;
+mod input;
+mod output;
+mod shown;
+mod verify;
 
 /// An HSM-first key custodian: the KEK never leaves its PKCS#11 token.
 #[derive(Debug, Parser)]
@@ -45,6 +49,8 @@ enum Command {
     /// the data folder: a SoftHSM2 token with the KEK, the database, and admin.token, operator.token, app.token
     /// and auditor.token (mode 0600). Prints `listening on http://127.0.0.1:PORT` when ready.
     Dev(dev::Arguments),
+    /// Judge offline what the service signed, with pinned keys.
+    Verify(verify::Arguments),
 }
 
 /// Runs the command that the arguments name.
@@ -57,10 +63,11 @@ pub fn run() -> ExitCode {
     let done = started
         .map_err(Source::from)
         .and_then(|()| match arguments.command {
-            Command::Dev(arguments) => dev::run(&arguments),
+            Command::Dev(arguments) => dev::run(&arguments).map(|()| ExitCode::SUCCESS),
+            Command::Verify(arguments) => verify::run(&arguments),
         });
     match done {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("custodian: {}", chain(&*error));
             ExitCode::from(1)
