@@ -52,7 +52,12 @@ impl Custodian {
                 mechanism: kek.mechanism.name(),
                 keys_in_token: kek.keys_in_token,
             },
-            signature_schemes: self.rules.schemes.iter().map(|scheme| scheme.name()).collect(),
+            signature_schemes: self
+                .rules
+                .schemes
+                .iter()
+                .map(|scheme| scheme.name())
+                .collect(),
             encryption: vec![Algorithm::Aes256Gcm, Algorithm::MlKem768X25519],
             schema_signing: SchemaSigning {
                 available: false,

@@ -121,7 +121,9 @@ impl Custodian {
     }
 }
 
-fn signed<'a>(((row, who), signed_at): (&'a (SignatureRow, CustodianRow), &'a String)) -> Signed<'a> {
+fn signed<'a>(
+    ((row, who), signed_at): (&'a (SignatureRow, CustodianRow), &'a String),
+) -> Signed<'a> {
     Signed {
         role: row.lead,
         custodian_id: row.custodian_id.as_str(),

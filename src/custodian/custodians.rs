@@ -167,8 +167,7 @@ impl Custodian {
             claim(tx, &row.identity, network)?;
             row.approved_by = (quorum == Quorum::One).then(|| by.to_string());
             row.proposed_by = by.to_string();
-            row.state =
-                CustodianState::waiting(row.proven_at.is_some(), row.approved_by.is_some());
+            row.state = CustodianState::waiting(row.proven_at.is_some(), row.approved_by.is_some());
             Ok(Vec::new())
         })
     }
@@ -221,8 +220,7 @@ impl Custodian {
 }
 
 /// What a reason must be.
-pub(super) const REASON: &str =
-    "reason has 1 to 4,096 characters and is not blank; of control characters only tab and line feed";
+pub(super) const REASON: &str = "reason has 1 to 4,096 characters and is not blank; of control characters only tab and line feed";
 
 /// The custodian of that id.
 pub(super) fn enrolled(view: &View<'_>, id: &Id) -> Result<CustodianRow, Error> {

@@ -131,7 +131,9 @@ impl Custodian {
     /// The key of a custodian, as it was enrolled.
     pub(super) fn key_of(&self, who: &Identity) -> Result<PublicKey, Error> {
         let damaged = |_| {
-            Error::Conflict("the custodian's key is of another Bitcoin network than the configured one")
+            Error::Conflict(
+                "the custodian's key is of another Bitcoin network than the configured one",
+            )
         };
         let key = who.scheme.public_key(&who.public_key, self.rules.network);
         key.map_err(damaged)

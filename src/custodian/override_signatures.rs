@@ -153,17 +153,12 @@ fn precise<T>(refusal: Error, found: Result<T, Error>) -> Error {
 
 /// Whether this very signature counts already.
 fn stands(record: &Record, new: &NewSignature) -> bool {
-    record.valid().any(|(row, _)| {
-        row.custodian_id == new.custodian_id && row.signature == new.signature
-    })
+    record
+        .valid()
+        .any(|(row, _)| row.custodian_id == new.custodian_id && row.signature == new.signature)
 }
 
-fn signature(
-    id: &Id,
-    custodian: &CustodianRow,
-    signature: String,
-    now: Timestamp,
-) -> SignatureRow {
+fn signature(id: &Id, custodian: &CustodianRow, signature: String, now: Timestamp) -> SignatureRow {
     SignatureRow {
         override_id: id.clone(),
         custodian_id: custodian.identity.id.clone(),

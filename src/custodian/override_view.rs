@@ -98,7 +98,10 @@ pub(super) fn shown(
 ) -> Result<OverrideView, Error> {
     let (row, request) = (&record.row, &record.row.request);
     let of = |valid| {
-        let wanted = record.signatures.iter().filter(move |(row, _)| row.valid == valid);
+        let wanted = record
+            .signatures
+            .iter()
+            .filter(move |(row, _)| row.valid == valid);
         wanted.map(signature).collect()
     };
     let rejection = row.rejection.as_deref().map(serde_json::from_str);

@@ -231,8 +231,7 @@ pub(super) fn overtaken(done: Result<(), Error>) -> Result<(), Error> {
     }
 }
 
-const NO_OVERRIDE: Error =
-    Error::NotFound("there is no override of that id that you may see");
+const NO_OVERRIDE: Error = Error::NotFound("there is no override of that id that you may see");
 
 fn sees_all(who: &Caller) -> bool {
     let roles = &who.principal.roles;
@@ -363,12 +362,20 @@ impl Asking {
 }
 
 fn requested(request: &Request) -> Event {
-    let gates: Vec<_> = request.asked.failed_gates.iter().map(|gate| gate.name()).collect();
+    let gates: Vec<_> = request
+        .asked
+        .failed_gates
+        .iter()
+        .map(|gate| gate.name())
+        .collect();
     Event::done(request.id.to_string())
         .with("proposal_id", request.asked.proposal_id.as_str())
         .with("failed_gates", gates)
         .with("environment", request.environment.name())
-        .with("on_behalf_of", request.on_behalf_of.as_ref().map(Subject::as_str))
+        .with(
+            "on_behalf_of",
+            request.on_behalf_of.as_ref().map(Subject::as_str),
+        )
         .with("message_hash", hex::encode(request.message_hash))
         .with("signing_hash", hex::encode(request.signing_hash))
         .with("expires_at", request.expires_at.to_string())

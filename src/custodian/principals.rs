@@ -259,7 +259,10 @@ fn separate(tx: &Tx<'_>, proposal: &Proposal) -> Result<(), Error> {
     };
     union.extend(&proposal.roles);
     if let Some(subject) = &proposal.subject
-        && tx.live_custodians()?.iter().any(|row| row.identity.subject == *subject)
+        && tx
+            .live_custodians()?
+            .iter()
+            .any(|row| row.identity.subject == *subject)
     {
         union.insert(Role::Custodian);
     }
@@ -272,9 +275,11 @@ fn bound(tx: &Tx<'_>, new: &Principal) -> Result<(), Error> {
         return Ok(());
     };
     let row = tx.custodian(id)?;
-    let row = row.filter(|row| row.state != CustodianState::Revoked).ok_or(Error::Invalid(
-        "custodian_id names no custodian that is enrolled and not revoked",
-    ))?;
+    let row = row
+        .filter(|row| row.state != CustodianState::Revoked)
+        .ok_or(Error::Invalid(
+            "custodian_id names no custodian that is enrolled and not revoked",
+        ))?;
     if row.identity.subject != new.subject {
         return Err(Error::Invalid(
             "the subject of a principal with the role custodian is that of its custodian",

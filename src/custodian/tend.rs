@@ -97,7 +97,10 @@ impl Custodian {
 }
 
 /// Does all that is due, though some of it fails; answers the first failure.
-pub(super) fn each<T>(due: Vec<Result<T, Error>>, work: impl Fn(T) -> Result<(), Error>) -> Result<(), Error> {
+pub(super) fn each<T>(
+    due: Vec<Result<T, Error>>,
+    work: impl Fn(T) -> Result<(), Error>,
+) -> Result<(), Error> {
     let done = due.into_iter().map(|one| one.and_then(&work));
     done.fold(Ok(()), Result::and)
 }

@@ -4,10 +4,10 @@
 use crate::{error::Error, json::normal};
 
 /// Most characters of a justification or a reason, as Unicode scalars after NFC.
-pub const PROSE: usize = 4096;
+const PROSE: usize = 4096;
 
 /// Most characters of a proposal's id, as Unicode scalars after NFC.
-pub const PROPOSAL: usize = 256;
+const PROPOSAL: usize = 256;
 
 /// A text of several lines, in NFC and otherwise as it was given.
 ///
@@ -24,8 +24,7 @@ pub(super) fn prose(text: String, otherwise: &'static str) -> Result<String, Err
 /// # Errors
 /// [`Error::Invalid`] if it is empty, too long, or has a control character.
 pub(super) fn proposal(text: String) -> Result<String, Error> {
-    const OTHERWISE: &str =
-        "proposal_id has 1 to 256 characters, none of them a control character";
+    const OTHERWISE: &str = "proposal_id has 1 to 256 characters, none of them a control character";
     sound(normal(text), PROPOSAL, char::is_control, OTHERWISE)
 }
 

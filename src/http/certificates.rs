@@ -14,10 +14,7 @@ use super::{
     segment::Segment,
 };
 use crate::{
-    crypto::certificate::Verdict,
-    custodian::certificates::Expectation,
-    error::Error,
-    id::Id,
+    crypto::certificate::Verdict, custodian::certificates::Expectation, error::Error, id::Id,
     words::Environment,
 };
 
@@ -43,7 +40,9 @@ pub(super) async fn show(
     Who(who): Who,
     id: Segment<Id>,
 ) -> Result<HttpResponse, Problem> {
-    let certificate = block(&service, move |custodian| custodian.certificate(&who, &id.0));
+    let certificate = block(&service, move |custodian| {
+        custodian.certificate(&who, &id.0)
+    });
     Ok(reply::written(certificate.await?))
 }
 
@@ -63,9 +62,15 @@ pub(super) async fn verify(
 
 impl Judge {
     fn check(self) -> Result<(Box<RawValue>, Expectation), Error> {
-        let hex = |text: &String| text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let hex =
+            |text: &String| text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
         if !self.expected_message_hash.as_ref().is_none_or(hex) {
             return Err(Error::Invalid("expected_message_hash is 64 hex digits"));
+        }
+        if !self.certificate.get().starts_with('{') {
+            return Err(Error::Invalid(
+                "certificate is an object: the whole DSSE envelope",
+            ));
         }
         let expectation = Expectation {
             message_hash: self.expected_message_hash,

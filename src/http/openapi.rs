@@ -9,8 +9,8 @@ use utoipa::{
 };
 
 use super::{
-    Entry, audit, certificates, custodians, dek_versions, deks, deks_in_use, health, meta, overrides,
-    principals, problem::ProblemBody, routes, tokens, wrap,
+    Entry, audit, certificates, custodians, dek_versions, deks, deks_in_use, health, meta,
+    overrides, principals, problem::ProblemBody, routes, tokens, wrap,
 };
 
 mod complete;

@@ -135,7 +135,9 @@ pub(super) async fn show(
     Who(who): Who,
     id: Segment<Id>,
 ) -> Result<HttpResponse, Problem> {
-    let shown = block(&service, move |custodian| custodian.override_of(&who, &id.0));
+    let shown = block(&service, move |custodian| {
+        custodian.override_of(&who, &id.0)
+    });
     Ok(reply::ok(&shown.await?))
 }
 
@@ -211,10 +213,11 @@ impl RequestOverride {
 
 impl OverrideParams {
     fn filter(self) -> Result<OverrideFilter, Error> {
-        const STATUS: Error = Error::Invalid(
-            "status is pending, partial, approved, rejected, expired or withdrawn",
-        );
-        let status = self.status.map(|name| OverrideStatus::named(&name).ok_or(STATUS));
+        const STATUS: Error =
+            Error::Invalid("status is pending, partial, approved, rejected, expired or withdrawn");
+        let status = self
+            .status
+            .map(|name| OverrideStatus::named(&name).ok_or(STATUS));
         Ok(OverrideFilter {
             status: status.transpose()?,
             proposal_id: self.proposal_id,

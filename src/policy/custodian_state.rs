@@ -16,12 +16,7 @@ pub enum CustodianState {
 }
 
 impl CustodianState {
-    const ALL: [Self; 4] = [
-        Self::Active,
-        Self::Pending,
-        Self::Revoked,
-        Self::Suspended,
-    ];
+    const ALL: [Self; 4] = [Self::Active, Self::Pending, Self::Revoked, Self::Suspended];
 
     /// The name in the database and in answers.
     #[must_use]

@@ -212,7 +212,10 @@ impl Standing {
         let asked = [Some(&self.requested_by), self.on_behalf_of.as_ref()];
         let other = |signer: &&Signer| signer.lead != by.lead;
         let others = self.signers.iter().filter(other);
-        let mut people = asked.into_iter().flatten().chain(others.map(|other| &other.subject));
+        let mut people = asked
+            .into_iter()
+            .flatten()
+            .chain(others.map(|other| &other.subject));
         if people.any(|person| *person == by.subject) {
             return Err(Error::TwoPerson(
                 "whoever requested an override, or signed it already, may not sign it: another person must",
@@ -224,7 +227,9 @@ impl Standing {
     fn approve(&self, verified: bool, now: Timestamp) -> Result<OverrideStatus, Error> {
         self.open(now)?;
         if !self.is_complete() || self.signers.len() != Lead::ALL.len() {
-            return Err(Error::Conflict("this override does not have both signatures"));
+            return Err(Error::Conflict(
+                "this override does not have both signatures",
+            ));
         }
         self.signers.iter().try_for_each(|signer| {
             may_act(signer, verified)?;

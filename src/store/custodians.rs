@@ -4,10 +4,7 @@ use jiff::Timestamp;
 use rusqlite::{Row, ToSql};
 use serde::{Deserialize, Serialize};
 
-use super::{
-    Tx, View, rows,
-    sealed::Table,
-};
+use super::{Tx, View, rows, sealed::Table};
 use crate::{
     crypto::scheme::Scheme,
     error::Error,
@@ -110,7 +107,13 @@ impl View<'_> {
     /// [`Error::Unavailable`], [`Error::Corrupt`].
     pub fn custodians_after(&self, after: i64, limit: usize) -> Result<Vec<CustodianRow>, Error> {
         let rest = "WHERE seq > ?1 ORDER BY seq LIMIT ?2";
-        self.many(READING, TABLE, rest, (after, rows::at_most(limit)), custodian)
+        self.many(
+            READING,
+            TABLE,
+            rest,
+            (after, rows::at_most(limit)),
+            custodian,
+        )
     }
 
     /// Every custodian that was not revoked: all are read, so that none hides behind a state that somebody else changed.
@@ -147,10 +150,8 @@ impl Tx<'_> {
             ("fingerprint", &who.fingerprint),
             ("created_at", &created_at),
         ];
-        let challenge: [(&str, &dyn ToSql); 2] = [
-            ("challenge", &new.challenge),
-            ("challenge_until", &until),
-        ];
+        let challenge: [(&str, &dyn ToSql); 2] =
+            [("challenge", &new.challenge), ("challenge_until", &until)];
         let life = Life::of(new)?;
         let columns = [&identity[..], &challenge, &life.columns()].concat();
         self.insert("adding a custodian", TABLE, &columns, TAKEN)

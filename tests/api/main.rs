@@ -8,10 +8,10 @@
 )]
 #![allow(missing_docs, unreachable_pub, dead_code)]
 
-#[path = "../support/service.rs"]
-mod service;
 #[path = "../support/people.rs"]
 mod people;
+#[path = "../support/service.rs"]
+mod service;
 #[path = "../support/wire.rs"]
 mod wire;
 

@@ -1,7 +1,7 @@
 //! Every route of this version, written down from api.md and not from the code: who may, and a sound body.
 
-use serde_json::{Value, json};
 use aegis_custodian::crypto::scheme::Kind;
+use serde_json::{Value, json};
 
 use crate::{
     people::{Desk, Person, RISK, text},
@@ -295,7 +295,11 @@ impl World {
 
 impl Desk for Service {
     fn ask(&self, token: &str, method: &str, path: &str, body: &Value) -> Answer {
-        let body = if body.is_null() { String::new() } else { body.to_string() };
+        let body = if body.is_null() {
+            String::new()
+        } else {
+            body.to_string()
+        };
         self.send(token, method, path, &[], &body)
     }
 

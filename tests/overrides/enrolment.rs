@@ -30,8 +30,13 @@ fn a_custodian_of_each_scheme_proves_its_key_and_a_second_admin_approves() {
         assert_eq!(made["public_key"], key.public_key().text());
         assert_eq!(made["fingerprint"], key.public_key().fingerprint());
         let proof = json!({"signature": prove(&key, &made)});
-        let proven = house.tell(&house.ada, &path(&made, "activate"), proof).is(200);
-        assert_eq!(proven["status"], "pending", "a second admin has not approved");
+        let proven = house
+            .tell(&house.ada, &path(&made, "activate"), proof)
+            .is(200);
+        assert_eq!(
+            proven["status"], "pending",
+            "a second admin has not approved"
+        );
         assert_eq!(proven["challenge"], Value::Null);
         house
             .tell(&house.ada, &path(&made, "approve"), json!({}))
@@ -54,8 +59,14 @@ fn the_approval_may_come_before_the_proof() {
     let active = house.tell(&house.ada, &path(&made, "activate"), proof.clone());
     assert_eq!(active.is(200)["status"], "active");
     for verb in ["activate", "approve"] {
-        let body = if verb == "activate" { proof.clone() } else { json!({}) };
-        house.tell(&house.ada, &path(&made, verb), body).is_refused(409, "conflict");
+        let body = if verb == "activate" {
+            proof.clone()
+        } else {
+            json!({})
+        };
+        house
+            .tell(&house.ada, &path(&made, verb), body)
+            .is_refused(409, "conflict");
     }
 }
 
@@ -83,7 +94,9 @@ fn a_challenge_is_good_for_24_hours() {
     let late = enrol(&house, "theo", SECURITY, &theo).is(201);
     house.0.pass(24 * 60 * 60 - 1);
     let proof = json!({"signature": prove(&rita, &made)});
-    house.tell(&house.admin(), &path(&made, "activate"), proof).is(200);
+    house
+        .tell(&house.admin(), &path(&made, "activate"), proof)
+        .is(200);
     house.0.pass(1);
     let proof = json!({"signature": prove(&theo, &late)});
     let refused = house.tell(&house.admin(), &path(&late, "activate"), proof);
@@ -96,7 +109,13 @@ fn a_proof_for_another_enrolment_of_the_same_key_is_worth_nothing() {
     let key = fresh();
     let first = enrol(&house, "rita", RISK, &key).is(201);
     let proof = json!({"signature": prove(&key, &first)});
-    house.tell(&house.admin(), &path(&first, "revoke"), json!({"reason": "typo"})).is(200);
+    house
+        .tell(
+            &house.admin(),
+            &path(&first, "revoke"),
+            json!({"reason": "typo"}),
+        )
+        .is(200);
     // It was never active, so the key is free again; its old proof is not one for the new challenge.
     let second = enrol(&house, "rita", SECURITY, &key).is(201);
     let refused = house.tell(&house.admin(), &path(&second, "activate"), proof);
@@ -123,7 +142,13 @@ fn who_became_an_admin_meanwhile_is_not_activated_approved_or_reinstated() {
     let house = House::open();
     let key = fresh();
     let made = enrol(&house, "rita", RISK, &key).is(201);
-    house.tell(&house.ada, &path(&made, "revoke"), json!({"reason": "typo"})).is(200);
+    house
+        .tell(
+            &house.ada,
+            &path(&made, "revoke"),
+            json!({"reason": "typo"}),
+        )
+        .is(200);
     let body = json!({"name": "rita", "subject": "rita", "roles": ["operator"]});
     house.tell(&house.ada, "/v1/admin/principals", body).is(201);
     enrol(&house, "rita", RISK, &key).is_refused(422, "two_person_rule");
@@ -145,10 +170,15 @@ fn a_principal_acts_for_one_custodian_which_is_the_same_person() {
     propose("theo", &["custodian"], Some(&id)).is_refused(400, "invalid_request");
     propose("rita", &["custodian"], None).is_refused(400, "invalid_request");
     propose("rita", &["auditor"], Some(&id)).is_refused(400, "invalid_request");
-    propose("rita", &["custodian"], Some("7d793037-a076-4a9c-8e0b-a64bcb1bd8a2"))
-        .is_refused(400, "invalid_request");
+    propose(
+        "rita",
+        &["custodian"],
+        Some("7d793037-a076-4a9c-8e0b-a64bcb1bd8a2"),
+    )
+    .is_refused(400, "invalid_request");
     principal(&house, "rita", &id);
-    let body = json!({"name": "again", "subject": "rita", "roles": ["custodian"], "custodian_id": id});
+    let body =
+        json!({"name": "again", "subject": "rita", "roles": ["custodian"], "custodian_id": id});
     let refused = house.tell(&house.admin(), "/v1/admin/principals", body);
     refused.is_refused(409, "already_exists");
 }
@@ -174,7 +204,15 @@ fn revocation_is_for_ever_and_each_change_is_on_record_with_its_reason() {
     }
     let events: Vec<_> = revoked["history"].as_array().unwrap().iter().collect();
     let names: Vec<_> = events.iter().map(|moment| text(moment, "event")).collect();
-    let wanted = ["enrolled", "proven", "approved", "suspended", "reinstated", "approved", "revoked"];
+    let wanted = [
+        "enrolled",
+        "proven",
+        "approved",
+        "suspended",
+        "reinstated",
+        "approved",
+        "revoked",
+    ];
     assert_eq!(names, wanted);
     assert_eq!(events[6]["reason"], "a test");
     assert_eq!(events[6]["by"], "ada");

@@ -19,11 +19,18 @@ fn an_override_expires_by_itself_and_takes_nothing_any_more() {
     house.pass(3599);
     assert_eq!(house.status(&asked), "partial");
     house.pass(1);
-    assert_eq!(house.status(&asked), "expired", "it is computed, not waited for");
+    assert_eq!(
+        house.status(&asked),
+        "expired",
+        "it is computed, not waited for"
+    );
     theo.sign(&house, &asked).is_refused(410, "expired");
-    theo.reject(&house, &asked, "late").is_refused(410, "expired");
+    theo.reject(&house, &asked, "late")
+        .is_refused(410, "expired");
     let withdraw = format!("/v1/overrides/{}/withdraw", text(&asked, "id"));
-    house.tell(&house.app, &withdraw, json!({})).is_refused(410, "expired");
+    house
+        .tell(&house.app, &withdraw, json!({}))
+        .is_refused(410, "expired");
     let (_, auditor) = house.auditor();
     eventually("its end is written down", || {
         let page = house.look(&auditor, "/v1/audit/entries?limit=500");
@@ -52,7 +59,10 @@ fn a_certificate_ends_with_its_override() {
     let asked = house.request("x", json!({"expires_in": "1h"})).is(201);
     rita.sign(&house, &asked).is(200);
     theo.sign(&house, &asked).is(200);
-    let certificate = house.look(&house.app, &format!("/v1/overrides/{}/certificate", text(&asked, "id")));
+    let certificate = house.look(
+        &house.app,
+        &format!("/v1/overrides/{}/certificate", text(&asked, "id")),
+    );
     let judge = || {
         let body = json!({"certificate": certificate});
         house.tell(&house.app, "/v1/overrides/verify", body).is(200)
@@ -60,7 +70,14 @@ fn a_certificate_ends_with_its_override() {
     assert_eq!(judge()["valid"], true);
     house.pass(3600);
     let late = judge();
-    assert_eq!((&late["valid"], &late["error"]), (&json!(false), &json!("AttestationExpired")));
+    assert_eq!(
+        (&late["valid"], &late["error"]),
+        (&json!(false), &json!("AttestationExpired"))
+    );
     assert_eq!(late["as_of_issue"]["valid"], true);
-    assert_eq!(house.status(&asked), "approved", "what is approved does not expire");
+    assert_eq!(
+        house.status(&asked),
+        "approved",
+        "what is approved does not expire"
+    );
 }

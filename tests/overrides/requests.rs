@@ -10,7 +10,9 @@ use crate::{
 #[test]
 fn a_request_shows_all_that_a_custodian_signs() {
     let house = House::open();
-    let made = house.request("the change is small", json!({"on_behalf_of": "Hal"})).is(201);
+    let made = house
+        .request("the change is small", json!({"on_behalf_of": "Hal"}))
+        .is(201);
     assert_eq!(made["status"], "pending");
     assert_eq!(made["requested_by"], "house-app");
     assert_eq!(made["on_behalf_of"], "hal");
@@ -29,7 +31,10 @@ fn a_request_shows_all_that_a_custodian_signs() {
     assert_eq!(bytes("ed25519"), m);
     assert_eq!(bytes("ed25519+ml-dsa-44"), m);
     assert_ne!(bytes("bip340"), m, "BIP-340 signs the tagged hash");
-    assert_eq!(signing["bip322-simple"]["message_to_sign"], made["signing_hash"]);
+    assert_eq!(
+        signing["bip322-simple"]["message_to_sign"],
+        made["signing_hash"]
+    );
 }
 
 #[test]
@@ -41,7 +46,9 @@ fn a_question_is_asked_once_whatever_its_normal_form() {
     // Even when it is closed: an old signature can never be played again.
     let path = format!("/v1/overrides/{}/withdraw", text(&made, "id"));
     house.tell(&house.app, &path, json!({})).is(200);
-    house.request("caf\u{e9}", json!({})).is_refused(409, "already_exists");
+    house
+        .request("caf\u{e9}", json!({}))
+        .is_refused(409, "already_exists");
     // A blank at its end makes another question: it is hashed untrimmed.
     house.request("caf\u{e9} ", json!({})).is(201);
 }
@@ -105,17 +112,25 @@ fn complexity_is_overridden_by_nobody() {
 fn an_application_sees_its_own_overrides_only() {
     let house = Alone::open();
     let body = json!({"name": "other", "subject": "other", "roles": ["app"]});
-    let other = house.tell(&house.admin(), "/v1/admin/principals", body).is(201);
+    let other = house
+        .tell(&house.admin(), "/v1/admin/principals", body)
+        .is(201);
     let other = text(&other, "token");
     let made = house.request("mine", json!({})).is(201);
     let path = format!("/v1/overrides/{}", text(&made, "id"));
-    house.ask(&other, "GET", &path, &Value::Null).is_refused(404, "not_found");
+    house
+        .ask(&other, "GET", &path, &Value::Null)
+        .is_refused(404, "not_found");
     let withdraw = format!("{path}/withdraw");
-    house.tell(&other, &withdraw, json!({})).is_refused(404, "not_found");
+    house
+        .tell(&other, &withdraw, json!({}))
+        .is_refused(404, "not_found");
     assert_eq!(house.look(&other, "/v1/overrides")["items"], json!([]));
     let mine = house.look(&house.app(), "/v1/overrides");
     assert_eq!(mine["items"].as_array().unwrap().len(), 1);
-    house.ask(&house.admin(), "GET", &path, &Value::Null).is_refused(403, "forbidden");
+    house
+        .ask(&house.admin(), "GET", &path, &Value::Null)
+        .is_refused(403, "forbidden");
 }
 
 #[test]
@@ -150,6 +165,8 @@ fn the_human_behind_a_request_can_be_made_compulsory() {
         },
         ..crate::house::RULES
     });
-    house.request("x", json!({})).is_refused(400, "invalid_request");
+    house
+        .request("x", json!({}))
+        .is_refused(400, "invalid_request");
     house.request("x", json!({"on_behalf_of": "hal"})).is(201);
 }

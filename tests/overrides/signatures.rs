@@ -25,7 +25,9 @@ fn two_custodians_of_any_two_schemes_approve_in_either_order() {
         let rita = Person::enrol(&house, &format!("rita-{at}"), RISK, kind);
         let theo = Person::enrol(&house, &format!("theo-{at}"), SECURITY, other);
         for (first, second) in [(&rita, &theo), (&theo, &rita)] {
-            let asked = house.request(&format!("{at} {}", first.id), json!({})).is(201);
+            let asked = house
+                .request(&format!("{at} {}", first.id), json!({}))
+                .is(201);
             let partial = first.sign(&house, &asked).is(200);
             assert_eq!(partial["status"], "partial");
             let approved = second.sign(&house, &asked).is(200);
@@ -43,8 +45,12 @@ fn a_custodian_signs_for_itself_only_and_once() {
     let asked = house.request("x", json!({})).is(201);
     let path = format!("/v1/overrides/{}/signatures", text(&asked, "id"));
     let body = json!({"custodian_id": rita.id, "signature": rita.signature(&asked)});
-    house.tell(&theo.token, &path, body.clone()).is_refused(403, "forbidden");
-    house.tell(&house.app, &path, body).is_refused(403, "forbidden");
+    house
+        .tell(&theo.token, &path, body.clone())
+        .is_refused(403, "forbidden");
+    house
+        .tell(&house.app, &path, body)
+        .is_refused(403, "forbidden");
     rita.sign(&house, &asked).is(200);
     rita.sign(&house, &asked).is_refused(409, "conflict");
     let again = Person::enrol(&house, "ruth", RISK, Kind::Ed25519);
@@ -57,9 +63,12 @@ fn a_signature_is_good_for_one_override_only() {
     let house = House::open();
     let (rita, _) = pair(&house);
     let one = house.request("one", json!({})).is(201);
-    let two = house.request("two", json!({"environment": "staging"})).is(201);
+    let two = house
+        .request("two", json!({"environment": "staging"}))
+        .is(201);
     let signature = rita.signature(&one);
-    rita.post_signature(&house, &two, &signature).is_refused(422, "bad_signature");
+    rita.post_signature(&house, &two, &signature)
+        .is_refused(422, "bad_signature");
     assert_eq!(house.status(&two), "pending");
     rita.post_signature(&house, &one, &signature).is(200);
 }
@@ -83,14 +92,18 @@ fn the_refusals_come_in_the_order_of_the_contract() {
     let house = House::open();
     let (rita, _) = pair(&house);
     let nothing = json!({"id": "7d793037-a076-4a9c-8e0b-a64bcb1bd8a2"});
-    rita.post_signature(&house, &nothing, "x").is_refused(404, "not_found");
+    rita.post_signature(&house, &nothing, "x")
+        .is_refused(404, "not_found");
     let asked = house.request("x", json!({"on_behalf_of": "rita"})).is(201);
-    rita.post_signature(&house, &asked, "x").is_refused(422, "bad_signature");
+    rita.post_signature(&house, &asked, "x")
+        .is_refused(422, "bad_signature");
     rita.sign(&house, &asked).is_refused(422, "two_person_rule");
     rita.change(&house, "suspend").is(200);
-    rita.post_signature(&house, &asked, "x").is_refused(409, "conflict");
+    rita.post_signature(&house, &asked, "x")
+        .is_refused(409, "conflict");
     house.pass(24 * 60 * 60);
-    rita.post_signature(&house, &asked, "x").is_refused(410, "expired");
+    rita.post_signature(&house, &asked, "x")
+        .is_refused(410, "expired");
 }
 
 #[test]
@@ -100,17 +113,24 @@ fn a_rejection_is_signed_and_final() {
     let asked = house.request("x", json!({})).is(201);
     rita.sign(&house, &asked).is(200);
     let path = format!("/v1/overrides/{}/reject", text(&asked, "id"));
-    let forged = json!({"custodian_id": rita.id, "reason": "no", "signature": rita.signature(&asked)});
-    house.tell(&rita.token, &path, forged).is_refused(422, "bad_signature");
-    rita.reject(&house, &asked, " \n").is_refused(400, "invalid_request");
+    let forged =
+        json!({"custodian_id": rita.id, "reason": "no", "signature": rita.signature(&asked)});
+    house
+        .tell(&rita.token, &path, forged)
+        .is_refused(422, "bad_signature");
+    rita.reject(&house, &asked, " \n")
+        .is_refused(400, "invalid_request");
     let rejected = rita.reject(&house, &asked, "too early").is(200);
     assert_eq!(rejected["status"], "rejected");
     assert_eq!(rejected["rejection"]["reason"], "too early");
     assert_eq!(rejected["rejection"]["custodian_id"], rita.id.as_str());
     theo.sign(&house, &asked).is_refused(409, "conflict");
-    theo.reject(&house, &asked, "too").is_refused(409, "conflict");
+    theo.reject(&house, &asked, "too")
+        .is_refused(409, "conflict");
     let withdraw = format!("/v1/overrides/{}/withdraw", text(&asked, "id"));
-    house.tell(&house.app, &withdraw, json!({})).is_refused(409, "conflict");
+    house
+        .tell(&house.app, &withdraw, json!({}))
+        .is_refused(409, "conflict");
 }
 
 #[test]
@@ -143,11 +163,17 @@ fn of_simultaneous_signatures_of_one_role_one_counts() {
                     })
                 })
                 .collect();
-            running.into_iter().map(|one| one.join().unwrap()).collect::<Vec<_>>()
+            running
+                .into_iter()
+                .map(|one| one.join().unwrap())
+                .collect::<Vec<_>>()
         });
         let good = statuses.iter().filter(|status| **status == 200).count();
         assert_eq!(good, 1, "{statuses:?}");
-        assert!(statuses.iter().all(|status| [200, 409].contains(status)), "{statuses:?}");
+        assert!(
+            statuses.iter().all(|status| [200, 409].contains(status)),
+            "{statuses:?}"
+        );
         assert_eq!(house.status(&asked), "partial");
     }
 }
@@ -172,12 +198,18 @@ fn both_signatures_at_once_approve_once() {
     let approved = audited(&house, "override.approve");
     assert_eq!(approved.len(), 10);
     assert!(approved.iter().all(|entry| entry["actor"].is_null()));
-    assert_eq!(audited(&house, "override.sign").len(), 20, "one entry for each signature");
+    assert_eq!(
+        audited(&house, "override.sign").len(),
+        20,
+        "one entry for each signature"
+    );
 }
 
 fn audited(house: &House, action: &str) -> Vec<Value> {
     let (_, auditor) = house.auditor();
     let page = house.look(&auditor, "/v1/audit/entries?limit=500");
     let all = page["items"].as_array().unwrap().iter();
-    all.filter(|entry| entry["action"] == action).cloned().collect()
+    all.filter(|entry| entry["action"] == action)
+        .cloned()
+        .collect()
 }

@@ -20,13 +20,20 @@ fn a_signature_of_a_suspended_custodian_is_void_for_good() {
     rita.sign(&house, &asked).is(200);
     rita.change(&house, "suspend").is(200);
     let now = house.look(&house.app, &format!("/v1/overrides/{}", text(&asked, "id")));
-    assert_eq!((&now["status"], &now["signatures"]), (&json!("pending"), &json!([])));
+    assert_eq!(
+        (&now["status"], &now["signatures"]),
+        (&json!("pending"), &json!([]))
+    );
     assert_eq!(now["void_signatures"].as_array().unwrap().len(), 1);
     rita.sign(&house, &asked).is_refused(409, "conflict");
     let waiting = rita.change(&house, "reinstate").is(200);
     let path = format!("/v1/admin/custodians/{}/approve", text(&waiting, "id"));
     house.tell(&house.bob, &path, json!({})).is(200);
-    assert_eq!(house.status(&asked), "pending", "reinstating revives no signature");
+    assert_eq!(
+        house.status(&asked),
+        "pending",
+        "reinstating revives no signature"
+    );
     theo.sign(&house, &asked).is(200);
     assert_eq!(house.status(&asked), "partial");
     assert_eq!(ruth.sign(&house, &asked).is(200)["status"], "approved");
@@ -73,10 +80,16 @@ fn a_signature_that_races_a_revocation_ends_approved_or_void_and_never_between()
             (409, "partial".to_owned(), 0),
         ];
         assert!(clean.contains(&end), "{end:?}");
-        assert_eq!(now["signatures"].as_array().unwrap().len(), if end.1 == "approved" { 2 } else { 1 });
+        assert_eq!(
+            now["signatures"].as_array().unwrap().len(),
+            if end.1 == "approved" { 2 } else { 1 }
+        );
         let certificate = format!("/v1/overrides/{}/certificate", text(&asked, "id"));
         let certificate = house.ask(&house.app, "GET", &certificate, &Value::Null);
-        assert_eq!(certificate.status, if end.1 == "approved" { 200 } else { 409 });
+        assert_eq!(
+            certificate.status,
+            if end.1 == "approved" { 200 } else { 409 }
+        );
         ends.push(end);
     }
     println!("{ends:?}");

@@ -135,7 +135,10 @@ impl House {
     /// A POST of this very text.
     pub fn raw(&self, token: &str, path: &str, body: &str) -> Answer {
         let (url, bearer) = (format!("{}{path}", self.url), format!("Bearer {token}"));
-        let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
+        let headers = [
+            ("authorization", bearer.as_str()),
+            ("content-type", "application/json"),
+        ];
         send(&self.agent, "POST", &url, &headers, body.as_bytes())
     }
 

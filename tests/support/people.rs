@@ -46,7 +46,9 @@ pub trait Desk {
     /// Requests an override by `app`.
     fn request(&self, justification: &str, more: Value) -> Answer {
         let mut body = json!({"proposal_id": "p-1", "justification": justification, "failed_gates": ["risk", "novelty"]});
-        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        body.as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
         self.tell(&self.app(), "/v1/overrides", body)
     }
 
@@ -72,9 +74,11 @@ impl Person {
         let id = text(&made, "id");
         let proof = json!({"signature": prove(&key, &made)});
         let path = format!("/v1/admin/custodians/{id}");
-        desk.tell(&desk.admin(), &format!("{path}/activate"), proof).is(200);
+        desk.tell(&desk.admin(), &format!("{path}/activate"), proof)
+            .is(200);
         if let Some(second) = desk.second() {
-            desk.tell(&second, &format!("{path}/approve"), json!({})).is(200);
+            desk.tell(&second, &format!("{path}/approve"), json!({}))
+                .is(200);
         }
         let token = principal(desk, name, &id);
         Self { id, token, key }
@@ -82,7 +86,10 @@ impl Person {
 
     /// The signature over an override, as it is posted.
     pub fn signature(&self, of: &Value) -> String {
-        let hash: [u8; 32] = hex::decode(text(of, "signing_hash")).unwrap().try_into().unwrap();
+        let hash: [u8; 32] = hex::decode(text(of, "signing_hash"))
+            .unwrap()
+            .try_into()
+            .unwrap();
         self.key.sign(&hash).unwrap()
     }
 
@@ -140,8 +147,11 @@ pub fn prove(key: &SigningKey, enrolled: &Value) -> String {
 
 /// A principal that acts for a custodian; answers its token.
 pub fn principal(desk: &dyn Desk, subject: &str, custodian: &str) -> String {
-    let body = json!({"name": subject, "subject": subject, "roles": ["custodian"], "custodian_id": custodian});
-    let made = desk.tell(&desk.admin(), "/v1/admin/principals", body).is(201);
+    let name = format!("custodian {subject}");
+    let body = json!({"name": name, "subject": subject, "roles": ["custodian"], "custodian_id": custodian});
+    let made = desk
+        .tell(&desk.admin(), "/v1/admin/principals", body)
+        .is(201);
     if let Some(second) = desk.second() {
         let path = format!("/v1/admin/principals/{}/approve", text(&made, "id"));
         desk.tell(&second, &path, json!({})).is(200);
@@ -151,5 +161,7 @@ pub fn principal(desk: &dyn Desk, subject: &str, custodian: &str) -> String {
 
 pub fn text(of: &Value, field: &str) -> String {
     let found = of[field].as_str();
-    found.unwrap_or_else(|| panic!("{field} in {of}")).to_owned()
+    found
+        .unwrap_or_else(|| panic!("{field} in {of}"))
+        .to_owned()
 }

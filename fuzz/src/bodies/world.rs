@@ -4,7 +4,8 @@
 //! does the same whatever came before it, and a crash comes again from its one file.
 
 use std::{
-    borrow::Cow, cell::RefCell, fmt, fs, future::Future, path::Path, pin::Pin, rc::Rc, sync::Arc, time::Duration,
+    borrow::Cow, cell::RefCell, fmt, fs, future::Future, path::Path, pin::Pin, rc::Rc, sync::Arc,
+    time::Duration,
 };
 
 use actix_web::{

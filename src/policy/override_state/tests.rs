@@ -42,10 +42,7 @@ fn sign(by: &Signer) -> Event<'_> {
 
 #[test]
 fn either_role_signs_first_and_the_countersignature_approves() {
-    for (first, second) in [
-        (Lead::Risk, Lead::Security),
-        (Lead::Security, Lead::Risk),
-    ] {
+    for (first, second) in [(Lead::Risk, Lead::Security), (Lead::Security, Lead::Risk)] {
         let (ada, bob) = (signer("ada", first), signer("bob", second));
         let pending = standing(Status::Pending, &[]);
         assert_eq!(pending.after(&sign(&ada), NOW).unwrap(), Status::Partial);
@@ -67,7 +64,11 @@ fn one_role_never_signs_twice() {
         assert!(matches!(refusal, Error::Conflict(_)));
     }
     let twice = standing(Status::Partial, &[&ada, &eve]);
-    assert!(twice.after(&Event::Approve { verified: true }, NOW).is_err());
+    assert!(
+        twice
+            .after(&Event::Approve { verified: true }, NOW)
+            .is_err()
+    );
 }
 
 #[test]
@@ -103,29 +104,54 @@ fn neither_requester_nor_principal_nor_the_other_signer_may_sign() {
 fn the_checks_come_in_the_order_of_the_contract() {
     let mut nobody = signer("app", Lead::Risk);
     nobody.active = false;
-    let bad = |by| Event::Sign {
-        by,
-        verified: false,
-        again: false,
-    };
+    fn bad(by: &Signer) -> Event<'_> {
+        Event::Sign {
+            by,
+            verified: false,
+            again: false,
+        }
+    }
     let taken = standing(Status::Partial, &[&signer("ada", Lead::Risk)]);
-    assert!(matches!(taken.after(&bad(&nobody), later(60)), Err(Error::Expired(_))));
-    assert!(matches!(taken.after(&bad(&nobody), NOW), Err(Error::Conflict(_))));
+    assert!(matches!(
+        taken.after(&bad(&nobody), later(60)),
+        Err(Error::Expired(_))
+    ));
+    assert!(matches!(
+        taken.after(&bad(&nobody), NOW),
+        Err(Error::Conflict(_))
+    ));
     nobody.active = true;
-    assert!(matches!(taken.after(&bad(&nobody), NOW), Err(Error::BadSignature(_))));
-    assert!(matches!(taken.after(&sign(&nobody), NOW), Err(Error::Conflict(_))));
+    assert!(matches!(
+        taken.after(&bad(&nobody), NOW),
+        Err(Error::BadSignature(_))
+    ));
+    assert!(matches!(
+        taken.after(&sign(&nobody), NOW),
+        Err(Error::Conflict(_))
+    ));
     let free = standing(Status::Pending, &[]);
-    assert!(matches!(free.after(&sign(&nobody), NOW), Err(Error::TwoPerson(_))));
+    assert!(matches!(
+        free.after(&sign(&nobody), NOW),
+        Err(Error::TwoPerson(_))
+    ));
 }
 
 #[test]
 fn whoever_is_not_active_or_whose_signature_is_bad_approves_nothing() {
     let (ada, mut bob) = (signer("ada", Lead::Risk), signer("bob", Lead::Security));
     let complete = standing(Status::Partial, &[&ada, &bob]);
-    assert!(complete.after(&Event::Approve { verified: false }, NOW).is_err());
+    assert!(
+        complete
+            .after(&Event::Approve { verified: false }, NOW)
+            .is_err()
+    );
     bob.active = false;
     let complete = standing(Status::Partial, &[&ada, &bob]);
-    assert!(complete.after(&Event::Approve { verified: true }, NOW).is_err());
+    assert!(
+        complete
+            .after(&Event::Approve { verified: true }, NOW)
+            .is_err()
+    );
 }
 
 #[test]
@@ -151,7 +177,12 @@ fn what_is_closed_takes_no_signature_no_rejection_and_no_withdrawal() {
     };
     for status in Status::ALL.into_iter().filter(|status| !status.is_open()) {
         let closed = standing(status, &[]);
-        for event in [sign(&ada), reject, Event::Withdraw, Event::Approve { verified: true }] {
+        for event in [
+            sign(&ada),
+            reject,
+            Event::Withdraw,
+            Event::Approve { verified: true },
+        ] {
             assert!(closed.after(&event, NOW).is_err(), "{status:?} {event:?}");
         }
         let void = Event::Void {
@@ -179,5 +210,8 @@ fn a_custodian_who_signed_may_still_reject() {
     let partial = standing(Status::Partial, &[&ada]);
     let reject = |verified| Event::Reject { by: &ada, verified };
     assert_eq!(partial.after(&reject(true), NOW).unwrap(), Status::Rejected);
-    assert!(matches!(partial.after(&reject(false), NOW), Err(Error::BadSignature(_))));
+    assert!(matches!(
+        partial.after(&reject(false), NOW),
+        Err(Error::BadSignature(_))
+    ));
 }
