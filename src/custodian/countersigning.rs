@@ -31,7 +31,11 @@ impl Custodian {
             self.store.read(|view| Record::of(view, id))?,
             self.clock.now(),
         );
-        let event = OverrideEvent::Approve { verified: true };
+        // A scheme may have been switched off since.
+        let trusted =
+            |(_, who): &(SignatureRow, CustodianRow)| self.rules.key(&who.identity).is_ok();
+        let verified = record.valid().all(trusted);
+        let event = OverrideEvent::Approve { verified };
         if record.standing().after(&event, now).is_err() {
             return Ok(());
         }
@@ -69,16 +73,15 @@ impl Custodian {
 
     /// The second of the two transactions: all that the approval rests on is looked at again.
     fn write_approval(&self, seen: OverrideRow, certificate: String) -> Result<(), Error> {
-        let network = self.rules.network;
+        let rules = self.rules.clone();
         self.alone(Action::OverrideApprove, move |tx, now| {
             let record = Record::of(tx, &seen.request.id)?;
             if record.row.revision != seen.revision {
                 return Err(Error::Conflict("the override was changed meanwhile"));
             }
             let verified = record.valid().all(|(row, custodian)| {
-                let who = &custodian.identity;
-                let key = who.scheme.public_key(&who.public_key, network);
                 let message = &record.row.request.signing_hash;
+                let key = rules.key(&custodian.identity);
                 key.is_ok_and(|key| key.verify(message, &row.signature).is_ok())
             });
             let closing = Closing {

@@ -6,7 +6,7 @@ use base64ct::{Base64, Encoding};
 use jiff::Timestamp;
 
 use super::{
-    Caller, Custodian, Quorum,
+    Caller, Custodian, Quorum, Rules,
     approval::independent,
     audit::Event,
     custodians::{CustodianView, enrolled, shown},
@@ -47,6 +47,23 @@ pub struct NewCustodian {
     pub public_key: String,
 }
 
+impl Rules {
+    /// The key of a custodian, as far as its scheme and its network are still trusted here.
+    pub(super) fn key(&self, who: &Identity) -> Result<PublicKey, Error> {
+        if !self.schemes.contains(&who.scheme) {
+            return Err(Error::Conflict(
+                "this custodian's signature scheme is switched off here; enrol another key",
+            ));
+        }
+        let key = who.scheme.public_key(&who.public_key, self.network);
+        key.map_err(|_| {
+            Error::Conflict(
+                "this custodian's key is of another Bitcoin network than the configured one",
+            )
+        })
+    }
+}
+
 impl Custodian {
     /// Enrols a custodian: pending, with a challenge.
     ///
@@ -78,11 +95,10 @@ impl Custodian {
         signature: &str,
     ) -> Result<CustodianView, Error> {
         let row = self.store.read(|view| enrolled(view, id))?;
-        let key = self.key_of(&row.identity)?;
         let challenge = Base64::encode_string(&row.challenge);
         let message = self.enrolment(&row.identity, &challenge).message()?;
         // Key and challenge never change, so what is found here still holds in the transaction.
-        let proof = key.verify(&message, signature);
+        let proof = self.rules.key(&row.identity)?.verify(&message, signature);
         let (components, refused) = match proof {
             Ok(shown) => (shown.components, None),
             Err(refused) => (Vec::new(), Some(refused)),
@@ -126,17 +142,6 @@ impl Custodian {
             Ok((row, event))
         })?;
         Ok(shown(row, &self.rules))
-    }
-
-    /// The key of a custodian, as it was enrolled.
-    pub(super) fn key_of(&self, who: &Identity) -> Result<PublicKey, Error> {
-        let damaged = |_| {
-            Error::Conflict(
-                "the custodian's key is of another Bitcoin network than the configured one",
-            )
-        };
-        let key = who.scheme.public_key(&who.public_key, self.rules.network);
-        key.map_err(damaged)
     }
 
     fn checked_key(&self, new: &NewCustodian) -> Result<PublicKey, Error> {
