@@ -10,10 +10,7 @@
 )]
 #![allow(missing_docs, unreachable_pub, dead_code)]
 
-use aegis_custodian::crypto::{
-    canonical,
-    certificate::{Expected, Fault, Pinned, Verdict, verify},
-};
+use aegis_custodian::crypto::certificate::{Expected, Fault, Pinned, Verdict, verify};
 use serde_json::Value;
 
 #[path = "support/ceremony.rs"]
@@ -33,7 +30,7 @@ mod table;
 #[path = "certificate/times.rs"]
 mod times;
 
-use ceremony::{Case, KINDS, NOW};
+use ceremony::{Case, KINDS, NOW, carrying, changed};
 
 /// What a verifier at [`NOW`] expects that asks for nothing more.
 fn now() -> Expected<'static> {
@@ -60,26 +57,11 @@ fn fault(envelope: &[u8], keys: &Value) -> Option<Fault> {
     verdict.error
 }
 
-/// The statement with another value at one place, in its canonical form.
-fn changed(body: &[u8], pointer: &str, value: Value) -> Vec<u8> {
-    let mut statement: Value = serde_json::from_slice(body).unwrap();
-    *statement.pointer_mut(pointer).expect(pointer) = value;
-    canonical::json(&statement).unwrap()
-}
-
 /// The keys file with another value at one place.
 fn changed_keys(case: &Case, pointer: &str, value: Value) -> Value {
     let mut keys = case.keys();
     *keys.pointer_mut(pointer).expect(pointer) = value;
     keys
-}
-
-/// The envelope with another body and the signatures as they were.
-fn carrying(envelope: &[u8], body: &[u8]) -> Vec<u8> {
-    use base64ct::{Base64, Encoding};
-    let mut envelope: Value = serde_json::from_slice(envelope).unwrap();
-    envelope["payload"] = Base64::encode_string(body).into();
-    serde_json::to_vec(&envelope).unwrap()
 }
 
 /// Where every value is, the outermost one aside.

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use aegis_custodian::{
     crypto::{
+        canonical,
         certificate::{self, Facts, Signed, key_id},
         ed25519,
         messages::{Asked, Bound},
@@ -223,4 +224,18 @@ pub fn countersign_by(seed: &[u8; 32], body: &[u8]) -> Vec<u8> {
     .map(|(id, signature)| (id, signature.to_vec()));
     let [one, other] = &signatures;
     certificate::envelope(body, [(one.0, &one.1), (other.0, &other.1)]).unwrap()
+}
+
+/// The statement with another value at one place, in its canonical form.
+pub fn changed(body: &[u8], pointer: &str, value: Value) -> Vec<u8> {
+    let mut statement: Value = serde_json::from_slice(body).unwrap();
+    *statement.pointer_mut(pointer).expect(pointer) = value;
+    canonical::json(&statement).unwrap()
+}
+
+/// The envelope with another body and the signatures as they were.
+pub fn carrying(envelope: &[u8], body: &[u8]) -> Vec<u8> {
+    let mut envelope: Value = serde_json::from_slice(envelope).unwrap();
+    envelope["payload"] = Base64::encode_string(body).into();
+    serde_json::to_vec(&envelope).unwrap()
 }
