@@ -1,6 +1,6 @@
--- What the service keeps: KEK versions by name (never a key), principals, tokens by hash, DEKs wrapped, signing keys
--- by public key (their seeds wrapped or in the token), the audit log, and the answers that idempotency keys stand for.
--- Times are whole microseconds since 1970, UTC.
+-- What the service keeps: KEK versions by name (never a key), principals, tokens by hash, custodians, overrides,
+-- DEKs wrapped, signing keys by public key (their seeds wrapped or in the token), the audit log, and the answers that
+-- idempotency keys stand for. Times are whole microseconds since 1970, UTC.
 -- `mac` is over every other column of its row, under the row key: whoever changes a row is found out.
 -- `reserved` counts encryptions under random nonces, in blocks that are written down before they are used.
 
@@ -22,6 +22,38 @@ CREATE TABLE row_key (
     sealed    BLOB NOT NULL
 ) STRICT;
 
+CREATE TABLE custodians (
+    seq             INTEGER PRIMARY KEY,
+    id              TEXT NOT NULL UNIQUE,
+    name            TEXT NOT NULL,
+    subject         TEXT NOT NULL,
+    lead            TEXT NOT NULL CHECK (lead IN ('risk_lead', 'security_lead')),
+    scheme          TEXT NOT NULL,
+    public_key      TEXT NOT NULL,
+    fingerprint     TEXT NOT NULL,
+    state           TEXT NOT NULL CHECK (state IN ('pending', 'active', 'suspended', 'revoked')),
+    challenge       BLOB NOT NULL CHECK (length(challenge) = 32),
+    challenge_until INTEGER NOT NULL,
+    failures        INTEGER NOT NULL CHECK (failures >= 0), -- to prove the key
+    proven_at       INTEGER,
+    proposed_by     TEXT NOT NULL, -- the subject that enrolled it, or that reinstates it
+    approved_by     TEXT, -- NULL while it waits for a second admin
+    created_at      INTEGER NOT NULL,
+    activated_at    INTEGER, -- for the first time
+    history         TEXT NOT NULL CHECK (json_type(history) = 'array'),
+    mac             BLOB NOT NULL
+) STRICT;
+
+CREATE UNIQUE INDEX custodians_live_subject ON custodians (subject) WHERE state <> 'revoked';
+
+CREATE TABLE custodian_keys ( -- every form by which a key could come back
+    component    TEXT PRIMARY KEY,
+    custodian_id TEXT NOT NULL REFERENCES custodians (id),
+    mac          BLOB NOT NULL
+) STRICT;
+
+CREATE INDEX custodian_keys_custodian ON custodian_keys (custodian_id);
+
 CREATE TABLE principals (
     seq            INTEGER PRIMARY KEY,
     id             TEXT NOT NULL UNIQUE,
@@ -31,6 +63,7 @@ CREATE TABLE principals (
     grants         TEXT NOT NULL CHECK (json_type(grants) = 'object'),
     wrap_scope     TEXT NOT NULL,
     client_cert    TEXT,
+    custodian_id   TEXT REFERENCES custodians (id),
     state          TEXT NOT NULL CHECK (state IN ('pending', 'active', 'deleted')),
     created_by     TEXT, -- a subject; NULL is nobody: the first principals
     created_at     INTEGER NOT NULL,
@@ -42,6 +75,8 @@ CREATE TABLE principals (
 
 CREATE UNIQUE INDEX principals_live_name ON principals (name) WHERE state <> 'deleted';
 CREATE UNIQUE INDEX principals_live_cert ON principals (client_cert) WHERE state <> 'deleted';
+
+CREATE UNIQUE INDEX principals_live_custodian ON principals (custodian_id) WHERE state <> 'deleted';
 
 CREATE TABLE tokens (
     seq          INTEGER PRIMARY KEY,
@@ -105,6 +140,47 @@ CREATE TABLE signing_keys (
     mac        BLOB NOT NULL,
     PRIMARY KEY (purpose, algorithm)
 ) STRICT;
+
+CREATE TABLE overrides (
+    seq           INTEGER PRIMARY KEY,
+    id            TEXT NOT NULL UNIQUE,
+    proposal_id   TEXT NOT NULL,
+    justification TEXT NOT NULL,
+    failed_gates  TEXT NOT NULL CHECK (json_type(failed_gates) = 'array'),
+    environment   TEXT NOT NULL,
+    requested_by  TEXT NOT NULL,
+    on_behalf_of  TEXT,
+    instance      TEXT NOT NULL,
+    binding       TEXT NOT NULL CHECK (binding IN ('aegis', 'bound')),
+    message_hash  BLOB NOT NULL UNIQUE CHECK (length(message_hash) = 32), -- a signature is good for one override only
+    signing_hash  BLOB NOT NULL CHECK (length(signing_hash) = 32),
+    state         TEXT NOT NULL CHECK (state IN ('pending', 'partial', 'approved', 'rejected', 'expired', 'withdrawn')),
+    revision      INTEGER NOT NULL CHECK (revision >= 0), -- grows with each change
+    created_at    INTEGER NOT NULL,
+    expires_at    INTEGER NOT NULL,
+    closed_at     INTEGER CHECK ((state IN ('pending', 'partial')) = (closed_at IS NULL)),
+    rejection     TEXT CHECK ((state = 'rejected') = (rejection IS NOT NULL)),
+    certificate   TEXT CHECK ((state = 'approved') = (certificate IS NOT NULL)),
+    mac           BLOB NOT NULL
+) STRICT;
+
+CREATE INDEX overrides_open ON overrides (expires_at) WHERE state IN ('pending', 'partial');
+CREATE INDEX overrides_proposal ON overrides (proposal_id);
+
+CREATE TABLE override_signatures (
+    seq          INTEGER PRIMARY KEY,
+    override_id  TEXT NOT NULL REFERENCES overrides (id),
+    lead         TEXT NOT NULL CHECK (lead IN ('risk_lead', 'security_lead')),
+    custodian_id TEXT NOT NULL REFERENCES custodians (id),
+    signature    TEXT NOT NULL,
+    state        TEXT NOT NULL CHECK (state IN ('valid', 'void')),
+    signed_at    INTEGER NOT NULL,
+    mac          BLOB NOT NULL
+) STRICT;
+
+CREATE UNIQUE INDEX override_signatures_valid ON override_signatures (override_id, lead) WHERE state = 'valid';
+CREATE INDEX override_signatures_override ON override_signatures (override_id);
+CREATE INDEX override_signatures_custodian ON override_signatures (custodian_id) WHERE state = 'valid';
 
 CREATE TABLE audit_entries (
     number INTEGER PRIMARY KEY CHECK (number >= 0),

@@ -1,6 +1,7 @@
 //! Configuration: checked values, safe where nothing was said. Secrets only by path. The only reader of the environment.
 
 use std::{
+    borrow::Cow,
     env,
     ffi::OsString,
     net::SocketAddr,
@@ -8,7 +9,14 @@ use std::{
     time::Duration,
 };
 
-use crate::{custodian::Quorum, duration::Period, http::Limits};
+use crate::{
+    crypto::scheme::{Network, Scheme},
+    custodian::{Quorum, Terms},
+    duration::Period,
+    http::Limits,
+    id::is_subject,
+    words::Binding,
+};
 
 /// Everything that an operator decides.
 #[derive(Clone, Debug)]
@@ -27,6 +35,14 @@ pub struct Config {
     pub dek_cache: Duration,
     /// How long a DEK version that is to be destroyed can still be saved.
     pub destroy_delay: Duration,
+    /// The name of this service: bound into what custodians sign.
+    pub instance: String,
+    /// The signature schemes with which a custodian can be enrolled.
+    pub schemes: Vec<Scheme>,
+    /// Whose addresses `bip322-simple` takes.
+    pub network: Network,
+    /// What overrides are subject to.
+    pub overrides: Terms,
     /// Limits of the transport.
     pub limits: Limits,
 }
@@ -71,6 +87,17 @@ pub const DEK_CACHE: Duration = Duration::from_secs(60);
 /// The database's file name below the data folder.
 pub const DATABASE: &str = "custodian.db";
 
+/// The name of a service that `dev` runs, unless another is given.
+pub const DEV_INSTANCE: &str = "aegis-custodian-dev";
+
+/// What overrides are subject to unless something else is configured.
+pub const TERMS: Terms = Terms {
+    binding: Binding::Bound,
+    longest: Duration::from_secs(24 * 60 * 60),
+    require_on_behalf_of: false,
+    policy_version: Cow::Borrowed("1"),
+};
+
 /// The label of the token that `dev` makes.
 pub const DEV_TOKEN: &str = "aegis-custodian-dev";
 
@@ -89,6 +116,10 @@ impl Config {
             token_lifetime: DEV_TOKENS,
             dek_cache: DEK_CACHE,
             destroy_delay: Duration::ZERO,
+            instance: DEV_INSTANCE.to_owned(),
+            schemes: Scheme::ALL.to_vec(),
+            network: Network::Bitcoin,
+            overrides: TERMS,
             limits: Limits::default(),
         })
     }
@@ -139,6 +170,47 @@ pub fn dek_cache(text: &str) -> Result<Duration, Unsafe> {
     let time = text.parse::<Period>().map(Period::duration).ok();
     time.filter(|time| *time <= DAY).ok_or(Unsafe(
         "an opened DEK is kept for 0 (each use asks the token) or for a time such as 60s, at most 24h",
+    ))
+}
+
+/// Reads the name of this service.
+///
+/// # Errors
+/// [`Unsafe`] unless it is 1 to 128 of `A-Z a-z 0-9 . _ @ + -`.
+pub fn instance(text: &str) -> Result<String, Unsafe> {
+    let named = is_subject(text).then(|| text.to_owned());
+    named.ok_or(Unsafe(
+        "the name of an instance is 1 to 128 of A-Z a-z 0-9 . _ @ + -",
+    ))
+}
+
+/// Reads a signature scheme.
+///
+/// # Errors
+/// [`Unsafe`] says which there are.
+pub fn scheme(text: &str) -> Result<Scheme, Unsafe> {
+    Scheme::named(text).ok_or(Unsafe(
+        "a signature scheme is bip340, bip322-simple, ed25519 or ed25519+ml-dsa-44",
+    ))
+}
+
+/// Reads a Bitcoin network.
+///
+/// # Errors
+/// [`Unsafe`] says which there are.
+pub fn network(text: &str) -> Result<Network, Unsafe> {
+    Network::named(text).ok_or(Unsafe(
+        "a Bitcoin network is bitcoin, testnet, signet or regtest",
+    ))
+}
+
+/// Reads what a custodian's signature binds.
+///
+/// # Errors
+/// [`Unsafe`] says what there is.
+pub fn binding(text: &str) -> Result<Binding, Unsafe> {
+    Binding::named(text).ok_or(Unsafe(
+        "the binding is bound (override, instance, environment and expiry are signed) or aegis (the message hash alone)",
     ))
 }
 

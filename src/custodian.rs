@@ -3,6 +3,7 @@
 //! Blocking, and without HTTP, SQL or PKCS#11: those are the floors above and below.
 
 use std::{
+    borrow::Cow,
     collections::HashSet,
     sync::{
         Arc, Mutex,
@@ -12,6 +13,7 @@ use std::{
 };
 
 use crate::{
+    crypto::scheme::{Network, Scheme},
     duration::Period,
     error::Error,
     id::DekName,
@@ -24,12 +26,16 @@ mod approval;
 pub mod audit;
 pub mod bearer;
 pub mod capabilities;
+pub mod certificates;
 pub mod clock;
+mod countersigning;
 mod current_kek;
+pub mod custodians;
 pub mod dek_versions;
 pub mod deks;
 pub mod deks_in_use;
 pub mod encryptions;
+pub mod enrolment;
 pub mod envelope;
 pub mod grants;
 pub mod guard;
@@ -38,6 +44,9 @@ pub mod items;
 pub mod keyring;
 pub mod once;
 mod opened;
+pub mod override_signatures;
+pub mod override_view;
+pub mod overrides;
 pub mod page;
 mod patrol;
 pub mod principals;
@@ -46,12 +55,14 @@ pub mod signing;
 pub mod signing_keys;
 pub mod strangers;
 pub mod tend;
+mod texts;
 pub mod tokens;
 pub mod wrap;
 
 pub use clock::Clock;
 pub use encryptions::Encryptions;
 pub use guard::GuardId;
+pub use overrides::Terms;
 
 /// The service without its transport.
 #[derive(Debug)]
@@ -74,7 +85,7 @@ pub struct Custodian {
 }
 
 /// What an operator decides and the verbs obey.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Rules {
     /// Admins that a change of people or grants needs.
     pub admin_quorum: Quorum,
@@ -86,6 +97,14 @@ pub struct Rules {
     pub destroy_delay: Duration,
     /// When a key has encrypted enough.
     pub encryptions: Encryptions,
+    /// The name of this service: bound into what custodians sign.
+    pub instance: Cow<'static, str>,
+    /// The signature schemes with which a custodian can be enrolled.
+    pub schemes: Cow<'static, [Scheme]>,
+    /// Whose addresses `bip322-simple` takes.
+    pub network: Network,
+    /// What overrides are subject to.
+    pub overrides: Terms,
 }
 
 /// How many admins it takes.
@@ -144,11 +163,11 @@ impl Custodian {
             kek,
             store,
             clock,
+            opened: opened::Opened::new(rules.dek_cache),
             rules,
             health: health::Health::default(),
             strangers: strangers::Strangers::default(),
             guards: guard::Guards::default(),
-            opened: opened::Opened::new(rules.dek_cache),
             patrol: patrol::Patrol::default(),
             reserved: encryptions::Reserved::default(),
             current_kek: current_kek::CurrentKek::default(),

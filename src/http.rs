@@ -18,6 +18,8 @@ use problem::{Code, Problem};
 mod audit;
 mod body;
 mod caller;
+mod certificates;
+mod custodians;
 mod dek_versions;
 mod deks;
 mod deks_in_use;
@@ -26,6 +28,7 @@ mod health;
 mod limits;
 mod meta;
 mod openapi;
+mod overrides;
 mod principals;
 mod problem;
 mod query;
@@ -54,7 +57,7 @@ struct Entry {
 #[rustfmt::skip] // One line a route: this is the screen that lists them.
 fn routes() -> Vec<Entry> {
     use Action as Do;
-    use Code::{AlreadyExists as Exists, Conflict, Destroyed, IdempotencyMismatch as Mismatch, IntegrityFailure as Integrity};
+    use Code::{AlreadyExists as Exists, BadSignature, Conflict, Destroyed, Expired, NotOverridable, IdempotencyMismatch as Mismatch, IntegrityFailure as Integrity};
     use Code::{InvalidRequest as Invalid, KekUnavailable as Kek, TwoPersonRule as TwoPerson};
     const GET: Method = Method::GET;
     const PUT: Method = Method::PUT;
@@ -77,6 +80,14 @@ fn routes() -> Vec<Entry> {
         entry(POST, "/v1/admin/principals/{id}/tokens", Do::TokenCreate, &[Conflict, Mismatch], || web::to(tokens::issue)),
         entry(POST, "/v1/admin/principals/{id}/tokens/{token_id}/approve", Do::TokenApprove, &[Conflict, TwoPerson], || web::to(tokens::approve)),
         entry(DELETE, "/v1/admin/principals/{id}/tokens/{token_id}", Do::TokenRevoke, &[Conflict], || web::to(tokens::revoke)),
+        entry(POST, "/v1/admin/custodians", Do::CustodianEnrol, &[Exists, Conflict, TwoPerson, Mismatch], || web::to(custodians::enrol)),
+        entry(POST, "/v1/admin/custodians/{id}/activate", Do::CustodianActivate, &[BadSignature, Exists, Conflict, Expired, TwoPerson], || web::to(custodians::activate)),
+        entry(POST, "/v1/admin/custodians/{id}/approve", Do::CustodianApprove, &[Conflict, TwoPerson], || web::to(custodians::approve)),
+        entry(POST, "/v1/admin/custodians/{id}/suspend", Do::CustodianSuspend, &[Conflict], || web::to(custodians::suspend)),
+        entry(POST, "/v1/admin/custodians/{id}/reinstate", Do::CustodianReinstate, &[Exists, Conflict, TwoPerson], || web::to(custodians::reinstate)),
+        entry(POST, "/v1/admin/custodians/{id}/revoke", Do::CustodianRevoke, &[Conflict], || web::to(custodians::revoke)),
+        entry(GET, "/v1/custodians", Do::CustodianRead, &[Invalid, Integrity], || web::to(custodians::list)),
+        entry(GET, "/v1/custodians/{id}", Do::CustodianRead, &[Integrity], || web::to(custodians::show)),
         entry(POST, "/v1/wrap", Do::KekWrap, &[Conflict, Kek], || web::to(wrap::wrap)),
         entry(POST, "/v1/unwrap", Do::KekUnwrap, &[Integrity, Kek], || web::to(wrap::unwrap)),
         entry(POST, "/v1/rewrap", Do::KekRewrap, &[Conflict, Integrity, Kek], || web::to(wrap::rewrap)),
@@ -93,6 +104,14 @@ fn routes() -> Vec<Entry> {
         entry(POST, "/v1/deks/{name}/rewrap", Do::DekRewrap, &[Conflict, Destroyed, Integrity, Kek], || web::to(deks_in_use::rewrap)),
         entry(POST, "/v1/deks/{name}/data-key", Do::DekDataKey, &[Conflict, Destroyed, Integrity, Kek], || web::to(deks_in_use::data_key)),
         entry(GET, "/v1/deks/{name}/public-key", Do::DekPublicKey, &[Invalid, Conflict, Destroyed, Integrity], || web::to(deks_in_use::public_key)),
+        entry(POST, "/v1/overrides", Do::OverrideRequest, &[Exists, Conflict, NotOverridable, Mismatch], || web::to(overrides::request)),
+        entry(GET, "/v1/overrides", Do::OverrideRead, &[Invalid, Integrity], || web::to(overrides::list)),
+        entry(POST, "/v1/overrides/verify", Do::OverrideVerify, &[], || web::to(certificates::verify)),
+        entry(GET, "/v1/overrides/{id}", Do::OverrideRead, &[Integrity], || web::to(overrides::show)),
+        entry(POST, "/v1/overrides/{id}/signatures", Do::OverrideSign, &[BadSignature, Conflict, Expired, Kek, TwoPerson], || web::to(overrides::sign)),
+        entry(POST, "/v1/overrides/{id}/reject", Do::OverrideReject, &[BadSignature, Conflict, Expired], || web::to(overrides::reject)),
+        entry(POST, "/v1/overrides/{id}/withdraw", Do::OverrideWithdraw, &[Conflict, Expired], || web::to(overrides::withdraw)),
+        entry(GET, "/v1/overrides/{id}/certificate", Do::OverrideRead, &[Conflict, Integrity], || web::to(certificates::show)),
         entry(GET, "/v1/audit/entries", Do::AuditRead, &[Invalid, Integrity], || web::to(audit::entries)),
     ]
 }

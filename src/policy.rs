@@ -14,10 +14,14 @@ use crate::{
 };
 
 mod action;
+mod custodian_state;
 mod dek_state;
+mod override_state;
 
 pub use action::Action;
+pub use custodian_state::CustodianState;
 pub use dek_state::DekState;
+pub use override_state::{OverrideEvent, OverrideStatus, Signer, Standing};
 
 /// What a principal may be (api.md section 2).
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize, ToSchema)]
@@ -55,6 +59,8 @@ pub struct Principal {
     pub grants: Grants,
     /// Bound into each blob of `/v1/wrap`; only the same scope opens it.
     pub wrap_scope: String,
+    /// The custodian record that it acts for.
+    pub custodian: Option<Id>,
 }
 
 /// The DEKs that a principal may use: names, or prefixes with one final `*`.

@@ -50,6 +50,10 @@ pub fn assemble(config: &Config) -> Result<Custodian, Error> {
         dek_cache: config.dek_cache,
         destroy_delay: config.destroy_delay,
         encryptions: Encryptions::STANDARD,
+        instance: config.instance.clone().into(),
+        schemes: config.schemes.clone().into(),
+        network: config.network,
+        overrides: config.overrides.clone(),
     };
     let store = Store::open(&config.database())?;
     let kek = key_holder(&config.kek)?;

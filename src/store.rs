@@ -20,9 +20,11 @@ use crate::{
 
 mod audit;
 mod connection;
+mod custodians;
 mod dek_versions;
 mod deks;
 mod keks;
+mod overrides;
 mod patrol;
 mod principals;
 mod readers;
@@ -30,17 +32,21 @@ mod replies;
 mod row_key;
 mod rows;
 mod sealed;
+mod signatures;
 mod signing_keys;
 mod tokens;
 mod traces;
 mod writer;
 
+pub use custodians::{CustodianRow, Identity, Moment};
 pub use dek_versions::VersionRow;
 pub use deks::{DekRow, OVERTAKEN};
 pub use keks::KekRow;
+pub use overrides::{Closing, OverrideRow, Request, Sought};
 pub use patrol::{Beat, Look};
 pub use principals::{NewPrincipal, PrincipalRow, PrincipalState};
 pub use replies::{KeptReply, ReplyKey};
+pub use signatures::SignatureRow;
 pub use signing_keys::{MadeKey, SigningKeyRow};
 pub use tokens::{Bearer, TokenRow, TokenState};
 

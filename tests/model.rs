@@ -74,7 +74,9 @@ fn every_answer_is_the_foretold_one_where_nothing_waits_and_no_key_is_kept() {
         dek_cache: Duration::ZERO,
         ..RULED
     };
-    Game::play_all(400, || target::house(House::ruled(rules), Duration::ZERO));
+    Game::play_all(400, || {
+        target::house(House::ruled(rules.clone()), Duration::ZERO)
+    });
 }
 
 #[test]

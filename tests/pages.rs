@@ -1,4 +1,4 @@
-//! The pages for users hold: every block of `README.md` and of `docs/applications.md` runs, in order, on a fresh
+//! The pages for users hold: every block of `README.md`, `docs/applications.md` and `docs/custodians.md` runs, in order, on a fresh
 //! service, and answers what the page shows. `pages/run_page.py` does it; here it is also shown that it can say no.
 
 #![allow(
@@ -69,6 +69,11 @@ fn holds_here(page: &str) {
 #[test]
 fn the_readme_holds() {
     holds_here("README.md");
+}
+
+#[test]
+fn the_page_for_custodians_holds() {
+    holds_here("docs/custodians.md");
 }
 
 #[test]

@@ -9,12 +9,13 @@ import tempfile
 import time
 import traceback
 
-from . import keys, refusals, screen, states, witness
+from . import approvals, keys, refusals, screen, states, witness
 from .calls import Client, Mismatch, expect
 from .service import Service, prepare
 
 STEPS = (
     keys.ready,
+    approvals.ask_what_nobody_signs,
     keys.wrap_a_key_file,
     keys.create_a_dek,
     keys.encrypt_and_decrypt,
@@ -28,7 +29,12 @@ STEPS = (
     refusals.separation_of_duties,
     refusals.batch_with_one_bad_item,
     states.destroy,
+    approvals.enrol,
+    approvals.approve,
+    approvals.verify_offline,
+    approvals.refusals,
     witness.token_away,
+    approvals.expired,
     witness.audit,
 )
 

@@ -40,6 +40,7 @@ class Service:
 
     def __init__(self, binary, folder):
         self.folder = folder
+        self.binary = binary
         self.log = folder.parent / "custodian.log"
         with open(self.log, "wb") as log:
             # A session of its own: Ctrl-C reaches the demo, and the demo stops the service.

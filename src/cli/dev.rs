@@ -11,11 +11,13 @@ use std::{
 
 use crate::{
     config,
+    crypto::scheme::{Network, Scheme},
     error::Source,
     server::{
         self,
         dev::{self, Choice, Choices, Folder},
     },
+    words::Binding,
 };
 
 #[derive(clap::Args, Debug)]
@@ -32,6 +34,22 @@ pub(super) struct Arguments {
     /// How long an opened DEK is kept in locked memory; 0 asks the token for each use.
     #[arg(long, value_name = "60s|0", default_value = "60s", value_parser = config::dek_cache)]
     dek_cache: Duration,
+    /// The name of this service: custodians sign it with each override, so that a signature is worth nothing elsewhere.
+    #[arg(long, value_name = "NAME", default_value = config::DEV_INSTANCE, value_parser = config::instance)]
+    instance: String,
+    /// The signature schemes with which a custodian can be enrolled, separated by commas.
+    #[arg(long, value_name = "SCHEMES", value_delimiter = ',', value_parser = config::scheme,
+        default_value = "bip340,bip322-simple,ed25519,ed25519+ml-dsa-44")]
+    signature_schemes: Vec<Scheme>,
+    /// Whose addresses bip322-simple takes: bitcoin, testnet, signet or regtest.
+    #[arg(long, value_name = "NETWORK", default_value = "bitcoin", value_parser = config::network)]
+    bitcoin_network: Network,
+    /// What a custodian's signature binds: bound, or aegis for validators that know only the message hash.
+    #[arg(long, value_name = "bound|aegis", default_value = "bound", value_parser = config::binding)]
+    override_binding: Binding,
+    /// Refuse an override that does not name the human behind it.
+    #[arg(long)]
+    require_on_behalf_of: bool,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), Source> {
@@ -44,6 +62,11 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Source> {
         listen: arguments.listen,
         kek: arguments.kek,
         dek_cache: arguments.dek_cache,
+        instance: arguments.instance.clone(),
+        schemes: arguments.signature_schemes.clone(),
+        network: arguments.bitcoin_network,
+        binding: arguments.override_binding,
+        require_on_behalf_of: arguments.require_on_behalf_of,
     };
     let (config, custodian) = dev::open(&folder, &choices)?;
     let taken = |error| {

@@ -15,7 +15,7 @@ pub struct Capabilities {
     /// The version of the service.
     version: &'static str,
     kek: KekCapabilities,
-    /// Signature schemes of custodians.
+    /// Signature schemes with which a custodian can be enrolled.
     signature_schemes: Vec<&'static str>,
     /// Algorithms of DEKs.
     encryption: Vec<Algorithm>,
@@ -63,7 +63,12 @@ impl Custodian {
                 mechanism: kek.mechanism.name(),
                 keys_in_token: kek.keys_in_token,
             },
-            signature_schemes: Vec::new(),
+            signature_schemes: self
+                .rules
+                .schemes
+                .iter()
+                .map(|scheme| scheme.name())
+                .collect(),
             encryption: vec![Algorithm::Aes256Gcm, Algorithm::MlKem768X25519],
             schema_signing: SchemaSigning {
                 available: false,
@@ -80,6 +85,7 @@ impl Custodian {
                 "batch",
                 "idempotency",
                 "admin-quorum",
+                "overrides",
             ],
         }
     }

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     error::Error,
     id::{Id, Subject},
-    policy::{self, Grants, Principal, Role, Roles},
+    policy::{self, CustodianState, Grants, Principal, Role, Roles},
     store::{NewPrincipal, PrincipalRow, PrincipalState, TokenRow, TokenState, Tx, View},
 };
 
@@ -62,6 +62,10 @@ pub struct PrincipalView {
     created_at: Timestamp,
     #[serde(skip_serializing_if = "Option::is_none")]
     client_cert_sha256: Option<String>,
+    /// The custodian that it acts for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = "uuid")]
+    custodian_id: Option<Id>,
     /// Grants that wait for another admin.
     #[serde(skip_serializing_if = "Option::is_none")]
     pending_grants: Option<Grants>,
@@ -196,6 +200,7 @@ impl Custodian {
         let view = self.change(who, move |tx, now| {
             separate(tx, &proposal)?;
             let new = new_principal(proposal, state, &by, now)?;
+            bound(tx, &new.principal)?;
             let token = TokenRow::issued(Some(&by), TokenState::Active, now, expires_at);
             let view = welcome(tx, &new, &token, &sha256)?;
             let kept = ShownOnce::without(&view);
@@ -242,6 +247,7 @@ fn proposed(new: &NewPrincipal) -> Event {
         .with("roles", serde_json::json!(who.roles))
         .with("deks", who.grants.deks.clone())
         .with("wrap_scope", who.wrap_scope.as_str())
+        .with("custodian_id", who.custodian.as_ref().map(Id::as_str))
         .with("client_cert_sha256", new.client_cert.clone())
         .with("status", new.state.name())
 }
@@ -252,7 +258,39 @@ fn separate(tx: &Tx<'_>, proposal: &Proposal) -> Result<(), Error> {
         None => Roles::new(),
     };
     union.extend(&proposal.roles);
+    if let Some(subject) = &proposal.subject
+        && tx
+            .live_custodians()?
+            .iter()
+            .any(|row| row.identity.subject == *subject)
+    {
+        union.insert(Role::Custodian);
+    }
     policy::separate(&union)
+}
+
+/// Whether a principal that acts for a custodian is that very person.
+fn bound(tx: &Tx<'_>, new: &Principal) -> Result<(), Error> {
+    let Some(id) = &new.custodian else {
+        return Ok(());
+    };
+    let row = tx.custodian(id)?;
+    let row = row
+        .filter(|row| row.state != CustodianState::Revoked)
+        .ok_or(Error::Invalid(
+            "custodian_id names no custodian that is enrolled and not revoked",
+        ))?;
+    if row.identity.subject != new.subject {
+        return Err(Error::Invalid(
+            "the subject of a principal with the role custodian is that of its custodian",
+        ));
+    }
+    match tx.principal_of(id)? {
+        None => Ok(()),
+        Some(_) => Err(Error::Exists(
+            "another principal acts for this custodian already; delete that one first, or give it another token",
+        )),
+    }
 }
 
 fn new_principal(
@@ -262,8 +300,10 @@ fn new_principal(
     now: Timestamp,
 ) -> Result<NewPrincipal, Error> {
     proposal.grants.check()?;
-    if proposal.custodian_id.is_some() || proposal.roles.contains(&Role::Custodian) {
-        return Err(NO_CUSTODIAN);
+    if proposal.custodian_id.is_some() != proposal.roles.contains(&Role::Custodian) {
+        return Err(Error::Invalid(
+            "the role custodian and a custodian_id go together: enrol the custodian first",
+        ));
     }
     if proposal.roles.is_empty() {
         return Err(Error::Invalid("roles has at least one role"));
@@ -283,6 +323,7 @@ fn new_principal(
             subject,
             roles: proposal.roles,
             grants: proposal.grants,
+            custodian: proposal.custodian_id,
         },
         client_cert: proposal.client_cert,
         state,
@@ -290,10 +331,6 @@ fn new_principal(
         created_at: now,
     })
 }
-
-const NO_CUSTODIAN: Error = Error::Invalid(
-    "the role custodian needs the custodian_id of an enrolled custodian, and this version enrols none yet",
-);
 
 pub(super) fn shown(view: &View<'_>, row: PrincipalRow) -> Result<PrincipalView, Error> {
     let tokens = view.tokens_of(&row.principal.id)?;
@@ -310,6 +347,7 @@ pub(super) fn shown(view: &View<'_>, row: PrincipalRow) -> Result<PrincipalView,
         created_by: row.created_by,
         created_at: row.created_at,
         client_cert_sha256: row.client_cert,
+        custodian_id: row.principal.custodian,
         pending_grants,
         grants_proposed_by,
     })

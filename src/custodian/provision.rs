@@ -58,6 +58,7 @@ fn first_principal(first: &First, now: jiff::Timestamp) -> NewPrincipal {
             roles: Roles::from([first.role]),
             grants: first.grants.clone(),
             wrap_scope: id.to_string(),
+            custodian: None,
             id,
         },
         client_cert: None,

@@ -23,6 +23,8 @@ impl Custodian {
             ("tending the KEK", self.tend_kek()),
             ("rotating DEKs", self.rotate_due_deks()),
             ("destroying DEK versions", self.destroy_due_versions()),
+            ("closing expired overrides", self.expire_overrides()),
+            ("countersigning overrides", self.approve_due_overrides()),
             ("erasing what was destroyed", self.store.erase_traces()),
             ("looking over the stored rows", self.patrol()),
         ];
@@ -95,7 +97,10 @@ impl Custodian {
 }
 
 /// Does all that is due, though some of it fails; answers the first failure.
-fn each<T>(due: Vec<Result<T, Error>>, work: impl Fn(T) -> Result<(), Error>) -> Result<(), Error> {
+pub(super) fn each<T>(
+    due: Vec<Result<T, Error>>,
+    work: impl Fn(T) -> Result<(), Error>,
+) -> Result<(), Error> {
     let done = due.into_iter().map(|one| one.and_then(&work));
     done.fold(Ok(()), Result::and)
 }

@@ -9,8 +9,8 @@ use utoipa::{
 };
 
 use super::{
-    Entry, audit, dek_versions, deks, deks_in_use, health, meta, principals, problem::ProblemBody,
-    routes, signing_keys, tokens, wrap,
+    Entry, audit, certificates, custodians, dek_versions, deks, deks_in_use, health, meta,
+    overrides, principals, problem::ProblemBody, routes, signing_keys, tokens, wrap,
 };
 
 mod complete;
@@ -39,6 +39,14 @@ mod complete;
         tokens::issue,
         tokens::approve,
         tokens::revoke,
+        custodians::enrol,
+        custodians::activate,
+        custodians::approve,
+        custodians::suspend,
+        custodians::reinstate,
+        custodians::revoke,
+        custodians::list,
+        custodians::show,
         wrap::wrap,
         wrap::unwrap,
         wrap::rewrap,
@@ -55,6 +63,14 @@ mod complete;
         deks_in_use::rewrap,
         deks_in_use::data_key,
         deks_in_use::public_key,
+        overrides::request,
+        overrides::list,
+        certificates::verify,
+        overrides::show,
+        overrides::sign,
+        overrides::reject,
+        overrides::withdraw,
+        certificates::show,
         audit::entries,
     )
 )]

@@ -190,8 +190,8 @@ impl CreatePrincipal {
     }
 }
 
-const NAME: &str = "name has 1 to 128 characters, none of them a control character";
-const SUBJECT: &str = "subject is 1 to 128 of A-Z a-z 0-9 . _ @ + -";
+pub(super) const NAME: &str = "name has 1 to 128 characters, none of them a control character";
+pub(super) const SUBJECT: &str = "a subject is 1 to 128 of A-Z a-z 0-9 . _ @ + -";
 const WRAP_SCOPE: &str = "wrap_scope is 1 to 128 of A-Z a-z 0-9 . _ @ + -";
 const DIGEST: &str = "client_cert_sha256 is 64 lower-case hex digits";
 const CUSTODIAN: &str = "custodian_id is the id of a custodian";
@@ -208,7 +208,7 @@ fn sound(
     }
 }
 
-fn is_name(text: &str) -> bool {
+pub(super) fn is_name(text: &str) -> bool {
     (1..=128).contains(&text.chars().count()) && !text.contains(char::is_control)
 }
 

@@ -53,6 +53,12 @@ pub(super) fn ok<T: Serialize>(value: &T) -> HttpResponse {
     HttpResponse::Ok().json(value)
 }
 
+/// 200 and JSON that was written before.
+pub(super) fn written(json: String) -> HttpResponse {
+    let mut response = HttpResponse::Ok();
+    response.content_type("application/json").body(json)
+}
+
 /// 204.
 pub(super) fn gone(_: ()) -> HttpResponse {
     HttpResponse::NoContent().finish()

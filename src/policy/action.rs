@@ -9,6 +9,20 @@ pub enum Action {
     AuditRead,
     /// Read what this build and token can do.
     CapabilitiesRead,
+    /// Prove that a custodian holds its key.
+    CustodianActivate,
+    /// Approve a custodian.
+    CustodianApprove,
+    /// Enrol a custodian.
+    CustodianEnrol,
+    /// Read custodians.
+    CustodianRead,
+    /// Let a suspended custodian act again.
+    CustodianReinstate,
+    /// End a custodian for ever.
+    CustodianRevoke,
+    /// Let a custodian act no more, for now.
+    CustodianSuspend,
     /// Save a DEK version that is to be destroyed.
     DekCancelDestroy,
     /// Make a DEK.
@@ -47,6 +61,22 @@ pub enum Action {
     KekRewrap,
     /// Read metrics.
     MetricsRead,
+    /// Approve an override: nobody can ask for it, two custodians' signatures bring it about.
+    OverrideApprove,
+    /// Close an override whose time is over: nobody can ask for it.
+    OverrideExpire,
+    /// Read overrides and their certificates.
+    OverrideRead,
+    /// Reject an override.
+    OverrideReject,
+    /// Request an override.
+    OverrideRequest,
+    /// Sign an override.
+    OverrideSign,
+    /// Verify a certificate.
+    OverrideVerify,
+    /// Withdraw an override.
+    OverrideWithdraw,
     /// Approve a principal.
     PrincipalApprove,
     /// Make a principal.
@@ -89,10 +119,17 @@ impl Action {
     /// The row of the table: the name in the audit log, the roles that may try it, what it is.
     const fn row(self) -> (&'static str, &'static [Role], Kind) {
         use Kind::{Change, DekUse, KekUse, PublicKey, Read};
-        use Role::{Admin, App, Auditor, Metrics, Operator};
+        use Role::{Admin, App, Auditor, Custodian, Metrics, Operator};
         match self {
             Self::AuditRead => ("audit.read", &[Auditor], Read),
             Self::CapabilitiesRead => ("capabilities.read", ANY, Read),
+            Self::CustodianActivate => ("custodian.activate", &[Admin], Change),
+            Self::CustodianApprove => ("custodian.approve", &[Admin], Change),
+            Self::CustodianEnrol => ("custodian.enrol", &[Admin], Change),
+            Self::CustodianRead => ("custodian.read", &[Admin, Auditor, Custodian], Read),
+            Self::CustodianReinstate => ("custodian.reinstate", &[Admin], Change),
+            Self::CustodianRevoke => ("custodian.revoke", &[Admin], Change),
+            Self::CustodianSuspend => ("custodian.suspend", &[Admin], Change),
             Self::DekCancelDestroy => ("dek.cancel_destroy", &[Operator], Change),
             Self::DekCreate => ("dek.create", &[Operator], Change),
             Self::DekDataKey => ("dek.data_key", &[App], DekUse),
@@ -112,6 +149,14 @@ impl Action {
             Self::KekUnwrap => ("kek.unwrap", &[App], KekUse),
             Self::KekWrap => ("kek.wrap", &[App], KekUse),
             Self::MetricsRead => ("metrics.read", &[Auditor, Metrics], Read),
+            Self::OverrideApprove => ("override.approve", &[], Change),
+            Self::OverrideExpire => ("override.expire", &[], Change),
+            Self::OverrideRead => ("override.read", &[App, Auditor, Custodian], Read),
+            Self::OverrideReject => ("override.reject", &[Custodian], Change),
+            Self::OverrideRequest => ("override.request", &[App], Change),
+            Self::OverrideSign => ("override.sign", &[Custodian], Change),
+            Self::OverrideVerify => ("override.verify", ANY, Read),
+            Self::OverrideWithdraw => ("override.withdraw", &[App], Change),
             Self::PrincipalApprove => ("principal.approve", &[Admin], Change),
             Self::PrincipalCreate => ("principal.create", &[Admin], Change),
             Self::PrincipalDelete => ("principal.delete", &[Admin], Change),

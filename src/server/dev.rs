@@ -3,12 +3,14 @@
 use std::{net::SocketAddr, path::Path, str::FromStr, time::Duration};
 
 use crate::{
-    config::{Config, Kek},
-    custodian::{Custodian, bearer::BearerToken, provision::First},
+    config::{self, Config, Kek},
+    crypto::scheme::{Network, Scheme},
+    custodian::{Custodian, Terms, bearer::BearerToken, provision::First},
     error::Source,
     id::Subject,
     policy::{Grants, Role},
     private_file,
+    words::Binding,
 };
 
 use super::assemble;
@@ -48,7 +50,7 @@ impl FromStr for Choice {
 }
 
 /// What whoever starts `dev` chooses.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Choices {
     /// Where to listen.
     pub listen: SocketAddr,
@@ -56,6 +58,16 @@ pub struct Choices {
     pub kek: Choice,
     /// How long an opened DEK is kept; zero asks the token for each use.
     pub dek_cache: Duration,
+    /// The name of this service.
+    pub instance: String,
+    /// The signature schemes with which a custodian can be enrolled.
+    pub schemes: Vec<Scheme>,
+    /// Whose addresses `bip322-simple` takes.
+    pub network: Network,
+    /// What custodians' signatures bind.
+    pub binding: Binding,
+    /// Whether each override must name the human behind it.
+    pub require_on_behalf_of: bool,
 }
 
 /// Opens everything, and makes on the first start what is not there.
@@ -74,6 +86,14 @@ pub fn open(folder: &Folder, choices: &Choices) -> Result<(Config, Custodian), S
     };
     let config = Config {
         dek_cache: choices.dek_cache,
+        instance: choices.instance.clone(),
+        schemes: choices.schemes.clone(),
+        network: choices.network,
+        overrides: Terms {
+            binding: choices.binding,
+            require_on_behalf_of: choices.require_on_behalf_of,
+            ..config::TERMS
+        },
         ..Config::dev(&folder.path, choices.listen, kek)?
     };
     let custodian = assemble(&config)?;

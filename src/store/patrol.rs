@@ -17,14 +17,22 @@ const ROWS: usize = 500;
 const LOOKING: &str = "looking over the rows";
 
 /// Every table whose rows carry a MAC, and the other row that each row `t` needs.
-const BEATS: [Beat; 8] = [
+const BEATS: [Beat; 12] = [
     Beat {
         table: "kek_versions",
         needs: "TRUE",
     },
     Beat {
+        table: "custodians",
+        needs: "(t.state = 'revoked' OR EXISTS (SELECT 1 FROM custodian_keys o WHERE o.custodian_id = t.id))",
+    },
+    Beat {
+        table: "custodian_keys",
+        needs: "EXISTS (SELECT 1 FROM custodians o WHERE o.id = t.custodian_id)",
+    },
+    Beat {
         table: "principals",
-        needs: "TRUE",
+        needs: "(t.custodian_id IS NULL OR EXISTS (SELECT 1 FROM custodians o WHERE o.id = t.custodian_id))",
     },
     Beat {
         table: "tokens",
@@ -42,6 +50,16 @@ const BEATS: [Beat; 8] = [
     Beat {
         table: "signing_keys",
         needs: "(t.kek IS NULL OR EXISTS (SELECT 1 FROM kek_versions o WHERE o.version = t.kek))",
+    },
+    Beat {
+        table: "overrides",
+        needs: "(t.state NOT IN ('partial', 'approved') OR EXISTS
+                 (SELECT 1 FROM override_signatures o WHERE o.override_id = t.id AND o.state = 'valid'))",
+    },
+    Beat {
+        table: "override_signatures",
+        needs: "EXISTS (SELECT 1 FROM overrides o WHERE o.id = t.override_id)
+                AND EXISTS (SELECT 1 FROM custodians o WHERE o.id = t.custodian_id)",
     },
     Beat {
         table: "audit_entries",

@@ -92,6 +92,18 @@ impl View<'_> {
         Ok(found.filter(|row| row.state != PrincipalState::Deleted))
     }
 
+    /// The live principal that acts for a custodian: all are read, so that none hides.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`], [`Error::Corrupt`].
+    pub fn principal_of(&self, custodian: &Id) -> Result<Option<PrincipalRow>, Error> {
+        let all = self.many(READING, TABLE, "", [], principal)?;
+        Ok(all.into_iter().find(|row| {
+            row.state != PrincipalState::Deleted
+                && row.principal.custodian.as_ref() == Some(custodian)
+        }))
+    }
+
     /// Whether there was ever a principal; nobody vouches for it.
     ///
     /// # Errors
@@ -139,11 +151,12 @@ impl Tx<'_> {
     /// Adds a principal.
     ///
     /// # Errors
-    /// [`Error::Exists`] if its name or its certificate is another live principal's; [`Error::Unavailable`].
+    /// [`Error::Exists`] if its name, its certificate or its custodian is another live principal's; [`Error::Unavailable`].
     pub fn insert_principal(&self, new: &NewPrincipal) -> Result<(), Error> {
         let who = &new.principal;
         let seq = self.next_seq("SELECT coalesce(max(seq), 0) + 1 FROM principals")?;
         let at = new.created_at.as_microsecond();
+        let custodian = who.custodian.as_ref().map(Id::as_str);
         let activated_at = (new.state == PrincipalState::Active).then_some(at);
         self.insert(
             "adding a principal",
@@ -157,12 +170,15 @@ impl Tx<'_> {
                 ("grants", &rows::to_json(&who.grants)?),
                 ("wrap_scope", &who.wrap_scope),
                 ("client_cert", &new.client_cert),
+                ("custodian_id", &custodian),
                 ("state", &new.state.name()),
                 ("created_by", &new.created_by),
                 ("created_at", &at),
                 ("activated_at", &activated_at),
             ],
-            Error::Exists("another principal has this name or this client certificate"),
+            Error::Exists(
+                "another principal has this name or this client certificate, or acts for this custodian",
+            ),
         )
     }
 
@@ -240,6 +256,8 @@ fn principal(row: &Row<'_>) -> Result<PrincipalRow, Error> {
 }
 
 fn identity(row: &Row<'_>) -> Result<Principal, Error> {
+    let custodian = rows::plain::<Option<String>>(row, "custodian_id")?;
+    let custodian = custodian.map(|id| id.parse()).transpose();
     Ok(Principal {
         id: rows::name(row, "id")?,
         name: rows::plain(row, "name")?,
@@ -247,5 +265,6 @@ fn identity(row: &Row<'_>) -> Result<Principal, Error> {
         roles: rows::json(&rows::plain::<String>(row, "roles")?)?,
         grants: rows::json(&rows::plain::<String>(row, "grants")?)?,
         wrap_scope: rows::plain(row, "wrap_scope")?,
+        custodian: custodian.map_err(|_| rows::TAMPERED)?,
     })
 }

@@ -206,8 +206,11 @@ fn a_value_of_the_wrong_type_is_400() {
     each_is_invalid(|route| {
         let fields = route.fields();
         let bodies = fields.iter().flat_map(|field| {
+            // A certificate is an object of any members: what is wrong with it is the verdict.
+            let right = move |value: &Value| field == "certificate" && value.is_object();
             wrong_types()
                 .into_iter()
+                .filter(move |value| !right(value))
                 .map(|value| route.with(field, &value))
         });
         bodies.collect()

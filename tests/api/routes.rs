@@ -1,8 +1,12 @@
 //! Every route of this version, written down from api.md and not from the code: who may, and a sound body.
 
+use aegis_custodian::crypto::scheme::Kind;
 use serde_json::{Value, json};
 
-use crate::service::Service;
+use crate::{
+    people::{Desk, Person, RISK, text},
+    service::{Answer, Service},
+};
 
 /// One operation. `body` is empty where none is taken; `{id}`, `{token}` and `{dek}` are filled in by [`World`].
 #[derive(Clone, Copy, Debug)]
@@ -27,9 +31,21 @@ const fn route(
     }
 }
 
-pub const ALL_ROLES: [&str; 5] = ["admin", "operator", "app", "auditor", "metrics"];
+pub const ALL_ROLES: [&str; 6] = [
+    "admin",
+    "operator",
+    "app",
+    "auditor",
+    "metrics",
+    "custodian",
+];
 
 const ADMIN: &[&str] = &["admin"];
+const CUSTODIAN: &[&str] = &["custodian"];
+const SEES_CUSTODIANS: &[&str] = &["admin", "auditor", "custodian"];
+const SEES_OVERRIDES: &[&str] = &["app", "auditor", "custodian"];
+const REASON: &str = r#"{"reason":"a test"}"#;
+const SIGNATURE: &str = r#"{"custodian_id":"{custodian}","signature":"AAAA"}"#;
 const APP: &[&str] = &["app"];
 const OPERATOR: &[&str] = &["operator"];
 const SEAL: &str = r#"{"plaintext":"c2VjcmV0","context":{"a":"b"},"reference":"r"}"#;
@@ -42,8 +58,8 @@ pub const OPEN: [&str; 4] = [
     "/v1/signing-keys",
 ];
 
-/// What needs a token: api.md sections 2, 3, 4, 6, 7 and 12.
-pub const GUARDED: [Route; 29] = [
+/// What needs a token: api.md sections 2 to 8 and 12.
+pub const GUARDED: [Route; 45] = [
     route("GET", "/v1/capabilities", &ALL_ROLES, ""),
     route("GET", "/metrics", &["auditor", "metrics"], ""),
     route(
@@ -86,6 +102,44 @@ pub const GUARDED: [Route; 29] = [
         ADMIN,
         "",
     ),
+    route(
+        "POST",
+        "/v1/admin/custodians",
+        ADMIN,
+        r#"{"name":"n","subject":"s","role":"risk_lead","scheme":"ed25519","public_key":"11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="}"#,
+    ),
+    route(
+        "POST",
+        "/v1/admin/custodians/{custodian}/activate",
+        ADMIN,
+        r#"{"signature":"AAAA"}"#,
+    ),
+    route(
+        "POST",
+        "/v1/admin/custodians/{custodian}/approve",
+        ADMIN,
+        "{}",
+    ),
+    route(
+        "POST",
+        "/v1/admin/custodians/{custodian}/suspend",
+        ADMIN,
+        REASON,
+    ),
+    route(
+        "POST",
+        "/v1/admin/custodians/{custodian}/reinstate",
+        ADMIN,
+        REASON,
+    ),
+    route(
+        "POST",
+        "/v1/admin/custodians/{custodian}/revoke",
+        ADMIN,
+        REASON,
+    ),
+    route("GET", "/v1/custodians", SEES_CUSTODIANS, ""),
+    route("GET", "/v1/custodians/{custodian}", SEES_CUSTODIANS, ""),
     route("POST", "/v1/wrap", APP, SEAL),
     route(
         "POST",
@@ -157,15 +211,50 @@ pub const GUARDED: [Route; 29] = [
         OPERATOR,
         "{}",
     ),
+    route(
+        "POST",
+        "/v1/overrides",
+        APP,
+        r#"{"proposal_id":"p","justification":"j","failed_gates":["risk"],"environment":"staging","expires_in":"1h","on_behalf_of":"h"}"#,
+    ),
+    route("GET", "/v1/overrides", SEES_OVERRIDES, ""),
+    route(
+        "POST",
+        "/v1/overrides/verify",
+        &ALL_ROLES,
+        r#"{"certificate":{},"expected_environment":"staging"}"#,
+    ),
+    route("GET", "/v1/overrides/{override}", SEES_OVERRIDES, ""),
+    route(
+        "POST",
+        "/v1/overrides/{override}/signatures",
+        CUSTODIAN,
+        SIGNATURE,
+    ),
+    route(
+        "POST",
+        "/v1/overrides/{override}/reject",
+        CUSTODIAN,
+        r#"{"custodian_id":"{custodian}","reason":"no","signature":"AAAA"}"#,
+    ),
+    route("POST", "/v1/overrides/{override}/withdraw", APP, "{}"),
+    route(
+        "GET",
+        "/v1/overrides/{override}/certificate",
+        SEES_OVERRIDES,
+        "",
+    ),
     route("GET", "/v1/audit/entries", &["auditor"], ""),
 ];
 
-/// A service with one of each: a DEK, and a pending nothing of a principal to speak of.
+/// A service with one of each: a DEK, a principal, a custodian, an override.
 pub struct World {
     pub service: Service,
     id: String,
     version: String,
     metrics: String,
+    custodian: Person,
+    asked: String,
 }
 
 impl World {
@@ -176,11 +265,15 @@ impl World {
         let metrics = service
             .principal("metrics", &["metrics"], &Value::Null)
             .token;
+        let custodian = Person::enrol(&service, "casey", RISK, Kind::Ed25519);
+        let asked = text(&service.request("why", json!({})).is(201), "id");
         Self {
             service,
             id,
             version,
             metrics,
+            custodian,
+            asked,
         }
     }
 
@@ -189,6 +282,7 @@ impl World {
         match role {
             "" => String::new(),
             "metrics" => self.metrics.clone(),
+            "custodian" => self.custodian.token.clone(),
             role => self.service.token(role),
         }
     }
@@ -199,6 +293,31 @@ impl World {
             .replace("{token}", "0199e1e8-0000-7000-8000-000000000000")
             .replace("{dek}", "telemetry")
             .replace("{version}", &self.version)
+            .replace("{custodian}", &self.custodian.id)
+            .replace("{override}", &self.asked)
+    }
+}
+
+impl Desk for Service {
+    fn ask(&self, token: &str, method: &str, path: &str, body: &Value) -> Answer {
+        let body = if body.is_null() {
+            String::new()
+        } else {
+            body.to_string()
+        };
+        self.send(token, method, path, &[], &body)
+    }
+
+    fn admin(&self) -> String {
+        self.token("admin")
+    }
+
+    fn app(&self) -> String {
+        self.token("app")
+    }
+
+    fn second(&self) -> Option<String> {
+        None
     }
 }
 

@@ -1,6 +1,7 @@
 //! A service in this process whose time, rules and limits a test sets: real HTTP, a real SoftHSM token, a real database.
 
 use std::{
+    borrow::Cow,
     net::TcpListener,
     sync::{
         Arc,
@@ -11,6 +12,8 @@ use std::{
 };
 
 use aegis_custodian::{
+    config::TERMS,
+    crypto::scheme::{Network, Scheme},
     custodian::{
         Clock, Custodian, Encryptions, Quorum, Rules, bearer::BearerToken, provision::First,
     },
@@ -37,6 +40,10 @@ pub const RULES: Rules = Rules {
     dek_cache: Duration::from_secs(60),
     destroy_delay: Duration::from_secs(7 * 24 * 60 * 60),
     encryptions: Encryptions::STANDARD,
+    instance: Cow::Borrowed("house"),
+    schemes: Cow::Borrowed(Scheme::ALL),
+    network: Network::Bitcoin,
+    overrides: TERMS,
 };
 
 /// ada and bob are admins that nobody created; operator is an operator and app an app that is granted every DEK.
@@ -124,6 +131,16 @@ impl House {
             &headers,
             body.as_bytes(),
         )
+    }
+
+    /// A POST of this very text.
+    pub fn raw(&self, token: &str, path: &str, body: &str) -> Answer {
+        let (url, bearer) = (format!("{}{path}", self.url), format!("Bearer {token}"));
+        let headers = [
+            ("authorization", bearer.as_str()),
+            ("content-type", "application/json"),
+        ];
+        send(&self.agent, "POST", &url, &headers, body.as_bytes())
     }
 
     pub fn post(&self, token: &str, path: &str, body: Value) -> Answer {

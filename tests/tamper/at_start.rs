@@ -1,8 +1,10 @@
 //! What is read at the start only: changed while the service is down, it lets nothing start.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{borrow::Cow, path::Path, sync::Arc, time::Duration};
 
 use aegis_custodian::{
+    config::TERMS,
+    crypto::scheme::{Network, Scheme},
     custodian::{Clock, Custodian, Encryptions, Quorum, Rules},
     duration::Period,
     kek::software::SoftwareKek,
@@ -34,6 +36,10 @@ pub fn two_keks(dir: &Path) {
         dek_cache: Duration::ZERO,
         destroy_delay: Duration::ZERO,
         encryptions: spent,
+        instance: "dev".into(),
+        schemes: Cow::Borrowed(Scheme::ALL),
+        network: Network::Bitcoin,
+        overrides: TERMS,
     };
     let store = Store::open(&dir.join("custodian.db")).unwrap();
     let kek = Arc::new(SoftwareKek::open(&dir.join("software-kek")).unwrap());

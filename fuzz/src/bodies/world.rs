@@ -4,7 +4,8 @@
 //! does the same whatever came before it, and a crash comes again from its one file.
 
 use std::{
-    cell::RefCell, fmt, fs, future::Future, path::Path, pin::Pin, rc::Rc, sync::Arc, time::Duration,
+    borrow::Cow, cell::RefCell, fmt, fs, future::Future, path::Path, pin::Pin, rc::Rc, sync::Arc,
+    time::Duration,
 };
 
 use actix_web::{
@@ -17,6 +18,8 @@ use actix_web::{
     web::{Bytes, Data},
 };
 use aegis_custodian::{
+    config::TERMS,
+    crypto::scheme::{Network, Scheme},
     custodian::{Clock, Custodian, Encryptions, Quorum, Rules},
     duration::Period,
     http::{self, Limits, Service},
@@ -74,6 +77,10 @@ const RULES: Rules = Rules {
     dek_cache: Duration::from_secs(60),
     destroy_delay: Duration::from_secs(7 * 24 * 60 * 60),
     encryptions: Encryptions::STANDARD,
+    instance: Cow::Borrowed("house"),
+    schemes: Cow::Borrowed(Scheme::ALL),
+    network: Network::Bitcoin,
+    overrides: TERMS,
 };
 
 /// Joins the parts as `src/server.rs` and `src/server/dev.rs` do: with [`RULES`], the place to mend when they change.

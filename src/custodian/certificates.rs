@@ -1,0 +1,128 @@
+//! Certificates of approved overrides: handed out, and judged for whoever asks (api.md section 8).
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::{
+    Caller, Custodian,
+    overrides::{Record, sees},
+    page::MAX_LIMIT,
+    signing_keys::SigningKeyView,
+};
+use crate::{
+    crypto::certificate::{self, Expected, Pinned, Verdict},
+    error::{Error, Source},
+    id::Id,
+    store::{CustodianRow, View},
+    words::Environment,
+};
+
+/// What whoever asks expects a certificate to be about.
+#[derive(Clone, Debug, Default)]
+pub struct Expectation {
+    /// 64 hex digits.
+    pub message_hash: Option<String>,
+    /// Where it is to be used.
+    pub environment: Option<Environment>,
+}
+
+impl Custodian {
+    /// The certificate of an approved override: a DSSE envelope, as JSON.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::Conflict`] while it is not approved; [`Error::Unavailable`].
+    pub fn certificate(&self, who: &Caller, id: &Id) -> Result<String, Error> {
+        let record = self.store.read(|view| Record::of(view, id))?;
+        sees(who, &record.row)?;
+        record.row.certificate.ok_or(Error::Conflict(
+            "this override is not approved, so it has no certificate",
+        ))
+    }
+
+    /// Judges a certificate by this service's own keys and by the custodians that it knows.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`]; a certificate that is not valid is no error.
+    pub fn judge(
+        &self,
+        envelope: &[u8],
+        expectation: &Expectation,
+        at: Timestamp,
+    ) -> Result<Verdict, Error> {
+        let expected = Expected {
+            at,
+            message_hash: expectation.message_hash.as_deref(),
+            environment: expectation.environment.map(Environment::name),
+            instance: Some(&self.rules.instance),
+        };
+        Ok(certificate::verify(envelope, &self.pinned()?, &expected))
+    }
+
+    /// As [`Custodian::judge`], now.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub fn judge_now(&self, envelope: &[u8], expectation: &Expectation) -> Result<Verdict, Error> {
+        self.judge(envelope, expectation, self.clock.now())
+    }
+
+    /// The same JSON that an auditor pins.
+    fn pinned(&self) -> Result<Pinned, Error> {
+        let custodians = self.store.read(every_custodian)?;
+        let pins = Pins {
+            items: self.signing_keys()?,
+            custodians: custodians.iter().filter_map(pin).collect(),
+        };
+        let text = serde_json::to_vec(&pins).map_err(|error| Error::Internal {
+            what: "pinning keys",
+            source: Some(Source::from(error)),
+        })?;
+        Pinned::read(&text)
+    }
+}
+
+#[derive(Serialize)]
+struct Pins<'a> {
+    items: Vec<SigningKeyView>,
+    custodians: Vec<Pin<'a>>,
+}
+
+/// A custodian that could sign from one time to another.
+#[derive(Serialize)]
+struct Pin<'a> {
+    id: &'a Id,
+    role: &'static str,
+    subject: &'a str,
+    scheme: &'static str,
+    public_key: &'a str,
+    from: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    until: Option<Timestamp>,
+}
+
+/// `None` for one that never was active.
+fn pin(row: &CustodianRow) -> Option<Pin<'_>> {
+    let who = &row.identity;
+    let revoked = row.history.iter().find(|moment| moment.event == "revoked");
+    Some(Pin {
+        id: &who.id,
+        role: who.lead.name(),
+        subject: who.subject.as_str(),
+        scheme: who.scheme.name(),
+        public_key: &who.public_key,
+        from: row.activated_at?,
+        until: revoked.map(|moment| moment.at),
+    })
+}
+
+fn every_custodian(view: &View<'_>) -> Result<Vec<CustodianRow>, Error> {
+    let mut all = Vec::new();
+    loop {
+        let after = all.last().map_or(0, |row: &CustodianRow| row.seq);
+        let mut more = view.custodians_after(after, MAX_LIMIT)?;
+        if more.is_empty() {
+            return Ok(all);
+        }
+        all.append(&mut more);
+    }
+}

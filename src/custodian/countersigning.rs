@@ -1,0 +1,149 @@
+//! The service's own word on an approved override: a certificate, countersigned in the token, verified whole before it
+//! leaves, and written down only if nothing has changed meanwhile (api.md section 8).
+
+use jiff::Timestamp;
+
+use super::{
+    Custodian,
+    audit::Event,
+    certificates::Expectation,
+    overrides::{Record, overtaken},
+    tend::each,
+};
+use crate::{
+    crypto::{
+        aes_gcm,
+        certificate::{self, Facts, Signed},
+    },
+    error::Error,
+    id::{Id, Subject},
+    policy::{Action, OverrideEvent},
+    store::{Closing, CustodianRow, OverrideRow, SignatureRow},
+};
+
+impl Custodian {
+    /// Approves an override that has both signatures; leaves any other as it is.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] if the countersignature cannot be made, or not be written down: then nothing is approved.
+    pub(super) fn approve_override(&self, id: &Id) -> Result<(), Error> {
+        let (record, now) = (
+            self.store.read(|view| Record::of(view, id))?,
+            self.clock.now(),
+        );
+        // A scheme may have been switched off since.
+        let trusted =
+            |(_, who): &(SignatureRow, CustodianRow)| self.rules.key(&who.identity).is_ok();
+        let verified = record.valid().all(trusted);
+        let event = OverrideEvent::Approve { verified };
+        if record.standing().after(&event, now).is_err() {
+            return Ok(());
+        }
+        let certificate = self.countersigned(&record, now)?;
+        overtaken(self.write_approval(record.row, certificate))
+    }
+
+    /// Countersigns what could not be countersigned when its second signature came.
+    pub(super) fn approve_due_overrides(&self) -> Result<(), Error> {
+        if !self.health().kek {
+            return Ok(());
+        }
+        let now = self.clock.now();
+        let due = self.store.read(|view| view.overrides_to_approve(now))?;
+        each(due.into_iter().map(Ok).collect(), |row| {
+            self.approve_override(&row.request.id)
+        })
+    }
+
+    fn countersigned(&self, record: &Record, now: Timestamp) -> Result<String, Error> {
+        let body = self.body(record, now)?;
+        let signed = self.countersign(&certificate::digest(&body))?;
+        let signatures = signed.each_ref();
+        let signatures = signatures.map(|one| (one.key_id.as_str(), one.signature.as_slice()));
+        let envelope = certificate::envelope(&body, signatures)?;
+        let verdict = self.judge(&envelope, &Expectation::default(), now)?;
+        if let Some(fault) = verdict.error {
+            let word = fault.word();
+            tracing::error!(word, "a certificate of this service does not verify");
+            return Err(Error::internal("verifying a certificate before it leaves"));
+        }
+        let text = String::from_utf8(envelope);
+        text.map_err(|_| Error::internal("a certificate is not text"))
+    }
+
+    /// The second of the two transactions: all that the approval rests on is looked at again.
+    fn write_approval(&self, seen: OverrideRow, certificate: String) -> Result<(), Error> {
+        let rules = self.rules.clone();
+        self.alone(Action::OverrideApprove, move |tx, now| {
+            let record = Record::of(tx, &seen.request.id)?;
+            if record.row.revision != seen.revision {
+                return Err(Error::Conflict("the override was changed meanwhile"));
+            }
+            let verified = record.valid().all(|(row, custodian)| {
+                let message = &record.row.request.signing_hash;
+                let key = rules.key(&custodian.identity);
+                key.is_ok_and(|key| key.verify(message, &row.signature).is_ok())
+            });
+            let closing = Closing {
+                certificate: Some(certificate),
+                ..Closing::default()
+            };
+            let event = OverrideEvent::Approve { verified };
+            record.go(tx, &event, now, closing)?;
+            Ok(((), approved(&record)))
+        })
+    }
+
+    fn body(&self, record: &Record, now: Timestamp) -> Result<Vec<u8>, Error> {
+        let (request, now) = (&record.row.request, now.to_string());
+        let expires_at = request.expires_at.to_string();
+        let mut nonce = [0; 16];
+        aes_gcm::random(&mut nonce)?;
+        let times: Vec<_> = record
+            .valid()
+            .map(|(row, _)| row.signed_at.to_string())
+            .collect();
+        let signatures = record.valid().zip(&times).map(signed).collect::<Vec<_>>();
+        let facts = Facts {
+            override_id: request.id.as_str(),
+            asked: &request.asked,
+            environment: request.environment,
+            instance: &request.instance,
+            binding: request.binding,
+            requested_by: request.requested_by.as_str(),
+            on_behalf_of: request.on_behalf_of.as_ref().map(Subject::as_str),
+            issued_at: &now,
+            expires_at: &expires_at,
+            policy_version: &self.rules.overrides.policy_version,
+            nonce,
+            signatures: signatures
+                .try_into()
+                .map_err(|_| Error::internal("an override with two signatures has not two"))?,
+        };
+        facts.body()
+    }
+}
+
+fn signed<'a>(
+    ((row, who), signed_at): (&'a (SignatureRow, CustodianRow), &'a String),
+) -> Signed<'a> {
+    Signed {
+        role: row.lead,
+        custodian_id: row.custodian_id.as_str(),
+        subject: who.identity.subject.as_str(),
+        scheme: who.identity.scheme.name(),
+        public_key: &who.identity.public_key,
+        signature: &row.signature,
+        signed_at,
+    }
+}
+
+fn approved(record: &Record) -> Event {
+    let custodians: Vec<_> = record
+        .valid()
+        .map(|(row, _)| row.custodian_id.to_string())
+        .collect();
+    Event::done(record.row.request.id.to_string())
+        .with("custodians", custodians)
+        .with("signing_hash", hex::encode(record.row.request.signing_hash))
+}

@@ -1,0 +1,87 @@
+//! Two-key overrides over REST (api.md sections 5 and 8): enrolment, signatures, approval, and every way in which one
+//! person must not do what needs two. Real HTTP, a real SoftHSM token, a real database; only the clock is the test's.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+#![allow(missing_docs, unreachable_pub, dead_code)]
+
+use aegis_custodian::custodian::{Quorum, Rules};
+use house::House;
+use people::Desk;
+use serde_json::Value;
+use service::Answer;
+
+#[path = "overrides/certificates.rs"]
+mod certificates;
+#[path = "overrides/enrolment.rs"]
+mod enrolment;
+#[path = "overrides/expiry.rs"]
+mod expiry;
+#[path = "support/house.rs"]
+mod house;
+#[path = "overrides/keys.rs"]
+mod keys;
+#[path = "support/people.rs"]
+mod people;
+#[path = "overrides/requests.rs"]
+mod requests;
+#[path = "support/service.rs"]
+mod service;
+#[path = "overrides/signatures.rs"]
+mod signatures;
+#[path = "support/softhsm.rs"]
+mod softhsm;
+#[path = "overrides/void.rs"]
+mod void;
+
+impl Desk for House {
+    fn ask(&self, token: &str, method: &str, path: &str, body: &Value) -> Answer {
+        self.call(token, method, path, body)
+    }
+
+    fn admin(&self) -> String {
+        self.ada.clone()
+    }
+
+    fn app(&self) -> String {
+        self.app.clone()
+    }
+
+    fn second(&self) -> Option<String> {
+        Some(self.bob.clone())
+    }
+}
+
+/// A house where one admin is enough.
+struct Alone(House);
+
+impl Alone {
+    fn open() -> Self {
+        Self(House::ruled(Rules {
+            admin_quorum: Quorum::One,
+            ..house::RULES
+        }))
+    }
+}
+
+impl Desk for Alone {
+    fn ask(&self, token: &str, method: &str, path: &str, body: &Value) -> Answer {
+        self.0.call(token, method, path, body)
+    }
+
+    fn admin(&self) -> String {
+        self.0.ada.clone()
+    }
+
+    fn app(&self) -> String {
+        self.0.app.clone()
+    }
+
+    fn second(&self) -> Option<String> {
+        None
+    }
+}
