@@ -17,7 +17,7 @@ use crate::{
     duration::Period,
     error::Error,
     id::DekName,
-    kek::KekKeeper,
+    kek::{KekKeeper, KeyHolder, TokenSigner},
     policy::{Action, Principal},
     store::{Bearer, ReplyKey, Store},
 };
@@ -51,6 +51,8 @@ pub mod page;
 mod patrol;
 pub mod principals;
 pub mod provision;
+pub mod signing;
+pub mod signing_keys;
 pub mod strangers;
 pub mod tend;
 mod texts;
@@ -66,6 +68,7 @@ pub use overrides::Terms;
 #[derive(Debug)]
 pub struct Custodian {
     kek: Arc<dyn KekKeeper>,
+    signer: Arc<dyn TokenSigner>,
     store: Store,
     clock: Clock,
     rules: Rules,
@@ -154,8 +157,9 @@ impl Caller {
 
 impl Custodian {
     /// Joins the parts. Nothing can be asked of it before [`Custodian::adopt_keyring`].
-    pub fn new(kek: Arc<dyn KekKeeper>, store: Store, clock: Clock, rules: Rules) -> Self {
+    pub fn new(kek: Arc<dyn KeyHolder>, store: Store, clock: Clock, rules: Rules) -> Self {
         Self {
+            signer: kek.clone(),
             kek,
             store,
             clock,

@@ -34,6 +34,7 @@ mod problem;
 mod query;
 mod reply;
 mod segment;
+mod signing_keys;
 mod telemetry;
 mod tokens;
 mod wrap;
@@ -66,6 +67,7 @@ fn routes() -> Vec<Entry> {
         public(GET, "/v1/health/live", || web::to(health::live)),
         public(GET, "/v1/health/ready", || web::to(health::ready)),
         public(GET, "/openapi.json", || web::to(meta::openapi)),
+        public(GET, "/v1/signing-keys", || web::to(signing_keys::list)),
         entry(GET, "/v1/capabilities", Do::CapabilitiesRead, &[], || web::to(meta::capabilities)),
         entry(GET, "/metrics", Do::MetricsRead, &[], || web::to(meta::metrics)),
         entry(POST, "/v1/admin/principals", Do::PrincipalCreate, &[Exists, Conflict, TwoPerson, Mismatch], || web::to(principals::create)),

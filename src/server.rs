@@ -23,7 +23,7 @@ use crate::{
     error::{Error, Source},
     http::{self, Limits, Service},
     kek::{
-        KekKeeper,
+        KeyHolder,
         pkcs11::{self, Pkcs11Kek},
         software::SoftwareKek,
     },
@@ -90,7 +90,7 @@ pub fn serve(
     Ok(served?)
 }
 
-fn key_holder(kek: &Kek) -> Result<Arc<dyn KekKeeper>, Error> {
+fn key_holder(kek: &Kek) -> Result<Arc<dyn KeyHolder>, Error> {
     match kek {
         Kek::Pkcs11 {
             module,

@@ -33,6 +33,7 @@ mod row_key;
 mod rows;
 mod sealed;
 mod signatures;
+mod signing_keys;
 mod tokens;
 mod traces;
 mod writer;
@@ -46,6 +47,7 @@ pub use patrol::{Beat, Look};
 pub use principals::{NewPrincipal, PrincipalRow, PrincipalState};
 pub use replies::{KeptReply, ReplyKey};
 pub use signatures::SignatureRow;
+pub use signing_keys::{MadeKey, SigningKeyRow};
 pub use tokens::{Bearer, TokenRow, TokenState};
 
 use writer::{Chore, Writer};

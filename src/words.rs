@@ -158,11 +158,21 @@ words! {
     }
 }
 
+words! {
+    /// Where a signing key of the service is.
+    KeyLocation {
+        /// Made in the token, which it never leaves.
+        Token = "token",
+        /// A seed under the KEK: opened for each signature and wiped after it.
+        Wrapped = "wrapped",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::{
-        AddressKind, Binding, Environment, Gate, KeyAlgorithm, KeyPurpose, Lead, Network, Scheme,
-        SchemeStatus,
+        AddressKind, Binding, Environment, Gate, KeyAlgorithm, KeyLocation, KeyPurpose, Lead,
+        Network, Scheme, SchemeStatus,
     };
 
     #[test]
@@ -182,6 +192,7 @@ mod tests {
             Environment,
             Gate,
             KeyAlgorithm,
+            KeyLocation,
             KeyPurpose,
             Lead
         );

@@ -39,7 +39,7 @@ use service::{Answer, Service};
 
 const PLAINTEXT: &str = "c2VjcmV0";
 
-const TABLES: [&str; 8] = [
+const TABLES: [&str; 9] = [
     "audit_entries",
     "dek_versions",
     "deks",
@@ -47,6 +47,7 @@ const TABLES: [&str; 8] = [
     "principals",
     "replies",
     "row_key",
+    "signing_keys",
     "tokens",
 ];
 

@@ -35,6 +35,8 @@ pub enum Purpose {
     OneTime,
     /// The key of the MACs over the database's rows.
     Rows,
+    /// The seed of a signing key of the service; its reference is `{purpose}/{algorithm}`.
+    Signing,
 }
 
 impl Purpose {
@@ -43,6 +45,7 @@ impl Purpose {
             Self::Dek => "dek",
             Self::OneTime => "one-time",
             Self::Rows => "rows",
+            Self::Signing => "signing",
         }
     }
 }
@@ -78,6 +81,15 @@ mod tests {
         assert_eq!(
             context.aad(&kek),
             b"aegis-custodian/wrap/v1\0dek\0telemetry/dek-v3-20261123\0aes-256-gcm\0kek-v1-20261123"
+        );
+        let context = Context {
+            purpose: Purpose::Signing,
+            reference: "override/ml-dsa-65",
+            algorithm: "ml-dsa-65",
+        };
+        assert_eq!(
+            context.aad(&kek),
+            b"aegis-custodian/wrap/v1\0signing\0override/ml-dsa-65\0ml-dsa-65\0kek-v1-20261123"
         );
     }
 }

@@ -3,8 +3,11 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::Custodian;
-use crate::algorithm::Algorithm;
+use super::{Custodian, signing_keys::KEYS};
+use crate::{
+    algorithm::Algorithm,
+    words::{KeyAlgorithm, KeyPurpose},
+};
 
 /// The answer of `GET /v1/capabilities`.
 #[derive(Debug, Serialize, ToSchema)]
@@ -17,6 +20,7 @@ pub struct Capabilities {
     /// Algorithms of DEKs.
     encryption: Vec<Algorithm>,
     schema_signing: SchemaSigning,
+    countersigning: Countersigning,
     /// What else is on.
     features: Vec<&'static str>,
 }
@@ -38,6 +42,13 @@ struct SchemaSigning {
     available: bool,
     /// Why not.
     reason: &'static str,
+}
+
+/// How the service countersigns; `GET /v1/signing-keys` shows the keys and where each is.
+#[derive(Debug, Serialize, ToSchema)]
+struct Countersigning {
+    /// Algorithms that together sign an approved override.
+    r#override: Vec<KeyAlgorithm>,
 }
 
 impl Custodian {
@@ -63,6 +74,9 @@ impl Custodian {
                 available: false,
                 reason: "this version cannot sign MCP tool schemas yet",
             },
+            countersigning: Countersigning {
+                r#override: algorithms(KeyPurpose::Override),
+            },
             features: vec![
                 "wrap",
                 "deks",
@@ -75,4 +89,9 @@ impl Custodian {
             ],
         }
     }
+}
+
+fn algorithms(purpose: KeyPurpose) -> Vec<KeyAlgorithm> {
+    let of = KEYS.iter().filter(|(of, _)| *of == purpose);
+    of.map(|(_, algorithm)| *algorithm).collect()
 }

@@ -10,7 +10,7 @@ use utoipa::{
 
 use super::{
     Entry, audit, certificates, custodians, dek_versions, deks, deks_in_use, health, meta,
-    overrides, principals, problem::ProblemBody, routes, tokens, wrap,
+    overrides, principals, problem::ProblemBody, routes, signing_keys, tokens, wrap,
 };
 
 mod complete;
@@ -26,6 +26,7 @@ mod complete;
         health::live,
         health::ready,
         meta::openapi,
+        signing_keys::list,
         meta::capabilities,
         meta::metrics,
         principals::create,

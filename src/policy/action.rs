@@ -85,6 +85,8 @@ pub enum Action {
     PrincipalDelete,
     /// Read principals.
     PrincipalRead,
+    /// Make a signing key of the service: nobody can ask for it.
+    SigningKeyCreate,
     /// Approve a token.
     TokenApprove,
     /// Give a principal another token.
@@ -159,6 +161,7 @@ impl Action {
             Self::PrincipalCreate => ("principal.create", &[Admin], Change),
             Self::PrincipalDelete => ("principal.delete", &[Admin], Change),
             Self::PrincipalRead => ("principal.read", &[Admin], Read),
+            Self::SigningKeyCreate => ("signing_key.create", &[], Change),
             Self::TokenApprove => ("token.approve", &[Admin], Change),
             Self::TokenCreate => ("token.create", &[Admin], Change),
             Self::TokenRevoke => ("token.revoke", &[Admin], Change),

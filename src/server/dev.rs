@@ -99,6 +99,7 @@ pub fn open(folder: &Folder, choices: &Choices) -> Result<(Config, Custodian), S
     let custodian = assemble(&config)?;
     custodian.make_first_kek()?;
     custodian.adopt_keyring()?;
+    custodian.make_signing_keys()?;
     if folder.is_first_start() {
         provision(&custodian, &folder.path)?;
         folder.finish()?;

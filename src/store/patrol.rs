@@ -17,7 +17,7 @@ const ROWS: usize = 500;
 const LOOKING: &str = "looking over the rows";
 
 /// Every table whose rows carry a MAC, and the other row that each row `t` needs.
-const BEATS: [Beat; 11] = [
+const BEATS: [Beat; 12] = [
     Beat {
         table: "kek_versions",
         needs: "TRUE",
@@ -56,6 +56,10 @@ const BEATS: [Beat; 11] = [
         table: "override_signatures",
         needs: "EXISTS (SELECT 1 FROM overrides o WHERE o.id = t.override_id)
                 AND EXISTS (SELECT 1 FROM custodians o WHERE o.id = t.custodian_id)",
+    },
+    Beat {
+        table: "signing_keys",
+        needs: "(t.kek IS NULL OR EXISTS (SELECT 1 FROM kek_versions o WHERE o.version = t.kek))",
     },
     Beat {
         table: "audit_entries",

@@ -36,6 +36,7 @@ mod process;
 mod refusals;
 mod routes;
 mod shut_out;
+mod signing_keys;
 mod table;
 mod tokens;
 mod versions;

@@ -51,7 +51,12 @@ const OPERATOR: &[&str] = &["operator"];
 const SEAL: &str = r#"{"plaintext":"c2VjcmV0","context":{"a":"b"},"reference":"r"}"#;
 
 /// What needs no token.
-pub const OPEN: [&str; 3] = ["/v1/health/live", "/v1/health/ready", "/openapi.json"];
+pub const OPEN: [&str; 4] = [
+    "/v1/health/live",
+    "/v1/health/ready",
+    "/openapi.json",
+    "/v1/signing-keys",
+];
 
 /// What needs a token: api.md sections 2 to 8 and 12.
 pub const GUARDED: [Route; 45] = [

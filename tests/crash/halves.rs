@@ -7,7 +7,7 @@ use rusqlite::Connection;
 use super::file;
 
 /// What the database must not find in itself, and what that would be.
-const HALVES: [(&str, &str); 10] = [
+const HALVES: [(&str, &str); 11] = [
     (
         "DEKs without a version",
         "SELECT name FROM deks WHERE name NOT IN (SELECT dek FROM dek_versions)",
@@ -43,6 +43,10 @@ const HALVES: [(&str, &str); 10] = [
         "SELECT version FROM kek_versions WHERE state <> 'enabled'",
     ),
     (
+        "signing keys half made",
+        "SELECT purpose || '/' || algorithm FROM signing_keys WHERE state <> 'active'",
+    ),
+    (
         "rows that refer to nothing",
         "SELECT \"table\" FROM pragma_foreign_key_check",
     ),
@@ -53,7 +57,7 @@ const HALVES: [(&str, &str); 10] = [
 ];
 
 /// What was done, by the log, and what there is: the same.
-const PAIRS: [(&str, &str); 7] = [
+const PAIRS: [(&str, &str); 8] = [
     (
         "'dek.create', 'dek.rotate'",
         "SELECT dek || '/' || version FROM dek_versions",
@@ -83,6 +87,10 @@ const PAIRS: [(&str, &str); 7] = [
          (SELECT 1 FROM tokens e WHERE e.principal_id = t.principal_id AND e.seq < t.seq)",
     ),
     ("'kek.create'", "SELECT version FROM kek_versions"),
+    (
+        "'signing_key.create'",
+        "SELECT purpose || '/' || algorithm FROM signing_keys WHERE state = 'active'",
+    ),
 ];
 
 pub fn nothing_is_there_by_half(database: &Path) {

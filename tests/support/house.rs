@@ -81,6 +81,7 @@ impl House {
         let custodian = Custodian::new(kek, store, clock, rules);
         custodian.make_first_kek().unwrap();
         custodian.adopt_keyring().unwrap();
+        custodian.make_signing_keys().unwrap();
         let firsts = [
             ("ada", Role::Admin),
             ("bob", Role::Admin),

@@ -155,6 +155,24 @@ pub const AIMED: &[Aim] = &[
         "number = 2",
     ),
     (
+        "signing_keys",
+        &[(
+            "public_key",
+            "(SELECT public_key FROM signing_keys WHERE purpose = 'schema')",
+        )],
+        "purpose = 'override' AND algorithm = 'ed25519'",
+    ),
+    (
+        "signing_keys",
+        &[("location", "'token'")],
+        "algorithm = 'ml-dsa-65'",
+    ),
+    (
+        "signing_keys",
+        &[("state", "'creating'"), ("public_key", "NULL")],
+        "purpose = 'override' AND algorithm = 'ed25519'",
+    ),
+    (
         "row_key",
         &[
             (

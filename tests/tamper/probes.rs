@@ -124,6 +124,7 @@ pub fn all(service: &Service, sample: &Sample) -> Vec<Probe> {
     all.extend(keys(service));
     all.extend(blobs(service, sample));
     all.extend(replays(service));
+    all.push(probe("", "GET", "/v1/signing-keys", Value::Null));
     all
 }
 

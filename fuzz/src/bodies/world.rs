@@ -91,6 +91,7 @@ fn open(folder: &Path, number: u64) -> Custodian {
     let custodian = Custodian::new(kek, store, Clock::from(move || noon), RULES);
     custodian.make_first_kek().unwrap();
     custodian.adopt_keyring().unwrap();
+    custodian.make_signing_keys().unwrap();
     custodian.look();
     custodian
 }

@@ -1,0 +1,169 @@
+//! The service's own signing keys (formats.md section 4): one purpose each, made once, in the token where it can.
+
+use base64ct::{Base64, Encoding};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::{Custodian, audit::Event};
+use crate::{
+    crypto::{aes_gcm, certificate::key_id, ed25519, ml_dsa::ParameterSet::MlDsa65},
+    error::Error,
+    kek::{Context, Purpose},
+    policy::Action,
+    secret::Secret,
+    store::{MadeKey, SigningKeyRow},
+    words::{KeyAlgorithm, KeyLocation, KeyPurpose},
+};
+
+/// Every key that there is to be. An override has two, so that a certificate outlasts the break of either algorithm.
+pub(super) const KEYS: [(KeyPurpose, KeyAlgorithm); 4] = [
+    (KeyPurpose::Checkpoint, KeyAlgorithm::Ed25519),
+    (KeyPurpose::Override, KeyAlgorithm::Ed25519),
+    (KeyPurpose::Override, KeyAlgorithm::MlDsa65),
+    (KeyPurpose::Schema, KeyAlgorithm::Ed25519),
+];
+
+/// A signing key as the API shows it: verifiers pin it.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct SigningKeyView {
+    /// The algorithm, and the first 16 hex digits of SHA-256 over the public key.
+    key_id: String,
+    purpose: KeyPurpose,
+    algorithm: KeyAlgorithm,
+    /// Raw, in standard base64: 32 bytes of `ed25519`, 1,952 of `ml-dsa-65`.
+    public_key: String,
+    /// `active`.
+    state: &'static str,
+    location: KeyLocation,
+}
+
+impl Custodian {
+    /// Makes the keys that there are not yet, and finishes those whose making was interrupted.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] if token or store do not answer; [`Error::Conflict`] if a key of that id is in the token
+    /// but not as it must be.
+    pub fn make_signing_keys(&self) -> Result<(), Error> {
+        let rows = match self.store.read(|view| view.signing_keys()) {
+            Err(Error::Corrupt(why)) => {
+                // Whoever changed a row must not get a new key for it: without it nothing is signed.
+                tracing::error!(why, "the signing keys are damaged, so none is made");
+                return Ok(());
+            }
+            rows => rows?,
+        };
+        for (purpose, algorithm) in KEYS {
+            let of = |row: &&SigningKeyRow| (row.purpose, row.algorithm) == (purpose, algorithm);
+            let row = match rows.iter().find(of) {
+                Some(row) if row.made.is_some() => continue,
+                Some(row) => row.clone(),
+                None => self.announce_signing_key(purpose, algorithm)?,
+            };
+            self.finish_signing_key(row)?;
+        }
+        Ok(())
+    }
+
+    /// Every key that signs.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`], [`Error::Corrupt`].
+    pub fn signing_keys(&self) -> Result<Vec<SigningKeyView>, Error> {
+        let rows = self.store.read(|view| view.signing_keys())?;
+        Ok(rows.into_iter().filter_map(shown).collect())
+    }
+
+    fn announce_signing_key(
+        &self,
+        purpose: KeyPurpose,
+        algorithm: KeyAlgorithm,
+    ) -> Result<SigningKeyRow, Error> {
+        let in_token = match algorithm {
+            KeyAlgorithm::Ed25519 => self.signer.signs()?,
+            KeyAlgorithm::MlDsa65 => false,
+        };
+        let row = SigningKeyRow {
+            purpose,
+            algorithm,
+            location: match in_token {
+                true => KeyLocation::Token,
+                false => KeyLocation::Wrapped,
+            },
+            made: None,
+            created_at: self.clock.now(),
+        };
+        let announced = row.clone();
+        self.store
+            .transact(move |tx| tx.announce_signing_key(&announced))?;
+        Ok(row)
+    }
+
+    fn finish_signing_key(&self, row: SigningKeyRow) -> Result<(), Error> {
+        let made = match (row.location, row.algorithm) {
+            (KeyLocation::Token, KeyAlgorithm::Ed25519) => MadeKey {
+                public_key: self.signer.create_signing_key(&token_id(&row))?.into(),
+                wrapped: None,
+            },
+            (KeyLocation::Token, KeyAlgorithm::MlDsa65) => {
+                return Err(Error::internal("no token makes ML-DSA keys here"));
+            }
+            (KeyLocation::Wrapped, _) => self.wrapped_key(&row)?,
+        };
+        self.alone(Action::SigningKeyCreate, move |tx, _| {
+            tx.activate_signing_key(&row, &made)?;
+            let event = Event::done(reference(&row))
+                .with("key_id", key_id(row.algorithm, &made.public_key))
+                .with("location", row.location.name());
+            Ok(((), event))
+        })
+    }
+
+    fn wrapped_key(&self, row: &SigningKeyRow) -> Result<MadeKey, Error> {
+        let reference = reference(row);
+        let context = context(row, &reference);
+        let seed = Secret::fill(|bytes| aes_gcm::random(bytes))?;
+        let wrapped = self.wrap_secret(&seed, &context)?;
+        // Of the seed as it comes back, so that what will sign is what is shown.
+        let seed = self.kek.unwrap(&wrapped, &context)?;
+        let public_key = match row.algorithm {
+            KeyAlgorithm::Ed25519 => ed25519::public_key(seed.expose()).into(),
+            KeyAlgorithm::MlDsa65 => MlDsa65.public_key(seed.expose()),
+        };
+        Ok(MadeKey {
+            public_key,
+            wrapped: Some(wrapped),
+        })
+    }
+}
+
+/// For example `override/ml-dsa-65`.
+pub(super) fn reference(row: &SigningKeyRow) -> String {
+    format!("{}/{}", row.purpose.name(), row.algorithm.name())
+}
+
+/// The CKA_ID in the token, for example `signing/override/ed25519`.
+pub(super) fn token_id(row: &SigningKeyRow) -> String {
+    format!("signing/{}", reference(row))
+}
+
+/// What a wrapped seed is and where it belongs.
+pub(super) fn context<'a>(row: &SigningKeyRow, reference: &'a str) -> Context<'a> {
+    Context {
+        purpose: Purpose::Signing,
+        reference,
+        algorithm: row.algorithm.name(),
+    }
+}
+
+/// `None` of a key that is not made yet.
+fn shown(row: SigningKeyRow) -> Option<SigningKeyView> {
+    let made = row.made?;
+    Some(SigningKeyView {
+        key_id: key_id(row.algorithm, &made.public_key),
+        purpose: row.purpose,
+        algorithm: row.algorithm,
+        public_key: Base64::encode_string(&made.public_key),
+        state: "active",
+        location: row.location,
+    })
+}
