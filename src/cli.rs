@@ -10,6 +10,15 @@ use crate::{
 };
 
 mod dev;
+mod document;
+mod key_file;
+mod keygen;
+mod output;
+mod passphrase;
+mod pubkey;
+mod reject;
+mod screen;
+mod sign;
 
 /// An HSM-first key custodian: the KEK never leaves its PKCS#11 token.
 #[derive(Debug, Parser)]
@@ -45,6 +54,21 @@ enum Command {
     /// the data folder: a SoftHSM2 token with the KEK, the database, and admin.token, operator.token, app.token
     /// and auditor.token (mode 0600). Prints `listening on http://127.0.0.1:PORT` when ready.
     Dev(dev::Arguments),
+    /// Make a custodian's key, on this machine alone.
+    ///
+    /// The key file is encrypted under a passphrase, as `age` does it, and readable by its owner only; an existing
+    /// file is never touched. Prints what POST /v1/admin/custodians takes: scheme and public key.
+    Keygen(keygen::Arguments),
+    /// Print the public key of a key file.
+    Pubkey(pubkey::Arguments),
+    /// Sign an override or an enrolment, after showing it and asking.
+    ///
+    /// FILE is the answer of GET /v1/overrides/{id}, or the answer of POST /v1/admin/custodians with the
+    /// challenge. What is shown is what is signed: all hashes are computed here, and a service whose hashes
+    /// differ is not served.
+    Sign(sign::Arguments),
+    /// Sign the rejection of an override, after showing it and asking.
+    Reject(reject::Arguments),
 }
 
 /// Runs the command that the arguments name.
@@ -58,6 +82,10 @@ pub fn run() -> ExitCode {
         .map_err(Source::from)
         .and_then(|()| match arguments.command {
             Command::Dev(arguments) => dev::run(&arguments),
+            Command::Keygen(arguments) => keygen::run(&arguments),
+            Command::Pubkey(arguments) => pubkey::run(&arguments),
+            Command::Reject(arguments) => reject::run(&arguments),
+            Command::Sign(arguments) => sign::run(&arguments),
         });
     match done {
         Ok(()) => ExitCode::SUCCESS,
