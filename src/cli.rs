@@ -1,4 +1,4 @@
-//! The command line: one file per command. Exit codes: 0 fine, 1 usage or local error.
+//! The command line: one file per command. Exit codes: 0 fine, 1 usage or local error, 3 verification says no.
 
 use std::{error::Error as StdError, process::ExitCode};
 
@@ -11,6 +11,7 @@ use crate::{
 
 mod dev;
 mod document;
+mod input;
 mod key_file;
 mod keygen;
 mod output;
@@ -18,7 +19,9 @@ mod passphrase;
 mod pubkey;
 mod reject;
 mod screen;
+mod shown;
 mod sign;
+mod verify;
 
 /// An HSM-first key custodian: the KEK never leaves its PKCS#11 token.
 #[derive(Debug, Parser)]
@@ -61,14 +64,16 @@ enum Command {
     Keygen(keygen::Arguments),
     /// Print the public key of a key file.
     Pubkey(pubkey::Arguments),
+    /// Sign the rejection of an override, after showing it and asking.
+    Reject(reject::Arguments),
     /// Sign an override or an enrolment, after showing it and asking.
     ///
     /// FILE is the answer of GET /v1/overrides/{id}, or the answer of POST /v1/admin/custodians with the
     /// challenge. What is shown is what is signed: all hashes are computed here, and a service whose hashes
     /// differ is not served.
     Sign(sign::Arguments),
-    /// Sign the rejection of an override, after showing it and asking.
-    Reject(reject::Arguments),
+    /// Judge offline what the service signed, with pinned keys.
+    Verify(verify::Arguments),
 }
 
 /// Runs the command that the arguments name.
@@ -78,17 +83,19 @@ pub fn run() -> ExitCode {
         Err(refusal) => return usage(&refusal),
     };
     let started = telemetry::start(&arguments.log, arguments.log_format);
-    let done = started
+    let done = |()| ExitCode::SUCCESS;
+    let ended = started
         .map_err(Source::from)
         .and_then(|()| match arguments.command {
-            Command::Dev(arguments) => dev::run(&arguments),
-            Command::Keygen(arguments) => keygen::run(&arguments),
-            Command::Pubkey(arguments) => pubkey::run(&arguments),
-            Command::Reject(arguments) => reject::run(&arguments),
-            Command::Sign(arguments) => sign::run(&arguments),
+            Command::Dev(arguments) => dev::run(&arguments).map(done),
+            Command::Keygen(arguments) => keygen::run(&arguments).map(done),
+            Command::Pubkey(arguments) => pubkey::run(&arguments).map(done),
+            Command::Reject(arguments) => reject::run(&arguments).map(done),
+            Command::Sign(arguments) => sign::run(&arguments).map(done),
+            Command::Verify(arguments) => verify::run(&arguments),
         });
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
+    match ended {
+        Ok(code) => code,
         Err(error) => {
             eprintln!("custodian: {}", chain(&*error));
             ExitCode::from(1)

@@ -4,6 +4,7 @@ pub mod aes_gcm;
 pub mod bip340;
 pub mod blob;
 pub mod canonical;
+pub mod certificate;
 pub mod ed25519;
 pub mod hybrid;
 pub mod mac;

@@ -16,6 +16,10 @@ use unicode_normalization::{UnicodeNormalization, is_nfc};
 
 use crate::error::Error;
 
+mod tree;
+
+pub use tree::Tree;
+
 /// Reads one `T`.
 ///
 /// # Errors

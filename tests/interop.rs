@@ -1,6 +1,7 @@
 //! Blobs and stored records against an implementation that the project did not write (formats.md sections 1 and 2):
 //! Python's `cryptography` and `rfc8785`. Where a seed or a key is needed outside, the KEK is the software one, since
-//! only that can be read by a test. Here are the blobs of AES-GCM; hybrid ones are in `interop/hybrid.rs`.
+//! only that can be read by a test. Here are the blobs of AES-GCM; hybrid ones are in `interop/hybrid.rs`, certificates
+//! in `interop/certificate.rs`.
 
 #![allow(
     clippy::disallowed_methods,
@@ -23,10 +24,16 @@ use serde_json::{Value, json};
 use service::Service;
 use tempfile::TempDir;
 
+#[path = "support/ceremony.rs"]
+mod ceremony;
+#[path = "interop/certificate.rs"]
+mod certificate;
 #[path = "interop/hybrid.rs"]
 mod hybrid;
 #[path = "support/service.rs"]
 mod service;
+#[path = "certificate/table.rs"]
+mod table;
 
 const PLAINTEXT: &str = "bWFkZSBoZXJl"; // "made here"
 const ELSEWHERE: &str = "bWFkZSBlbHNld2hlcmU="; // "made elsewhere"

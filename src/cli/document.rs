@@ -1,15 +1,11 @@
 //! What a custodian is given to sign, as the service answers it, and believed in nothing that can be computed here.
 
-use std::{
-    fs::File,
-    io::{self, Read},
-    path::Path,
-};
+use std::path::Path;
 
 use serde::{Deserialize, de::IgnoredAny};
 
 use self::{enrolment::Enrolment, overriding::Override};
-use super::screen::Screen;
+use super::{input, screen::Screen};
 use crate::{
     crypto::{messages::MESSAGE_BYTES, scheme::SigningKey},
     error::Source,
@@ -20,9 +16,6 @@ use crate::{
 mod enrolment;
 mod overriding;
 
-/// The most bytes of a document.
-const MOST: u64 = 1024 * 1024;
-
 /// An override or an enrolment.
 pub(super) enum Document {
     Enrolment(Enrolment),
@@ -32,8 +25,7 @@ pub(super) enum Document {
 /// Reads the JSON in `file`; `-` is standard input. Members that are not known are let pass.
 pub(super) fn read(file: &Path) -> Result<Document, Source> {
     let about = |error: Source| format!("{}: {error}", file.display());
-    let text = text(file).map_err(|error| about(error.into()))?;
-    Ok(document(&text).map_err(about)?)
+    Ok(document(&input::read(file)?).map_err(about)?)
 }
 
 /// Reads an id, for clap.
@@ -55,20 +47,6 @@ fn document(text: &[u8]) -> Result<Document, Source> {
             Err("this is neither an override nor an enrolment with its challenge".into())
         }
     }
-}
-
-fn text(file: &Path) -> io::Result<Vec<u8>> {
-    let mut text = Vec::new();
-    let input: Box<dyn Read> = if file == Path::new("-") {
-        Box::new(io::stdin())
-    } else {
-        Box::new(File::open(file)?)
-    };
-    input.take(MOST + 1).read_to_end(&mut text)?;
-    if text.len() as u64 > MOST {
-        return Err(io::Error::other("this is over 1 MiB: no override is"));
-    }
-    Ok(text)
 }
 
 impl Document {

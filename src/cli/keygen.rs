@@ -38,7 +38,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Source> {
     let key = SigningKey::generate(kind)?;
     let passphrase = arguments.passphrase.choose()?;
     key_file::create(&arguments.out, &key, passphrase)?;
-    Ok(pubkey::print(key.public_key(), arguments.output)?)
+    pubkey::print(key.public_key(), arguments.output)
 }
 
 fn kind(arguments: &Arguments) -> Result<Kind, Source> {

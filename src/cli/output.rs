@@ -1,39 +1,65 @@
-//! How a command prints its result: lines for people, or JSON for programs.
+//! What a command prints: for people or for programs.
 
-use std::{
-    io::{self, Write},
-    str::FromStr,
-};
+use std::io::{self, Write};
 
+use clap::ValueEnum;
 use serde::Serialize;
 
-/// `--output`.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+use crate::error::Source;
+
+/// How the answer looks.
+#[derive(Clone, Copy, Debug, ValueEnum)]
 pub(super) enum Output {
+    /// One JSON object, in ASCII.
     Json,
+    /// Lines for people.
     Table,
 }
 
-impl FromStr for Output {
-    type Err = &'static str;
-
-    fn from_str(name: &str) -> Result<Self, Self::Err> {
-        match name {
-            "json" => Ok(Self::Json),
-            "table" => Ok(Self::Table),
-            _ => Err("an output is json or table"),
+impl Output {
+    /// Prints a value as JSON, or its table.
+    pub(super) fn print<T: Serialize>(self, value: &T, table: &str) -> Result<(), Source> {
+        match self {
+            Self::Json => print(&json(value)?),
+            Self::Table => print(table),
         }
     }
 }
 
-impl Output {
-    /// Prints `result` as one line of JSON, or `table` as it is.
-    pub(super) fn print(self, result: &impl Serialize, table: &str) -> io::Result<()> {
-        let mut out = io::stdout();
-        match self {
-            Self::Json => writeln!(out, "{}", serde_json::to_string(result)?)?,
-            Self::Table => writeln!(out, "{table}")?,
+/// JSON in ASCII, so that no letter in it turns a terminal's text around.
+pub(super) fn json<T: Serialize>(value: &T) -> Result<String, Source> {
+    let text = serde_json::to_string_pretty(value)?;
+    Ok(text.chars().fold(String::new(), |mut ascii, letter| {
+        if letter.is_ascii() && letter != '\u{7f}' {
+            ascii.push(letter);
+        } else {
+            let units = &mut [0; 2];
+            let units = letter.encode_utf16(units).iter();
+            ascii.extend(units.map(|unit| format!("\\u{unit:04x}")));
         }
-        out.flush()
+        ascii
+    }))
+}
+
+/// Prints lines on standard output.
+pub(super) fn print(text: &str) -> Result<(), Source> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "{}", text.trim_end())?;
+    Ok(out.flush()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::json;
+
+    #[test]
+    fn json_is_ascii_and_means_the_same() {
+        let text = "\u{202e}\u{1b}\u{7f}\u{1f600} caf\u{e9}";
+        let written = json(&text).unwrap();
+        assert_eq!(
+            written,
+            "\"\\u202e\\u001b\\u007f\\ud83d\\ude00 caf\\u00e9\""
+        );
+        assert_eq!(serde_json::from_str::<String>(&written).unwrap(), text);
     }
 }

@@ -1,7 +1,5 @@
 //! `custodian pubkey`: the public half of a key file.
 
-use std::io;
-
 use serde::Serialize;
 
 use super::{key_file::KeyArguments, output::Output};
@@ -21,11 +19,11 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), Source> {
     let key = arguments.key.open()?;
-    Ok(print(key.public_key(), arguments.output)?)
+    print(key.public_key(), arguments.output)
 }
 
 /// Prints what `POST /v1/admin/custodians` takes; for people, the fingerprint too.
-pub(super) fn print(key: &PublicKey, output: Output) -> io::Result<()> {
+pub(super) fn print(key: &PublicKey, output: Output) -> Result<(), Source> {
     #[derive(Serialize)]
     struct Enrolled<'a> {
         public_key: &'a str,

@@ -51,7 +51,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Source> {
         reason: &reason,
         signature: &signature,
     };
-    Ok(arguments.output.print(&rejected, &signature)?)
+    arguments.output.print(&rejected, &signature)
 }
 
 #[derive(Serialize)]

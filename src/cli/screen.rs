@@ -1,14 +1,14 @@
 //! What a custodian sees before it signs: one value a row, in a form that no value can forge.
 //!
 //! A value comes from whoever asked. Each of its rows begins with a bar of ours, rows are broken here and not by the
-//! terminal, and every character that is not plainly visible (control, bidirectional, zero width) is shown as its
-//! escape.
+//! terminal, and every character that is not plainly visible is shown as its escape.
 
 use std::{
     fs::OpenOptions,
     io::{self, BufRead, BufReader, Read, Write},
 };
 
+use super::shown::shown;
 use crate::error::Source;
 
 /// Columns of a label.
@@ -30,7 +30,7 @@ impl Screen {
 
     /// A value in as many rows as it needs; a line feed begins a new one.
     pub(super) fn value(&mut self, label: &str, value: &str) {
-        let lines = value.split('\n').flat_map(|line| broken(&visible(line)));
+        let lines = value.split('\n').flat_map(|line| broken(&shown(line)));
         for (number, row) in lines.enumerate() {
             let label = if number == 0 { label } else { "" };
             self.say(&format!("{label:LABEL$} | {row}"));
@@ -62,12 +62,6 @@ impl Screen {
     }
 }
 
-/// Escapes what is not plainly visible, and the backslash, so that no text can pass for an escape.
-fn visible(line: &str) -> String {
-    let escaped = line.escape_debug().to_string();
-    escaped.replace("\\\"", "\"").replace("\\'", "'")
-}
-
 /// Rows of at most [`VALUE`] columns, taking two for what may be wide.
 fn broken(line: &str) -> Vec<String> {
     let mut rows = vec![String::new()];
@@ -90,52 +84,33 @@ fn broken(line: &str) -> Vec<String> {
 mod tests {
     use super::Screen;
 
-    fn shown(value: &str) -> String {
+    fn rows(value: &str) -> String {
         let mut screen = Screen::default();
         screen.value("label", value);
         screen.0
     }
 
     #[test]
-    fn what_is_not_plainly_visible_is_escaped() {
-        for (hidden, escape) in [
-            ("\u{1b}[2J", "\\u{1b}[2J"),
-            ("\r", "\\r"),
-            ("\t", "\\t"),
-            ("\u{7f}", "\\u{7f}"),
-            ("\u{9b}31m", "\\u{9b}31m"),
-            ("\u{202e}", "\\u{202e}"),
-            ("\u{2066}", "\\u{2066}"),
-            ("\u{200b}", "\\u{200b}"),
-            ("\u{200f}", "\\u{200f}"),
-            ("\u{2028}", "\\u{2028}"),
-            ("\u{ad}", "\\u{ad}"),
-            ("\u{feff}", "\\u{feff}"),
-            ("\u{e0041}", "\\u{e0041}"),
-            ("\\u{1b}", "\\\\u{1b}"),
-            ("\u{0}", "\\0"),
-        ] {
-            assert_eq!(shown(hidden), format!("label         | {escape}\n"));
-        }
+    fn a_value_is_escaped_line_by_line() {
         assert_eq!(
-            shown("\"Zoë's\" 测试 😄"),
-            "label         | \"Zoë's\" 测试 😄\n"
+            rows("Zoë's\u{1b}[2J\r\n\u{202e}x"),
+            "label         | Zoë's\\u{1b}[2J\\r\n              | \\u{202e}x\n"
         );
     }
 
     #[test]
     fn every_row_of_a_value_begins_with_our_bar() {
         let forged = format!("fine\nenvironment   | staging\n{}", "x ".repeat(200));
-        for row in shown(&forged).lines() {
+        for row in rows(&forged).lines() {
             let (label, value) = row.split_once(" | ").unwrap();
             assert_eq!(label.len(), 13);
             assert!(value.chars().count() <= 64);
         }
         assert!(
-            shown(&"測".repeat(100))
+            rows(&"測".repeat(100))
                 .lines()
                 .all(|row| row.chars().count() <= 48)
         );
-        assert_eq!(shown(""), "label         | \n");
+        assert_eq!(rows(""), "label         | \n");
     }
 }

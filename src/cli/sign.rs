@@ -39,7 +39,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Source> {
         custodian_id: arguments.custodian_id.as_ref(),
         signature: &signature,
     };
-    Ok(arguments.output.print(&signed, &signature)?)
+    arguments.output.print(&signed, &signature)
 }
 
 #[derive(Serialize)]

@@ -1,0 +1,38 @@
+//! `custodian verify`: judges offline, with pinned keys and no service. Exit code 3 says no.
+
+use std::process::ExitCode;
+
+use clap::Subcommand;
+
+use crate::error::Source;
+
+mod certificate;
+
+/// Verification says no.
+const NO: u8 = 3;
+
+#[derive(clap::Args, Debug)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// An override's certificate: who approved what, where, and until when.
+    ///
+    /// Reads no network and needs no service: the keys file says whom to trust. Exit code 0 is valid, 3 is not valid,
+    /// 1 is a mistake in the arguments or the keys file.
+    Certificate(certificate::Arguments),
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Source> {
+    let valid = match &arguments.what {
+        What::Certificate(arguments) => certificate::run(arguments)?,
+    };
+    Ok(if valid {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(NO)
+    })
+}

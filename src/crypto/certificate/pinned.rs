@@ -1,0 +1,209 @@
+//! What a verifier trusts: keys of the service, and custodians if it pins them too.
+
+use base64ct::{Base64, Encoding};
+use jiff::Timestamp;
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+
+use super::{dsse::Entry, known::instant};
+use crate::{
+    crypto::{ed25519, ml_dsa::ParameterSet},
+    error::Error,
+    json::{self, Object},
+    words::{KeyAlgorithm, KeyPurpose, Lead},
+};
+
+/// The JSON of `GET /v1/signing-keys`, perhaps with `custodians` beside `items` (formats.md section 5).
+///
+/// Members that are not known are passed over, since later services may add some; so are keys of algorithms that are
+/// not known, which can sign no certificate. A key whose `state` is `revoked` verifies nothing; in any other state
+/// it does, since a certificate outlives the key that it was signed by.
+#[derive(Debug)]
+pub struct Pinned {
+    keys: Vec<Key>,
+    custodians: Option<Vec<Custodian>>,
+}
+
+/// A signing key of the service.
+#[derive(Debug)]
+struct Key {
+    id: String,
+    algorithm: KeyAlgorithm,
+    bytes: Vec<u8>,
+    purpose: Option<KeyPurpose>,
+    revoked: bool,
+}
+
+/// A custodian that is trusted for a time.
+#[derive(Debug)]
+pub(super) struct Custodian {
+    pub(super) id: String,
+    pub(super) lead: Lead,
+    pub(super) subject: String,
+    pub(super) scheme: String,
+    pub(super) public_key: String,
+    from: Timestamp,
+    until: Option<Timestamp>,
+}
+
+#[derive(Deserialize)]
+struct File {
+    items: Vec<Object<Item>>,
+    custodians: Option<Vec<Object<Person>>>,
+}
+
+#[derive(Deserialize)]
+struct Item {
+    key_id: String,
+    purpose: String,
+    algorithm: String,
+    public_key: String,
+    state: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Person {
+    id: String,
+    role: String,
+    subject: String,
+    scheme: String,
+    public_key: String,
+    from: String,
+    until: Option<String>,
+}
+
+/// How the service names a key: its algorithm and the first 16 hex digits of SHA-256 over its bytes.
+#[must_use]
+pub fn key_id(algorithm: KeyAlgorithm, public_key: &[u8]) -> String {
+    let hash = hex::encode(Sha256::digest(public_key));
+    let beginning: String = hash.chars().take(16).collect();
+    format!("{}:{beginning}", algorithm.name())
+}
+
+impl Pinned {
+    /// Reads a keys file.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`] if it is not JSON of this form; [`Error::Invalid`] says what in it cannot be trusted.
+    pub fn read(text: &[u8]) -> Result<Self, Error> {
+        let file: File = json::read(text)?;
+        let keys = file.items.into_iter().filter_map(|item| Key::read(item.0));
+        let keys: Vec<Key> = keys.collect::<Result<_, _>>()?;
+        if twice(keys.iter().map(|key| &key.id)) {
+            return Err(Error::Invalid(
+                "a key stands twice among the items: a key of the service has one purpose only",
+            ));
+        }
+        let people = |people: Vec<Object<Person>>| {
+            let people = people.into_iter().map(|person| Custodian::read(person.0));
+            people.collect::<Result<Vec<_>, _>>()
+        };
+        let custodians = file.custodians.map(people).transpose()?;
+        if twice(custodians.iter().flatten().map(|custodian| &custodian.id)) {
+            return Err(Error::Invalid("an id stands twice among the custodians"));
+        }
+        Ok(Self { keys, custodians })
+    }
+
+    /// The custodians, if the file pins them; an empty list pins them too.
+    pub(super) fn custodians(&self) -> Option<&[Custodian]> {
+        self.custodians.as_deref()
+    }
+
+    /// The purpose of the key that made the signature over `digest`; `None` if no pinned key did.
+    pub(super) fn purpose_of(
+        &self,
+        algorithm: KeyAlgorithm,
+        entry: &Entry,
+        digest: &[u8; 32],
+        signature: &[u8],
+    ) -> Option<Option<KeyPurpose>> {
+        let named = |key: &&Key| key.algorithm == algorithm && key.id == entry.keyid;
+        let key = self.keys.iter().find(named)?;
+        (!key.revoked && key.made(digest, signature)).then_some(key.purpose)
+    }
+}
+
+impl Key {
+    /// `None` for a key of an algorithm that is not known.
+    fn read(item: Item) -> Option<Result<Self, Error>> {
+        let algorithm = KeyAlgorithm::named(&item.algorithm)?;
+        Some(Self::of(algorithm, item))
+    }
+
+    fn of(algorithm: KeyAlgorithm, item: Item) -> Result<Self, Error> {
+        let bytes = Base64::decode_vec(&item.public_key)
+            .map_err(|_| Error::Invalid("a public_key of the items is not standard base64"))?;
+        if item.key_id != key_id(algorithm, &bytes) {
+            return Err(Error::Invalid(
+                "a key_id of the items is not that of its public_key: take the answer of /v1/signing-keys as it is",
+            ));
+        }
+        match algorithm {
+            KeyAlgorithm::Ed25519 => ed25519::check_key(array(&bytes)?)?,
+            KeyAlgorithm::MlDsa65 => ParameterSet::MlDsa65.check_key(&bytes)?,
+        }
+        Ok(Self {
+            id: item.key_id,
+            algorithm,
+            bytes,
+            purpose: KeyPurpose::named(&item.purpose),
+            revoked: item.state.is_some_and(|state| state == "revoked"),
+        })
+    }
+
+    /// Both implementations of ML-DSA have to say so.
+    fn made(&self, digest: &[u8; 32], signature: &[u8]) -> bool {
+        match self.algorithm {
+            KeyAlgorithm::Ed25519 => match (array(&self.bytes), signature.try_into()) {
+                (Ok(key), Ok(signature)) => ed25519::verify(key, digest, signature).is_ok(),
+                _ => false,
+            },
+            KeyAlgorithm::MlDsa65 => {
+                let set = ParameterSet::MlDsa65;
+                set.verify_second(&self.bytes, digest, signature).is_ok()
+                    && set.verify(&self.bytes, digest, signature).is_ok()
+            }
+        }
+    }
+}
+
+impl Custodian {
+    fn read(person: Person) -> Result<Self, Error> {
+        const TIMES: Error = Error::Invalid(
+            "from and until of a custodian are RFC 3339 times in UTC with Z, such as 2026-11-23T10:00:00Z",
+        );
+        let until = person
+            .until
+            .as_deref()
+            .map(|until| instant(until).ok_or(TIMES));
+        Ok(Self {
+            lead: Lead::named(&person.role).ok_or(Error::Invalid(
+                "the role of a custodian is risk_lead or security_lead",
+            ))?,
+            from: instant(&person.from).ok_or(TIMES)?,
+            until: until.transpose()?,
+            id: person.id,
+            subject: person.subject,
+            scheme: person.scheme,
+            public_key: person.public_key,
+        })
+    }
+
+    /// Whether it could sign then.
+    pub(super) fn is_trusted_at(&self, at: Timestamp) -> bool {
+        self.from <= at && self.until.is_none_or(|until| at < until)
+    }
+}
+
+fn array(bytes: &[u8]) -> Result<&[u8; ed25519::PUBLIC_KEY_BYTES], Error> {
+    bytes
+        .try_into()
+        .map_err(|_| Error::Invalid("a public_key of the items is not 32 bytes, as Ed25519 has it"))
+}
+
+fn twice<'a>(ids: impl Iterator<Item = &'a String>) -> bool {
+    let mut ids: Vec<&String> = ids.collect();
+    ids.sort_unstable();
+    ids.windows(2).any(|pair| pair.first() == pair.last())
+}

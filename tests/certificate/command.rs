@@ -1,0 +1,249 @@
+//! `custodian verify certificate`, by the real binary.
+
+use std::{
+    fs,
+    io::Write,
+    path::PathBuf,
+    process::{Command, Output, Stdio},
+};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::ceremony::{Case, NOW, service_keys};
+
+struct Desk {
+    home: TempDir,
+}
+
+impl Desk {
+    fn new(case: &Case) -> Self {
+        let desk = Self {
+            home: TempDir::new().unwrap(),
+        };
+        desk.put("certificate.json", &case.envelope());
+        desk.put("keys.json", case.keys().to_string().as_bytes());
+        desk
+    }
+
+    fn put(&self, name: &str, bytes: &[u8]) {
+        fs::write(self.path(name), bytes).unwrap();
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.home.path().join(name)
+    }
+
+    /// Runs the command in the folder, with `input` on standard input; answers exit code, output and errors.
+    fn run_with(&self, input: &[u8], arguments: &[&str]) -> (i32, String, String) {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_custodian"))
+            .args(["verify", "certificate"])
+            .args(arguments)
+            .current_dir(self.home.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let _ = child.stdin.take().unwrap().write_all(input); // it may not read it
+        let Output {
+            status,
+            stdout,
+            stderr,
+        } = child.wait_with_output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (status.code().unwrap(), text(stdout), text(stderr))
+    }
+
+    fn run(&self, arguments: &[&str]) -> (i32, String, String) {
+        self.run_with(b"", arguments)
+    }
+
+    fn json(&self, arguments: &[&str]) -> (i32, Value) {
+        let arguments = [arguments, &["--output", "json"]].concat();
+        let (code, out, _) = self.run(&arguments);
+        assert!(out.is_ascii());
+        (code, serde_json::from_str(&out).unwrap())
+    }
+}
+
+const USUAL: [&str; 5] = ["certificate.json", "--keys", "keys.json", "--at", NOW];
+
+#[test]
+fn a_valid_certificate_is_reported_to_people_and_exits_with_0() {
+    let case = Case::usual();
+    let (code, out, err) = Desk::new(&case).run(&USUAL);
+    assert_eq!((code, &*err), (0, ""));
+    for line in [
+        "VALID as of 2026-11-23T12:00:00Z",
+        "override       6f9619ff-8b86-4011-b42d-00cf4fc964ff",
+        "proposal       PROP-17",
+        "failed gates   novelty, risk",
+        "environment    production",
+        "requested by   pipeline on behalf of jane@example.org",
+        "signed         risk_lead  ann@example.org  bip340  2026-11-23T10:00:00Z",
+        "signed         security_lead  bob@example.org  ed25519  2026-11-23T11:00:00.25Z",
+        "approved       2026-11-23T11:00:00.25Z",
+        "valid until    2026-11-24T09:00:00Z",
+        "custodians     pinned",
+    ] {
+        assert!(out.contains(line), "{line}\n{out}");
+    }
+}
+
+#[test]
+fn nothing_in_a_certificate_moves_the_cursor_or_turns_the_text() {
+    let mut case = Case::usual();
+    case.asked.justification =
+        "fine\r\u{1b}[2J\u{9b}1m\u{202e}\u{200b}\ncustodians     pinned".to_owned();
+    case.requested_by = "app\nVALID".to_owned();
+    let desk = Desk::new(&case);
+    let (code, out, _) = desk.run(&USUAL);
+    assert_eq!(code, 0, "{out}");
+    let plain = |letter: char| letter == '\n' || letter == ' ' || letter.is_ascii_graphic();
+    assert!(out.chars().all(plain), "{out:?}");
+    assert!(
+        out.contains(r"fine\r\u{1b}[2J\u{9b}1m\u{202e}\u{200b}\ncustodians"),
+        "{out}"
+    );
+    assert_eq!(
+        out.lines().filter(|line| line.starts_with("VALID")).count(),
+        1
+    );
+    let (_, said) = desk.json(&USUAL);
+    assert_eq!(said["override"]["justification"], case.asked.justification);
+}
+
+#[test]
+fn a_certificate_that_is_not_valid_exits_with_3_and_says_why() {
+    let case = Case::usual();
+    let desk = Desk::new(&case);
+    let cases: [(&[&str], &str); 4] = [
+        (
+            &["--environment", "staging"],
+            "AttestationEnvironmentMismatch",
+        ),
+        (
+            &["--message-hash", &"0".repeat(64)],
+            "AttestationDigestMismatch",
+        ),
+        (&["--instance", "other"], "OverrideInstanceMismatch"),
+        (&["--at", "2030-01-01T00:00:00Z"], "AttestationExpired"),
+    ];
+    for (more, word) in cases {
+        let usual = if more[0] == "--at" {
+            &USUAL[..3]
+        } else {
+            &USUAL[..]
+        };
+        let arguments = [usual, more].concat();
+        let (code, out, _) = desk.run(&arguments);
+        assert_eq!(code, 3, "{out}");
+        assert!(out.starts_with("NOT VALID"), "{out}");
+        assert!(
+            out.contains(&format!("{word}: the certificate is ")),
+            "{out}"
+        );
+        let (code, said) = desk.json(&arguments);
+        assert_eq!(
+            (code, &said["valid"], &said["error"]),
+            (3, &json!(false), &json!(word))
+        );
+    }
+    let (_, out, _) = desk.run(&[&USUAL[..3], &["--at", "2030-01-01T00:00:00Z"]].concat());
+    assert!(
+        out.contains("as of its issue at 2026-11-23T11:00:00.25Z it was valid"),
+        "{out}"
+    );
+    desk.put("certificate.json", b"rubbish \x1b[2J");
+    let (code, out, _) = desk.run(&USUAL);
+    assert_eq!(code, 3);
+    assert!(
+        out.contains("AttestationPayloadTypeMismatch") && !out.contains('\x1b'),
+        "{out}"
+    );
+}
+
+#[test]
+fn all_that_is_expected_may_be_asked_for_at_once() {
+    let case = Case::usual();
+    let desk = Desk::new(&case);
+    let hash = hex::encode(case.message_hash());
+    let more = [
+        "--message-hash",
+        &hash,
+        "--environment",
+        "production",
+        "--instance",
+        "custodian-a",
+    ];
+    let (code, out, _) = desk.run(&[&USUAL[..], &more].concat());
+    assert_eq!(code, 0, "{out}");
+}
+
+#[test]
+fn standard_input_is_a_dash_and_the_clock_is_the_default() {
+    let case = Case::usual();
+    let desk = Desk::new(&case);
+    let (code, ..) = desk.run_with(&case.envelope(), &["-", "--keys", "keys.json", "--at", NOW]);
+    assert_eq!(code, 0);
+    let keys = service_keys().to_string();
+    let arguments = ["certificate.json", "--keys", "-", "--at", NOW];
+    let (code, out, _) = desk.run_with(keys.as_bytes(), &arguments);
+    assert_eq!(code, 0);
+    assert!(out.contains("unpinned: the keys file lists none"), "{out}");
+    let (_, said) = desk.json(&USUAL[..3]);
+    assert_ne!(said["at"], NOW);
+    let now: jiff::Timestamp = said["at"].as_str().unwrap().parse().unwrap();
+    assert!(now > NOW.parse().unwrap() || said["error"] == "OverrideSignedOutsideWindow");
+}
+
+#[test]
+fn a_mistake_in_the_arguments_or_the_keys_file_exits_with_1() {
+    let desk = Desk::new(&Case::usual());
+    desk.put("bad.json", br#"{"items":[{"key_id":"ed25519:0"}]}"#);
+    desk.put("big.json", &vec![b' '; (8 << 20) + 1]);
+    let wrong: [(&[&str], &str); 9] = [
+        (&["certificate.json"], "--keys"),
+        (
+            &["certificate.json", "--keys", "none.json"],
+            "reading none.json",
+        ),
+        (&["none.json", "--keys", "keys.json"], "reading none.json"),
+        (
+            &["certificate.json", "--keys", "bad.json"],
+            "bad.json: line 1, column",
+        ),
+        (&["big.json", "--keys", "keys.json"], "larger than 8 MiB"),
+        (&["-", "--keys", "-"], "only one of"),
+        (
+            &["certificate.json", "--keys", "keys.json", "--at", "noon"],
+            "--at",
+        ),
+        (
+            &[
+                "certificate.json",
+                "--keys",
+                "keys.json",
+                "--environment",
+                "prod",
+            ],
+            "production, staging or preview",
+        ),
+        (
+            &[
+                "certificate.json",
+                "--keys",
+                "keys.json",
+                "--message-hash",
+                "00",
+            ],
+            "64 hex digits",
+        ),
+    ];
+    for (arguments, sentence) in wrong {
+        let (code, out, err) = desk.run(arguments);
+        assert_eq!((code, &*out), (1, ""), "{arguments:?}");
+        assert!(err.contains(sentence), "{err}");
+    }
+}
