@@ -44,6 +44,7 @@ pub mod items;
 pub mod keyring;
 pub mod once;
 mod opened;
+mod override_record;
 pub mod override_signatures;
 pub mod override_view;
 pub mod overrides;

@@ -4,9 +4,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{
-    Caller, Custodian,
-    overrides::{Record, sees},
-    page::MAX_LIMIT,
+    Caller, Custodian, override_record::Record, overrides::sees, page::MAX_LIMIT,
     signing_keys::SigningKeyView,
 };
 use crate::{

@@ -4,11 +4,8 @@
 use jiff::Timestamp;
 
 use super::{
-    Custodian,
-    audit::Event,
-    certificates::Expectation,
-    overrides::{Record, overtaken},
-    tend::each,
+    Custodian, audit::Event, certificates::Expectation, override_record::Record,
+    overrides::overtaken, tend::each,
 };
 use crate::{
     crypto::{
@@ -50,9 +47,7 @@ impl Custodian {
         }
         let now = self.clock.now();
         let due = self.store.read(|view| view.overrides_to_approve(now))?;
-        each(due.into_iter().map(Ok).collect(), |row| {
-            self.approve_override(&row.request.id)
-        })
+        each(due, |row| self.approve_override(&row.request.id))
     }
 
     fn countersigned(&self, record: &Record, now: Timestamp) -> Result<String, Error> {

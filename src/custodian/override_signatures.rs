@@ -6,8 +6,9 @@ use super::{
     Caller, Custodian,
     audit::Event,
     custodians::{REASON, enrolled},
+    override_record::Record,
     override_view::{OverrideView, shown},
-    overrides::{Record, Rejected},
+    overrides::Rejected,
     texts,
 };
 use crate::{

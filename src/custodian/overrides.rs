@@ -10,6 +10,7 @@ use super::{
     Caller, Custodian,
     audit::Event,
     once::{self, Made, Once},
+    override_record::Record,
     override_view::{OverrideView, shown},
     page::{self, Page, Wanted},
     tend::each,
@@ -20,8 +21,8 @@ use crate::{
     duration::Period,
     error::Error,
     id::{Id, Subject},
-    policy::{Action, OverrideEvent, OverrideStatus, Role, Standing},
-    store::{Closing, CustodianRow, OverrideRow, Request, SignatureRow, Sought, Tx, View},
+    policy::{Action, OverrideEvent, OverrideStatus, Role},
+    store::{Closing, OverrideRow, Request, Sought, Tx},
     words::{Binding, Environment, Gate},
 };
 
@@ -176,7 +177,7 @@ impl Custodian {
     pub(super) fn expire_overrides(&self) -> Result<(), Error> {
         let now = self.clock.now();
         let due = self.store.read(|view| view.overrides_to_expire(now))?;
-        each(due.into_iter().map(Ok).collect(), |row| {
+        each(due, |row| {
             let expired = self.alone(Action::OverrideExpire, move |tx, now| {
                 let record = Record::of(tx, &row.request.id)?;
                 record.go(tx, &OverrideEvent::Expire, now, Closing::default())?;
@@ -231,7 +232,8 @@ pub(super) fn overtaken(done: Result<(), Error>) -> Result<(), Error> {
     }
 }
 
-const NO_OVERRIDE: Error = Error::NotFound("there is no override of that id that you may see");
+pub(super) const NO_OVERRIDE: Error =
+    Error::NotFound("there is no override of that id that you may see");
 
 fn sees_all(who: &Caller) -> bool {
     let roles = &who.principal.roles;
@@ -259,62 +261,6 @@ pub(super) fn void(tx: &Tx<'_>, custodian: &Id) -> Result<Vec<Id>, Error> {
     })?;
     Ok(signatures.into_iter().map(|row| row.override_id).collect())
 }
-
-/// An override with its signatures and whose they are.
-#[derive(Debug)]
-pub(super) struct Record {
-    pub(super) row: OverrideRow,
-    pub(super) signatures: Vec<(SignatureRow, CustodianRow)>,
-}
-
-impl Record {
-    pub(super) fn of(view: &View<'_>, id: &Id) -> Result<Self, Error> {
-        Self::with(view, view.override_of(id)?.ok_or(NO_OVERRIDE)?)
-    }
-
-    fn with(view: &View<'_>, row: OverrideRow) -> Result<Self, Error> {
-        let owned = |signature: SignatureRow| {
-            let custodian = view.custodian(&signature.custodian_id)?;
-            Ok((signature, custodian.ok_or(LOST)?))
-        };
-        let signatures = view.signatures(&row.request.id)?.into_iter().map(owned);
-        let signatures = signatures.collect::<Result<_, Error>>()?;
-        Ok(Self { row, signatures })
-    }
-
-    /// Those that count.
-    pub(super) fn valid(&self) -> impl Iterator<Item = &(SignatureRow, CustodianRow)> {
-        self.signatures.iter().filter(|(row, _)| row.valid)
-    }
-
-    pub(super) fn standing(&self) -> Standing {
-        let request = &self.row.request;
-        Standing {
-            status: self.row.status,
-            expires_at: request.expires_at,
-            requested_by: request.requested_by.clone(),
-            on_behalf_of: request.on_behalf_of.clone(),
-            signers: self.valid().map(|(_, who)| who.signer()).collect(),
-        }
-    }
-
-    /// Moves the override on as the rules say, and closes it if it is final then.
-    pub(super) fn go(
-        &self,
-        tx: &Tx<'_>,
-        event: &OverrideEvent<'_>,
-        now: Timestamp,
-        closing: Closing,
-    ) -> Result<OverrideStatus, Error> {
-        let to = self.standing().after(event, now)?;
-        let at = closing.at.or((!to.is_open()).then_some(now));
-        tx.move_override(&self.row, to, &Closing { at, ..closing })?;
-        Ok(to)
-    }
-}
-
-const LOST: Error =
-    Error::Corrupt("a signature has lost its custodian; restore the database from a backup");
 
 /// A request whose hashes are still to be made.
 struct Asking {

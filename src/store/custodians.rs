@@ -175,11 +175,15 @@ impl Tx<'_> {
     /// [`Error::Exists`] if another custodian has one of them; [`Error::Unavailable`].
     pub fn claim_components(&self, id: &Id, components: &[String]) -> Result<(), Error> {
         const WHAT: &str = "claiming a key";
+        let claim = |row: &Row<'_>| {
+            let of = |column| rows::plain::<String>(row, column);
+            Ok((of("component")?, of("custodian_id")?))
+        };
+        // All are read, so that none hides behind a form that somebody else changed.
+        let claims = self.many(WHAT, KEYS, "", [], claim)?;
         components.iter().try_for_each(|component| {
-            let owner = |row: &Row<'_>| rows::plain::<String>(row, "custodian_id");
-            let given = [component.as_str()];
-            match self.one(WHAT, KEYS, "WHERE component = ?1", given, owner)? {
-                Some(owner) if owner == id.as_str() => Ok(()),
+            match claims.iter().find(|(claimed, _)| claimed == component) {
+                Some((_, owner)) if owner == id.as_str() => Ok(()),
                 Some(_) => Err(KEY_TAKEN),
                 None => {
                     let columns: [(&str, &dyn ToSql); 2] =

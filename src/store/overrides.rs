@@ -123,23 +123,44 @@ impl View<'_> {
         self.many(READING, TABLE, rest, given, read)
     }
 
-    /// Those that are open though their time is over, each with the trouble of reading it.
+    /// Those that are open though their time is over; [`Error::Corrupt`] in the place of one that is not as it was
+    /// written.
     ///
     /// # Errors
-    /// [`Error::Unavailable`], [`Error::Corrupt`].
-    pub fn overrides_to_expire(&self, now: Timestamp) -> Result<Vec<OverrideRow>, Error> {
-        let rest = "WHERE state IN ('pending', 'partial') AND expires_at <= ?1";
-        self.many(READING, TABLE, rest, [now.as_microsecond()], read)
+    /// [`Error::Unavailable`].
+    pub fn overrides_to_expire(
+        &self,
+        now: Timestamp,
+    ) -> Result<Vec<Result<OverrideRow, Error>>, Error> {
+        let whose = "state IN ('pending', 'partial') AND expires_at <= ?1";
+        self.overrides_due(whose, now)
     }
 
-    /// Those that have both signatures and no certificate.
+    /// Those that have both signatures and no certificate; [`Error::Corrupt`] in the place of one that is not as it
+    /// was written.
     ///
     /// # Errors
-    /// [`Error::Unavailable`], [`Error::Corrupt`].
-    pub fn overrides_to_approve(&self, now: Timestamp) -> Result<Vec<OverrideRow>, Error> {
-        let rest = "WHERE state = 'partial' AND expires_at > ?1
+    /// [`Error::Unavailable`].
+    pub fn overrides_to_approve(
+        &self,
+        now: Timestamp,
+    ) -> Result<Vec<Result<OverrideRow, Error>>, Error> {
+        let whose = "state = 'partial' AND expires_at > ?1
             AND 2 = (SELECT count(*) FROM override_signatures s WHERE s.override_id = overrides.id AND s.state = 'valid')";
-        self.many(READING, TABLE, rest, [now.as_microsecond()], read)
+        self.overrides_due(whose, now)
+    }
+
+    /// One that is damaged keeps no other from it.
+    fn overrides_due(
+        &self,
+        whose: &str,
+        now: Timestamp,
+    ) -> Result<Vec<Result<OverrideRow, Error>>, Error> {
+        let sql = format!("SELECT id FROM overrides WHERE {whose} ORDER BY seq");
+        let id = |row: &Row<'_>| Ok(rows::name(row, "id"));
+        let ids = self.query(READING, &sql, [now.as_microsecond()], id)?;
+        let verified = |id: Result<Id, Error>| self.override_of(&id?)?.ok_or(rows::TAMPERED);
+        Ok(ids.into_iter().map(verified).collect())
     }
 }
 
