@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 
 use super::{
-    Custodian,
+    Custodian, Rules,
     audit::Event,
     certificates::Expectation,
     overrides::{Record, overtaken},
@@ -31,11 +31,9 @@ impl Custodian {
             self.store.read(|view| Record::of(view, id))?,
             self.clock.now(),
         );
-        // A scheme may have been switched off since.
-        let trusted =
-            |(_, who): &(SignatureRow, CustodianRow)| self.rules.key(&who.identity).is_ok();
-        let verified = record.valid().all(trusted);
-        let event = OverrideEvent::Approve { verified };
+        let event = OverrideEvent::Approve {
+            verified: verified(&record, &self.rules),
+        };
         if record.standing().after(&event, now).is_err() {
             return Ok(());
         }
@@ -79,16 +77,13 @@ impl Custodian {
             if record.row.revision != seen.revision {
                 return Err(Error::Conflict("the override was changed meanwhile"));
             }
-            let verified = record.valid().all(|(row, custodian)| {
-                let message = &record.row.request.signing_hash;
-                let key = rules.key(&custodian.identity);
-                key.is_ok_and(|key| key.verify(message, &row.signature).is_ok())
-            });
             let closing = Closing {
                 certificate: Some(certificate),
                 ..Closing::default()
             };
-            let event = OverrideEvent::Approve { verified };
+            let event = OverrideEvent::Approve {
+                verified: verified(&record, &rules),
+            };
             record.go(tx, &event, now, closing)?;
             Ok(((), approved(&record)))
         })
@@ -122,6 +117,14 @@ impl Custodian {
         };
         facts.body()
     }
+}
+
+/// Whether each signature still holds, by what is configured now: a scheme may have been switched off since it was taken.
+fn verified(record: &Record, rules: &Rules) -> bool {
+    record.valid().all(|(row, custodian)| {
+        let found = rules.verify(&record.row.request, &custodian.identity, &row.signature);
+        found.is_ok()
+    })
 }
 
 fn signed<'a>(
