@@ -1,4 +1,4 @@
-//! What a custodian sees before it signs: one value a row, in a form that no value can forge.
+//! What a custodian sees before it signs, and an auditor after: one value a row, in a form that no value can forge.
 //!
 //! A value comes from whoever asked. Each of its rows begins with a bar of ours, rows are broken here and not by the
 //! terminal, and every character that is not plainly visible is shown as its escape.
@@ -31,7 +31,21 @@ impl Screen {
     /// A value in as many rows as it needs; a line feed begins a new one.
     pub(super) fn value(&mut self, label: &str, value: &str) {
         let lines = value.split('\n').flat_map(|line| broken(&shown(line)));
-        for (number, row) in lines.enumerate() {
+        self.rows(label, lines);
+    }
+
+    /// A value that is one line: a line feed in it is shown as its escape.
+    pub(super) fn line(&mut self, label: &str, value: &str) {
+        self.rows(label, broken(&shown(value)).into_iter());
+    }
+
+    /// All of it.
+    pub(super) fn text(&self) -> &str {
+        &self.0
+    }
+
+    fn rows(&mut self, label: &str, rows: impl Iterator<Item = String>) {
+        for (number, row) in rows.enumerate() {
             let label = if number == 0 { label } else { "" };
             self.say(&format!("{label:LABEL$} | {row}"));
         }
