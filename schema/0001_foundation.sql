@@ -1,6 +1,6 @@
 -- What the service keeps: KEK versions by name (never a key), principals, tokens by hash, custodians, overrides,
--- DEKs wrapped, signing keys by public key (their seeds wrapped or in the token), the audit log, and the answers that
--- idempotency keys stand for. Times are whole microseconds since 1970, UTC.
+-- DEKs wrapped, signing keys by public key (their seeds wrapped or in the token), the audit log, and the answers
+-- that idempotency keys stand for. Times are whole microseconds since 1970, UTC.
 -- `mac` is over every other column of its row, under the row key: whoever changes a row is found out.
 -- `reserved` counts encryptions under random nonces, in blocks that are written down before they are used.
 
@@ -126,21 +126,6 @@ CREATE TABLE dek_versions (
 CREATE INDEX dek_versions_reserved ON dek_versions (reserved);
 CREATE INDEX dek_versions_destroy_at ON dek_versions (destroy_at) WHERE destroy_at IS NOT NULL;
 
-CREATE TABLE signing_keys (
-    purpose    TEXT NOT NULL,
-    algorithm  TEXT NOT NULL,
-    state      TEXT NOT NULL CHECK (state IN ('creating', 'active')),
-    location   TEXT NOT NULL CHECK (location IN ('token', 'wrapped')),
-    public_key BLOB CHECK ((state = 'creating') = (public_key IS NULL)),
-    kek        TEXT REFERENCES kek_versions (version), -- with the next three the wrapped seed of one that is not in the token
-    mechanism  TEXT,
-    nonce      BLOB,
-    sealed     BLOB CHECK ((state = 'active' AND location = 'wrapped') = (coalesce(kek, mechanism, nonce, sealed) IS NOT NULL)),
-    created_at INTEGER NOT NULL,
-    mac        BLOB NOT NULL,
-    PRIMARY KEY (purpose, algorithm)
-) STRICT;
-
 CREATE TABLE overrides (
     seq           INTEGER PRIMARY KEY,
     id            TEXT NOT NULL UNIQUE,
@@ -181,6 +166,21 @@ CREATE TABLE override_signatures (
 CREATE UNIQUE INDEX override_signatures_valid ON override_signatures (override_id, lead) WHERE state = 'valid';
 CREATE INDEX override_signatures_override ON override_signatures (override_id);
 CREATE INDEX override_signatures_custodian ON override_signatures (custodian_id) WHERE state = 'valid';
+
+CREATE TABLE signing_keys (
+    purpose    TEXT NOT NULL,
+    algorithm  TEXT NOT NULL,
+    state      TEXT NOT NULL CHECK (state IN ('creating', 'active')),
+    location   TEXT NOT NULL CHECK (location IN ('token', 'wrapped')),
+    public_key BLOB CHECK ((state = 'creating') = (public_key IS NULL)),
+    kek        TEXT REFERENCES kek_versions (version), -- with the next three the wrapped seed of one that is not in the token
+    mechanism  TEXT,
+    nonce      BLOB,
+    sealed     BLOB CHECK ((state = 'active' AND location = 'wrapped') = (coalesce(kek, mechanism, nonce, sealed) IS NOT NULL)),
+    created_at INTEGER NOT NULL,
+    mac        BLOB NOT NULL,
+    PRIMARY KEY (purpose, algorithm)
+) STRICT;
 
 CREATE TABLE audit_entries (
     number INTEGER PRIMARY KEY CHECK (number >= 0),

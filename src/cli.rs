@@ -10,9 +10,17 @@ use crate::{
 };
 
 mod dev;
+mod document;
 mod input;
+mod key_file;
+mod keygen;
 mod output;
+mod passphrase;
+mod pubkey;
+mod reject;
+mod screen;
 mod shown;
+mod sign;
 mod verify;
 
 /// An HSM-first key custodian: the KEK never leaves its PKCS#11 token.
@@ -49,6 +57,21 @@ enum Command {
     /// the data folder: a SoftHSM2 token with the KEK, the database, and admin.token, operator.token, app.token
     /// and auditor.token (mode 0600). Prints `listening on http://127.0.0.1:PORT` when ready.
     Dev(dev::Arguments),
+    /// Make a custodian's key, on this machine alone.
+    ///
+    /// The key file is encrypted under a passphrase, as `age` does it, and readable by its owner only; an existing
+    /// file is never touched. Prints what POST /v1/admin/custodians takes: scheme and public key.
+    Keygen(keygen::Arguments),
+    /// Print the public key of a key file.
+    Pubkey(pubkey::Arguments),
+    /// Sign the rejection of an override, after showing it and asking.
+    Reject(reject::Arguments),
+    /// Sign an override or an enrolment, after showing it and asking.
+    ///
+    /// FILE is the answer of GET /v1/overrides/{id}, or the answer of POST /v1/admin/custodians with the
+    /// challenge. What is shown is what is signed: all hashes are computed here, and a service whose hashes
+    /// differ is not served.
+    Sign(sign::Arguments),
     /// Judge offline what the service signed, with pinned keys.
     Verify(verify::Arguments),
 }
@@ -60,13 +83,18 @@ pub fn run() -> ExitCode {
         Err(refusal) => return usage(&refusal),
     };
     let started = telemetry::start(&arguments.log, arguments.log_format);
-    let done = started
+    let done = |()| ExitCode::SUCCESS;
+    let ended = started
         .map_err(Source::from)
         .and_then(|()| match arguments.command {
-            Command::Dev(arguments) => dev::run(&arguments).map(|()| ExitCode::SUCCESS),
+            Command::Dev(arguments) => dev::run(&arguments).map(done),
+            Command::Keygen(arguments) => keygen::run(&arguments).map(done),
+            Command::Pubkey(arguments) => pubkey::run(&arguments).map(done),
+            Command::Reject(arguments) => reject::run(&arguments).map(done),
+            Command::Sign(arguments) => sign::run(&arguments).map(done),
             Command::Verify(arguments) => verify::run(&arguments),
         });
-    match done {
+    match ended {
         Ok(code) => code,
         Err(error) => {
             eprintln!("custodian: {}", chain(&*error));

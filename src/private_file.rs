@@ -17,17 +17,33 @@ pub fn write(path: &Path, content: &[u8]) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
+    create(&part, content)?;
+    fs::rename(&part, path)?;
+    sync_folder(path)
+}
+
+/// Writes `content` to a new file with mode 0600 and answers when it is on disk.
+///
+/// # Errors
+/// Those of the file system; [`io::ErrorKind::AlreadyExists`] if something of that name is there.
+pub fn create(path: &Path, content: &[u8]) -> io::Result<()> {
     let mut options = OpenOptions::new();
     let mut file = options
         .write(true)
         .create_new(true)
         .mode(0o600)
-        .open(&part)?;
+        .open(path)?;
     file.write_all(content)?;
     file.sync_all()?;
-    fs::rename(&part, path)?;
-    path.parent()
-        .map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+    sync_folder(path)
+}
+
+fn sync_folder(path: &Path) -> io::Result<()> {
+    match path.parent() {
+        None => Ok(()),
+        Some(folder) if folder.as_os_str().is_empty() => File::open(".")?.sync_all(),
+        Some(folder) => File::open(folder)?.sync_all(),
+    }
 }
 
 #[cfg(test)]
@@ -44,5 +60,15 @@ mod tests {
         let mode = fs::metadata(&path).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         assert_eq!(fs::read_dir(home.path()).unwrap().count(), 1);
+    }
+    #[test]
+    fn a_new_private_file_replaces_nothing_and_only_its_owner_reads_it() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("secret");
+        super::create(&path, b"first").unwrap();
+        assert!(super::create(&path, b"second").is_err());
+        assert_eq!(fs::read(&path).unwrap(), b"first");
+        let mode = fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
     }
 }

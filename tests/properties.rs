@@ -1,5 +1,5 @@
-//! What holds for every input, tried with inputs that chance makes: blobs, contexts, the JSON reader and the
-//! ciphers. Real keys, for `kek` blobs in a real SoftHSM token. `PROPTEST_CASES` sets how many.
+//! What holds for every input, tried with inputs that chance makes: blobs, certificates, contexts, the JSON reader and
+//! the ciphers. Real keys, for `kek` blobs in a real SoftHSM token. `PROPTEST_CASES` sets how many.
 
 #![allow(
     clippy::unwrap_used,
@@ -13,6 +13,10 @@ use proptest::prelude::ProptestConfig;
 
 #[path = "properties/blobs.rs"]
 mod blobs;
+#[path = "support/ceremony.rs"]
+mod ceremony;
+#[path = "properties/certificates.rs"]
+mod certificates;
 #[path = "properties/ciphers.rs"]
 mod ciphers;
 #[path = "properties/contexts.rs"]

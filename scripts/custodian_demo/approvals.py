@@ -24,7 +24,8 @@ class Person:
         self.home.mkdir(mode=0o700)
         self._passphrase().write_text(secrets.token_urlsafe(24))
         self._passphrase().chmod(0o600)
-        made = json.loads(self.tool("keygen", "--scheme", scheme, "--out", self.key(), "--output", "json"))
+        made = self.tool("keygen", "--scheme", scheme, "--out", self.key(), "--output", "json")
+        made = json.loads(made.stdout)
         self.scheme, self.public_key = made["scheme"], made["public_key"]
         screen.check(f"{name}: custodian keygen --scheme {scheme} --out {name}.key")
 
@@ -35,18 +36,20 @@ class Person:
         return self.home / "passphrase"
 
     def tool(self, command, *arguments, read=None):
-        """One command of the binary, offline; answers what it prints."""
+        """One command of the binary, offline."""
         line = [str(self.binary), command, *arguments, "--passphrase-file", str(self._passphrase())]
         done = subprocess.run(line, input=read, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise Mismatch(f"`custodian {command}` ended with exit code {done.returncode}: {done.stderr[-400:]}")
-        return done.stdout
+        return done
 
-    def sign(self, document):
+    def sign(self, document, shown=False):
         """The signature over what `custodian sign` has read and found to be what the service says it is."""
         read = json.dumps(document)
-        told = self.tool("sign", "--key", self.key(), "--yes", "--output", "json", "-", read=read)
-        return json.loads(told)["signature"]
+        done = self.tool("sign", "--key", self.key(), "--yes", "--output", "json", "-", read=read)
+        for text in done.stderr.splitlines() if shown else ():
+            screen.line("       " + screen.trim(text, 90))
+        return json.loads(done.stdout)["signature"]
 
 
 def ask_what_nobody_signs(state):
@@ -83,9 +86,9 @@ def approve(state):
     signatures = []
     for person, status in ((state.rita, "partial"), (state.theo, "approved")):
         seen = state.client.send(person.name, "GET", f"/v1/overrides/{asked['id']}")
-        signatures.append(person.sign(seen.body))
-        screen.say(f"{person.name} runs `custodian sign`: it shows what is signed, computes both hashes itself, and "
-                   "refuses if the service's differ.")
+        screen.say(f"{person.name} runs `custodian sign`. It computes both hashes itself, refuses if the service's "
+                   "differ, shows this, and asks (but for --yes):")
+        signatures.append(person.sign(seen.body, shown=True))
         done = _sign(state, person, asked, signatures[-1])
         expect(done["status"] == status, f"it is {status}")
     state.approved, state.signatures = asked.body, signatures
@@ -113,7 +116,7 @@ def verify_offline(state):
 
 
 def refusals(state):
-    """What one person cannot do: the complexity gate, both signatures, a forged one, a signature used twice"""
+    """What one person cannot do: pass complexity, sign twice, forge, use a signature again"""
     gates = {"failed_gates": ["complexity", "risk"]}
     _request(state, "p-43", "please", status=422, code="not_overridable", **gates)
     asked = _request(state, "p-44", "rita wants both", on_behalf_of="theo")

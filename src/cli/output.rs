@@ -16,6 +16,16 @@ pub(super) enum Output {
     Table,
 }
 
+impl Output {
+    /// Prints a value as JSON, or its table.
+    pub(super) fn print<T: Serialize>(self, value: &T, table: &str) -> Result<(), Source> {
+        match self {
+            Self::Json => print(&json(value)?),
+            Self::Table => print(table),
+        }
+    }
+}
+
 /// JSON in ASCII, so that no letter in it turns a terminal's text around.
 pub(super) fn json<T: Serialize>(value: &T) -> Result<String, Source> {
     let text = serde_json::to_string_pretty(value)?;

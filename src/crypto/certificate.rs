@@ -52,7 +52,8 @@ pub struct Facts<'a> {
     pub on_behalf_of: Option<&'a str>,
     /// When it was approved.
     pub issued_at: &'a str,
-    /// Until when it holds.
+    /// Until when it holds; to the second, or with 3 or 6 digits after it: AEGIS's verifier on Python before 3.11 reads
+    /// no other fraction, and says that it is malformed.
     pub expires_at: &'a str,
     /// That of the configuration.
     pub policy_version: &'a str,

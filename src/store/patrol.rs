@@ -48,10 +48,6 @@ const BEATS: [Beat; 12] = [
                 AND (t.kek IS NULL OR EXISTS (SELECT 1 FROM kek_versions o WHERE o.version = t.kek))",
     },
     Beat {
-        table: "signing_keys",
-        needs: "(t.kek IS NULL OR EXISTS (SELECT 1 FROM kek_versions o WHERE o.version = t.kek))",
-    },
-    Beat {
         table: "overrides",
         needs: "(t.state NOT IN ('partial', 'approved') OR EXISTS
                  (SELECT 1 FROM override_signatures o WHERE o.override_id = t.id AND o.state = 'valid'))",
@@ -60,6 +56,10 @@ const BEATS: [Beat; 12] = [
         table: "override_signatures",
         needs: "EXISTS (SELECT 1 FROM overrides o WHERE o.id = t.override_id)
                 AND EXISTS (SELECT 1 FROM custodians o WHERE o.id = t.custodian_id)",
+    },
+    Beat {
+        table: "signing_keys",
+        needs: "(t.kek IS NULL OR EXISTS (SELECT 1 FROM kek_versions o WHERE o.version = t.kek))",
     },
     Beat {
         table: "audit_entries",

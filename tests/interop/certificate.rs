@@ -98,7 +98,7 @@ fn the_verifier_of_aegis_says_valid_whatever_the_schemes_the_binding_and_the_pla
 
 #[test]
 fn every_hash_and_signature_is_as_python_has_it() {
-    let mut cases = vec![
+    let mut cases = [
         Case::new([Kind::Bip340, Kind::Ed25519]),
         Case::new([Kind::Ed25519MlDsa44, Kind::Bip340]),
     ];

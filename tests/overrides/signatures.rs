@@ -195,19 +195,19 @@ fn both_signatures_at_once_approve_once() {
         });
         assert_eq!(house.status(&asked), "approved");
     }
-    let approved = audited(&house, "override.approve");
+    let (_, auditor) = house.auditor();
+    let approved = audited(&house, &auditor, "override.approve");
     assert_eq!(approved.len(), 10);
     assert!(approved.iter().all(|entry| entry["actor"].is_null()));
     assert_eq!(
-        audited(&house, "override.sign").len(),
+        audited(&house, &auditor, "override.sign").len(),
         20,
         "one entry for each signature"
     );
 }
 
-fn audited(house: &House, action: &str) -> Vec<Value> {
-    let (_, auditor) = house.auditor();
-    let page = house.look(&auditor, "/v1/audit/entries?limit=500");
+fn audited(house: &House, auditor: &str, action: &str) -> Vec<Value> {
+    let page = house.look(auditor, "/v1/audit/entries?limit=500");
     let all = page["items"].as_array().unwrap().iter();
     all.filter(|entry| entry["action"] == action)
         .cloned()

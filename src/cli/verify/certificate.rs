@@ -1,16 +1,12 @@
 //! `custodian verify certificate`.
 
-use std::{fmt::Write, path::PathBuf};
+use std::path::PathBuf;
 
 use jiff::Timestamp;
 
 use crate::{
-    cli::{
-        input,
-        output::{self, Output},
-        shown::shown,
-    },
-    crypto::certificate::{Expected, Pinned, Pinning, Summary, Verdict, verify},
+    cli::{input, output::Output, screen::Screen},
+    crypto::certificate::{Expected, Fault, Pinned, Pinning, Summary, Verdict, verify},
     custodian::Clock,
     error::Source,
     words::Environment,
@@ -59,10 +55,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<bool, Source> {
         instance: arguments.instance.as_deref(),
     };
     let verdict = verify(&certificate, &pinned, &expected);
-    output::print(&match arguments.output {
-        Output::Json => output::json(&verdict)?,
-        Output::Table => table(&verdict)?,
-    })?;
+    arguments.output.print(&verdict, table(&verdict).text())?;
     Ok(verdict.valid)
 }
 
@@ -76,80 +69,68 @@ fn environment(text: &str) -> Result<Environment, &'static str> {
     Environment::named(text).ok_or("production, staging or preview")
 }
 
-fn table(verdict: &Verdict) -> Result<String, Source> {
-    let mut out = String::new();
+fn table(verdict: &Verdict) -> Screen {
+    let mut screen = Screen::default();
     match verdict.error {
-        None => writeln!(out, "VALID as of {}", verdict.at)?,
-        Some(fault) => writeln!(
-            out,
-            "NOT VALID as of {}\n{}: {}",
-            verdict.at,
-            fault.word(),
-            fault.meaning()
-        )?,
+        None => screen.say(&format!("VALID as of {}", verdict.at)),
+        Some(fault) => {
+            screen.say(&format!("NOT VALID as of {}", verdict.at));
+            screen.say(&said(fault));
+        }
     }
     if let Some(issue) = &verdict.as_of_issue {
-        let at = shown(&issue.at);
+        screen.line("issued", &issue.at);
         match issue.error {
-            None => writeln!(out, "as of its issue at {at} it was valid")?,
-            Some(fault) => writeln!(
-                out,
-                "as of its issue at {at} it was not valid either: {}: {}",
-                fault.word(),
-                fault.meaning()
-            )?,
+            None => screen.say("As of its issue it was valid."),
+            Some(fault) => screen.say(&format!(
+                "As of its issue it was not valid either. {}",
+                said(fault)
+            )),
         }
     }
     if let Some(approval) = &verdict.approval {
-        rows(&mut out, approval, verdict.custodians)?;
+        show(&mut screen, approval);
+        screen.line("custodians", known(verdict.custodians));
     }
-    Ok(out)
+    screen
 }
 
-fn rows(out: &mut String, approval: &Summary, custodians: Pinning) -> Result<(), Source> {
-    let asked = match &approval.on_behalf_of {
-        Some(human) => format!("{} on behalf of {human}", approval.requested_by),
-        None => approval.requested_by.clone(),
-    };
-    let gates = approval.failed_gates.join(", ");
-    let people = approval.signatures.iter().map(|signature| {
-        let words = [
-            &signature.role,
-            &signature.subject,
-            &signature.scheme,
-            &signature.signed_at,
-            &signature.custodian_id,
-        ];
-        ("signed", words.map(String::as_str).join("  "))
-    });
-    let rows = [
-        ("override", approval.id.clone()),
-        ("proposal", approval.proposal_id.clone()),
-        ("justification", approval.justification.clone()),
-        ("failed gates", gates),
-        ("environment", approval.environment.clone()),
-        ("instance", approval.instance.clone()),
-        ("binding", approval.binding.clone()),
-        ("requested by", asked),
-        ("message hash", approval.message_hash.clone()),
-        ("policy", approval.policy_version.clone()),
-    ];
-    let times = [
-        ("approved", approval.issued_at.clone()),
-        ("valid until", approval.expires_at.clone()),
-        ("custodians", known(custodians).to_owned()),
-    ];
-    for (name, value) in rows.into_iter().chain(people).chain(times) {
-        writeln!(out, "  {name:<14} {}", shown(&value))?;
+fn said(fault: Fault) -> String {
+    format!("{}: {}", fault.word(), fault.meaning())
+}
+
+fn show(screen: &mut Screen, approval: &Summary) {
+    let nobody = "nobody else";
+    screen.line("override", &approval.id);
+    screen.line("proposal", &approval.proposal_id);
+    screen.value("justification", &approval.justification);
+    screen.line("failed gates", &approval.failed_gates.join(", "));
+    screen.line("environment", &approval.environment);
+    screen.line("requested by", &approval.requested_by);
+    screen.line(
+        "on behalf of",
+        approval.on_behalf_of.as_deref().unwrap_or(nobody),
+    );
+    screen.line("instance", &approval.instance);
+    screen.line("binding", &approval.binding);
+    screen.line("policy", &approval.policy_version);
+    screen.line("message hash", &approval.message_hash);
+    for signature in &approval.signatures {
+        let (how, when) = (&signature.scheme, &signature.signed_at);
+        screen.line(
+            "signed by",
+            &format!("{} as {}", signature.subject, signature.role),
+        );
+        screen.line("", &format!("by {how} at {when}"));
+        screen.line("", &format!("custodian {}", signature.custodian_id));
     }
-    Ok(())
+    screen.line("approved", &approval.issued_at);
+    screen.line("valid until", &approval.expires_at);
 }
 
 fn known(custodians: Pinning) -> &'static str {
     match custodians {
-        Pinning::Pinned => "pinned",
-        Pinning::Unpinned => {
-            "unpinned: the keys file lists none, so a stolen key of the service could have invented both"
-        }
+        Pinning::Pinned => "pinned: both are in the keys file as they stand here",
+        Pinning::Unpinned => "unpinned: a stolen key of the service could have made them up",
     }
 }

@@ -30,6 +30,24 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// The kind of these words; none if an address is missing, or given where there is none.
+    #[must_use]
+    pub const fn of(
+        scheme: Scheme,
+        network: Option<Network>,
+        address: Option<AddressKind>,
+    ) -> Option<Self> {
+        match (scheme, network, address) {
+            (Scheme::Bip322Simple, Some(network), Some(address)) => {
+                Some(Self::Bip322Simple { network, address })
+            }
+            (Scheme::Bip340, None, None) => Some(Self::Bip340),
+            (Scheme::Ed25519, None, None) => Some(Self::Ed25519),
+            (Scheme::Ed25519MlDsa44, None, None) => Some(Self::Ed25519MlDsa44),
+            _ => None,
+        }
+    }
+
     /// The scheme by which it signs.
     #[must_use]
     pub const fn scheme(self) -> Scheme {
