@@ -64,8 +64,9 @@ impl World {
             who.state = State::Revoked;
             who.revoked_at = Some(self.now);
         }
-        for over in self.overrides.iter_mut().filter(|over| over.end.is_none()) {
-            let own = over.signed.iter_mut().filter(|signed| signed.by == at);
+        for over in self.open() {
+            let signed = self.overrides[over].signed.iter_mut();
+            let own = signed.filter(|signed| signed.by == at);
             own.for_each(|signed| signed.void = true);
         }
     }

@@ -164,7 +164,9 @@ impl Pick<'_> {
             app: self.dice.below(self.world.apps.len()),
             question,
             gates,
-            environment: self.dice.one_of::<&str>(&["production", "staging", "preview"]),
+            environment: self
+                .dice
+                .one_of::<&str>(&["production", "staging", "preview"]),
             expires_in,
             on_behalf_of: meant,
         })
@@ -251,7 +253,9 @@ impl Pick<'_> {
         };
         let before: Vec<_> = asked.signed.iter().filter(|one| one.by == whose).collect();
         if !before.is_empty() && !self.dice.once_in(3) {
-            return (How::Again, self.dice.one_of(&before).text.clone());
+            let one = *self.dice.one_of(&before);
+            let how = if one.void { How::AgainVoid } else { How::Again };
+            return (how, one.text.clone());
         }
         let other = self.dice.below(world.overrides.len());
         let stranger = &world.custodians[self.dice.below(world.custodians.len())].key;

@@ -81,8 +81,10 @@ pub enum By {
 /// What a signature is.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum How {
-    /// One that it posted here before.
+    /// One that it posted here before, and that counts.
     Again,
+    /// One that it posted here before, and that is void.
+    AgainVoid,
     Fresh,
     Nonsense,
     /// By its key, over another override.
@@ -95,7 +97,7 @@ impl How {
     /// Whether it is by the custodian's key over this override.
     pub fn verifies(self) -> bool {
         match self {
-            Self::Again | Self::Fresh => true,
+            Self::Again | Self::AgainVoid | Self::Fresh => true,
             Self::Nonsense | Self::OfAnother | Self::WrongKey => false,
         }
     }
