@@ -15,7 +15,7 @@ use crate::{
         aes_gcm,
         certificate::{self, Facts, Signed},
     },
-    error::Error,
+    error::{Error, Source},
     id::{Id, Subject},
     policy::{Action, OverrideEvent},
     store::{Closing, CustodianRow, OverrideRow, SignatureRow},
@@ -37,7 +37,15 @@ impl Custodian {
         if record.standing().after(&event, now).is_err() {
             return Ok(());
         }
-        let certificate = self.countersigned(&record, now)?;
+        let certificate = match self.countersigned(&record, now) {
+            Ok(certificate) => certificate,
+            // What is no more to be approved needs no certificate.
+            Err(error) => {
+                let still = self.store.read(|view| Record::of(view, id))?;
+                let due = still.standing().after(&event, self.clock.now()).is_ok();
+                return if due { Err(error) } else { Ok(()) };
+            }
+        };
         overtaken(self.write_approval(record.row, certificate))
     }
 
@@ -61,9 +69,10 @@ impl Custodian {
         let envelope = certificate::envelope(&body, signatures)?;
         let verdict = self.judge(&envelope, &Expectation::default(), now)?;
         if let Some(fault) = verdict.error {
-            let word = fault.word();
-            tracing::error!(word, "a certificate of this service does not verify");
-            return Err(Error::internal("verifying a certificate before it leaves"));
+            return Err(Error::Internal {
+                what: "verifying a certificate before it leaves",
+                source: Some(Source::from(fault.word())),
+            });
         }
         let text = String::from_utf8(envelope);
         text.map_err(|_| Error::internal("a certificate is not text"))
