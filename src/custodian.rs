@@ -37,6 +37,7 @@ pub mod deks_in_use;
 pub mod encryptions;
 pub mod enrolment;
 pub mod envelope;
+mod expiry;
 pub mod grants;
 pub mod guard;
 pub mod health;
@@ -71,7 +72,7 @@ pub struct Custodian {
     kek: Arc<dyn KekKeeper>,
     signer: Arc<dyn TokenSigner>,
     store: Store,
-    clock: Clock,
+    clock: Arc<Clock>,
     rules: Rules,
     health: health::Health,
     strangers: strangers::Strangers,
@@ -163,7 +164,7 @@ impl Custodian {
             signer: kek.clone(),
             kek,
             store,
-            clock,
+            clock: Arc::new(clock),
             opened: opened::Opened::new(rules.dek_cache),
             rules,
             health: health::Health::default(),

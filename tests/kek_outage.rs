@@ -29,6 +29,7 @@ use aegis_custodian::{
     },
     secret::Secret,
 };
+use alone::alone;
 use cryptoki::{
     context::{CInitializeArgs, CInitializeFlags},
     mechanism::Mechanism,
@@ -36,6 +37,8 @@ use cryptoki::{
 };
 use softhsm::Token;
 
+#[path = "support/alone.rs"]
+mod alone;
 #[path = "kek_outage/away.rs"]
 mod away;
 #[path = "kek_outage/beside.rs"]
@@ -47,31 +50,11 @@ mod signing;
 #[path = "support/softhsm.rs"]
 mod softhsm;
 
-const ALONE: &str = "AEGIS_TEST_ALONE";
 const CONTEXT: Context<'static> = Context {
     purpose: Purpose::Dek,
     reference: "telemetry/dek-v3-20261123",
     algorithm: Algorithm::Aes256Gcm.name(),
 };
-
-/// Runs the test `name` again in a process of its own with a SoftHSM of its own; `true` there.
-#[allow(clippy::disallowed_methods)] // the only way to tell the two processes apart
-fn alone(name: &str) -> bool {
-    if env::var_os(ALONE).is_some() {
-        return true;
-    }
-    let folder = tempfile::tempdir().unwrap();
-    let output = Command::new(env::current_exe().unwrap())
-        .args(["--exact", name, "--nocapture"])
-        .env(ALONE, "1")
-        .env("SOFTHSM2_CONF", folder.path().join("softhsm2.conf"))
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
-    println!("{said}");
-    assert!(output.status.success(), "{said}");
-    false
-}
 
 /// What the provider logs.
 #[derive(Clone, Default)]

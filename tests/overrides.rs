@@ -11,20 +11,28 @@
 
 use aegis_custodian::custodian::{Quorum, Rules};
 use house::House;
-use people::Desk;
+use people::{Desk, text};
 use serde_json::Value;
 use service::Answer;
 
+#[path = "support/alone.rs"]
+mod alone;
 #[path = "overrides/certificates.rs"]
 mod certificates;
 #[path = "overrides/enrolment.rs"]
 mod enrolment;
 #[path = "overrides/expiry.rs"]
 mod expiry;
+#[path = "overrides/gate.rs"]
+mod gate;
 #[path = "support/house.rs"]
 mod house;
+#[path = "overrides/in_flight.rs"]
+mod in_flight;
 #[path = "overrides/keys.rs"]
 mod keys;
+#[path = "overrides/outage.rs"]
+mod outage;
 #[path = "support/people.rs"]
 mod people;
 #[path = "overrides/requests.rs"]
@@ -84,4 +92,16 @@ impl Desk for Alone {
     fn second(&self) -> Option<String> {
         None
     }
+}
+
+/// Asserts what an override is now, and that it has no certificate.
+#[track_caller]
+fn is_bare(house: &House, asked: &Value, status: &str) -> Value {
+    let path = format!("/v1/overrides/{}", text(asked, "id"));
+    let shown = house.look(&house.app, &path);
+    assert_eq!(shown["status"], status, "{shown}");
+    house
+        .get(&house.app, &format!("{path}/certificate"))
+        .is_refused(409, "conflict");
+    shown
 }

@@ -67,9 +67,11 @@ impl Custodian {
         who: &Caller,
         work: impl FnOnce(&Tx<'_>, Timestamp) -> Result<(T, Event), Error> + Send + 'static,
     ) -> Result<T, Error> {
-        let (caller, now) = (who.clone(), self.clock.now());
+        let (caller, clock) = (who.clone(), self.clock.clone());
         self.guards.rely(who.guard);
         let changed = self.store.transact(move |tx| {
+            // Of the writer, so that whoever is later in its order is not earlier in time.
+            let now = clock.now();
             caller.still_may(tx, now)?;
             let (value, event) = work(tx, now)?;
             append(tx, now, caller.action.name(), Some(&caller), &event)?;
@@ -85,8 +87,9 @@ impl Custodian {
         action: Action,
         work: impl FnOnce(&Tx<'_>, Timestamp) -> Result<(T, Event), Error> + Send + 'static,
     ) -> Result<T, Error> {
-        let now = self.clock.now();
+        let clock = self.clock.clone();
         self.store.transact(move |tx| {
+            let now = clock.now();
             let (value, event) = work(tx, now)?;
             append(tx, now, action.name(), None, &event)?;
             Ok(value)
@@ -126,8 +129,8 @@ impl Custodian {
         who: &Caller,
         write: impl FnOnce(&Tx<'_>, Timestamp) -> Result<(), Error> + Send + 'static,
     ) -> Result<(), Error> {
-        let now = self.clock.now();
-        let written = self.store.transact(move |tx| write(tx, now));
+        let clock = self.clock.clone();
+        let written = self.store.transact(move |tx| write(tx, clock.now()));
         written.map_err(unwritten)?;
         who.recorded.store(true, Ordering::Release);
         Ok(())

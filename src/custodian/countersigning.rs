@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 
 use super::{
-    Custodian, audit::Event, certificates::Expectation, override_record::Record,
+    Custodian, Rules, audit::Event, certificates::Expectation, override_record::Record,
     overrides::overtaken, tend::each,
 };
 use crate::{
@@ -12,7 +12,7 @@ use crate::{
         aes_gcm,
         certificate::{self, Facts, Signed},
     },
-    error::Error,
+    error::{Error, Source},
     id::{Id, Subject},
     policy::{Action, OverrideEvent},
     store::{Closing, CustodianRow, OverrideRow, SignatureRow},
@@ -28,15 +28,21 @@ impl Custodian {
             self.store.read(|view| Record::of(view, id))?,
             self.clock.now(),
         );
-        // A scheme may have been switched off since.
-        let trusted =
-            |(_, who): &(SignatureRow, CustodianRow)| self.rules.key(&who.identity).is_ok();
-        let verified = record.valid().all(trusted);
-        let event = OverrideEvent::Approve { verified };
+        let event = OverrideEvent::Approve {
+            verified: verified(&record, &self.rules),
+        };
         if record.standing().after(&event, now).is_err() {
             return Ok(());
         }
-        let certificate = self.countersigned(&record, now)?;
+        let certificate = match self.countersigned(&record, now) {
+            Ok(certificate) => certificate,
+            // What is no more to be approved needs no certificate.
+            Err(error) => {
+                let still = self.store.read(|view| Record::of(view, id))?;
+                let due = still.standing().after(&event, self.clock.now()).is_ok();
+                return if due { Err(error) } else { Ok(()) };
+            }
+        };
         overtaken(self.write_approval(record.row, certificate))
     }
 
@@ -58,9 +64,10 @@ impl Custodian {
         let envelope = certificate::envelope(&body, signatures)?;
         let verdict = self.judge(&envelope, &Expectation::default(), now)?;
         if let Some(fault) = verdict.error {
-            let word = fault.word();
-            tracing::error!(word, "a certificate of this service does not verify");
-            return Err(Error::internal("verifying a certificate before it leaves"));
+            return Err(Error::Internal {
+                what: "verifying a certificate before it leaves",
+                source: Some(Source::from(fault.word())),
+            });
         }
         let text = String::from_utf8(envelope);
         text.map_err(|_| Error::internal("a certificate is not text"))
@@ -74,16 +81,13 @@ impl Custodian {
             if record.row.revision != seen.revision {
                 return Err(Error::Conflict("the override was changed meanwhile"));
             }
-            let verified = record.valid().all(|(row, custodian)| {
-                let message = &record.row.request.signing_hash;
-                let key = rules.key(&custodian.identity);
-                key.is_ok_and(|key| key.verify(message, &row.signature).is_ok())
-            });
             let closing = Closing {
                 certificate: Some(certificate),
                 ..Closing::default()
             };
-            let event = OverrideEvent::Approve { verified };
+            let event = OverrideEvent::Approve {
+                verified: verified(&record, &rules),
+            };
             record.go(tx, &event, now, closing)?;
             Ok(((), approved(&record)))
         })
@@ -117,6 +121,14 @@ impl Custodian {
         };
         facts.body()
     }
+}
+
+/// Whether each signature still holds, by what is configured now: a scheme may have been switched off since it was taken.
+fn verified(record: &Record, rules: &Rules) -> bool {
+    record.valid().all(|(row, custodian)| {
+        let found = rules.verify(&record.row.request, &custodian.identity, &row.signature);
+        found.is_ok()
+    })
 }
 
 fn signed<'a>(

@@ -161,7 +161,7 @@ impl Custodian {
     ) -> Result<CustodianView, Error> {
         let (quorum, network) = (self.rules.admin_quorum, self.rules.network);
         let by = who.principal.subject.clone();
-        self.alter_custodian(who, id, reason, "reinstated", move |tx, row| {
+        self.alter_custodian(who, id, reason, "reinstated", move |tx, row, _| {
             row.state.reinstate()?;
             may_be_custodian(tx, &row.identity.subject)?;
             claim(tx, &row.identity, network)?;
@@ -180,9 +180,9 @@ impl Custodian {
         event: &'static str,
         change: impl FnOnce(&Tx<'_>, &mut CustodianRow) -> Result<(), Error> + Send + 'static,
     ) -> Result<CustodianView, Error> {
-        self.alter_custodian(who, id, reason, event, move |tx, row| {
+        self.alter_custodian(who, id, reason, event, move |tx, row, now| {
             change(tx, row)?;
-            void(tx, &row.identity.id)
+            void(tx, &row.identity.id, now)
         })
     }
 
@@ -193,13 +193,15 @@ impl Custodian {
         id: &Id,
         reason: String,
         event: &'static str,
-        change: impl FnOnce(&Tx<'_>, &mut CustodianRow) -> Result<Vec<Id>, Error> + Send + 'static,
+        change: impl FnOnce(&Tx<'_>, &mut CustodianRow, Timestamp) -> Result<Vec<Id>, Error>
+        + Send
+        + 'static,
     ) -> Result<CustodianView, Error> {
         let reason = texts::prose(reason, REASON)?;
         let (id, by) = (id.clone(), who.principal.subject.to_string());
         let row = self.change(who, move |tx, now| {
             let mut row = enrolled(tx, &id)?;
-            let set_back = change(tx, &mut row)?;
+            let set_back = change(tx, &mut row, now)?;
             let set_back: Vec<_> = set_back.iter().map(Id::to_string).collect();
             let audited = Event::done(id.to_string())
                 .with("subject", row.identity.subject.as_str())

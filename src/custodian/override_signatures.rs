@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::{
-    Caller, Custodian,
+    Caller, Custodian, Rules,
     audit::Event,
     custodians::{REASON, enrolled},
     override_record::Record,
@@ -12,11 +12,11 @@ use super::{
     texts,
 };
 use crate::{
-    crypto::messages::Rejection,
+    crypto::{messages::Rejection, scheme::Shown},
     error::{Error, Source},
     id::Id,
     policy::OverrideEvent,
-    store::{Closing, CustodianRow, SignatureRow},
+    store::{Closing, CustodianRow, Identity, Request, SignatureRow},
 };
 
 /// A custodian's signature on an override.
@@ -37,6 +37,23 @@ pub struct NewRejection {
     pub signature: NewSignature,
 }
 
+impl Rules {
+    /// Whether a signature on an override is by the custodian's key, as far as both are still trusted here.
+    pub(super) fn verify(
+        &self,
+        on: &Request,
+        by: &Identity,
+        signature: &str,
+    ) -> Result<Shown, Error> {
+        if on.instance != self.instance {
+            return Err(Error::Conflict(
+                "this service had another name when this override was requested; request it again, with another justification",
+            ));
+        }
+        self.key(by)?.verify(&on.signing_hash, signature)
+    }
+}
+
 impl Custodian {
     /// Takes a custodian's signature; with the second one the override is approved and countersigned.
     ///
@@ -51,10 +68,10 @@ impl Custodian {
         new: NewSignature,
     ) -> Result<OverrideView, Error> {
         let (record, custodian) = self.acting(who, id, &new.custodian_id)?;
-        let message = &record.row.request.signing_hash;
         // Key and hash never change, so what is found here still holds in the transaction.
-        let key = self.rules.key(&custodian.identity);
-        let found = key.and_then(|key| key.verify(message, &new.signature));
+        let found = self
+            .rules
+            .verify(&record.row.request, &custodian.identity, &new.signature);
         let verified = found.is_ok();
         let (id, schemes) = (id.clone(), self.rules.schemes.clone());
         let taken = self.change(who, move |tx, now| {

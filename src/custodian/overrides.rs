@@ -1,6 +1,6 @@
 //! Overrides: requested by an application, seen, withdrawn, expired (api.md section 8).
 
-use std::{borrow::Cow, collections::BTreeSet, time::Duration};
+use std::{borrow::Cow, collections::BTreeSet, iter, time::Duration};
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -13,7 +13,6 @@ use super::{
     override_record::Record,
     override_view::{OverrideView, shown},
     page::{self, Page, Wanted},
-    tend::each,
     texts,
 };
 use crate::{
@@ -21,7 +20,7 @@ use crate::{
     duration::Period,
     error::Error,
     id::{Id, Subject},
-    policy::{Action, OverrideEvent, OverrideStatus, Role},
+    policy::{OverrideEvent, OverrideStatus, Role},
     store::{Closing, OverrideRow, Request, Sought, Tx},
     words::{Binding, Environment, Gate},
 };
@@ -119,9 +118,15 @@ impl Custodian {
     /// # Errors
     /// [`Error::NotFound`], [`Error::Unavailable`].
     pub fn override_of(&self, who: &Caller, id: &Id) -> Result<OverrideView, Error> {
-        let record = self.store.read(|view| Record::of(view, id))?;
+        let now = self.clock.now();
+        let read = || self.store.read(|view| Record::of(view, id));
+        let record = read()?;
         sees(who, &record.row)?;
-        shown(&record, &self.rules.schemes, self.clock.now())
+        let record = match self.settle(iter::once(&record), now) {
+            true => read()?,
+            false => record,
+        };
+        shown(&record, &self.rules.schemes, now)
     }
 
     /// A page of the overrides that the caller may know of, in the order of their requests.
@@ -142,17 +147,26 @@ impl Custodian {
             requested_by: (!sees_all(who)).then(|| who.principal.subject.clone()),
             now: self.clock.now(),
         };
-        self.store.read(|view| {
-            let rows = view.overrides_after(&sought, after, wanted.rows())?;
-            let page = wanted.page(rows, |row| row.seq.to_string());
-            let show = |row: OverrideRow| {
-                let record = Record::with(view, row)?;
-                shown(&record, &self.rules.schemes, sought.now)
-            };
-            Ok(Page {
-                items: page.items.into_iter().map(show).collect::<Result<_, _>>()?,
-                next_cursor: page.next_cursor,
+        let read = || {
+            self.store.read(|view| {
+                let rows = view.overrides_after(&sought, after, wanted.rows())?;
+                let page = wanted.page(rows, |row| row.seq.to_string());
+                let records = page.items.into_iter().map(|row| Record::with(view, row));
+                Ok(Page {
+                    items: records.collect::<Result<Vec<_>, Error>>()?,
+                    next_cursor: page.next_cursor,
+                })
             })
+        };
+        let page = read()?;
+        let page = match self.settle(page.items.iter(), sought.now) {
+            true => read()?,
+            false => page,
+        };
+        let show = |record: &Record| shown(record, &self.rules.schemes, sought.now);
+        Ok(Page {
+            items: page.items.iter().map(show).collect::<Result<_, _>>()?,
+            next_cursor: page.next_cursor,
         })
     }
 
@@ -170,21 +184,6 @@ impl Custodian {
             record.go(tx, &OverrideEvent::Withdraw, now, Closing::default())?;
             let view = shown(&Record::of(tx, &id)?, &schemes, now)?;
             Ok((view, Event::done(id.to_string())))
-        })
-    }
-
-    /// Writes down that the time of overrides is over.
-    pub(super) fn expire_overrides(&self) -> Result<(), Error> {
-        let now = self.clock.now();
-        let due = self.store.read(|view| view.overrides_to_expire(now))?;
-        each(due, |row| {
-            let expired = self.alone(Action::OverrideExpire, move |tx, now| {
-                let record = Record::of(tx, &row.request.id)?;
-                record.go(tx, &OverrideEvent::Expire, now, Closing::default())?;
-                let event = Event::done(row.request.id.to_string()).with("status", "expired");
-                Ok(((), event))
-            });
-            overtaken(expired)
         })
     }
 
@@ -249,17 +248,20 @@ pub(super) fn sees(who: &Caller, row: &OverrideRow) -> Result<(), Error> {
 }
 
 /// Voids what a custodian signed and is not approved; answers the overrides that it sets back.
-pub(super) fn void(tx: &Tx<'_>, custodian: &Id) -> Result<Vec<Id>, Error> {
-    let signatures = tx.open_signatures(custodian)?;
-    signatures.iter().try_for_each(|signature| {
+pub(super) fn void(tx: &Tx<'_>, custodian: &Id, now: Timestamp) -> Result<Vec<Id>, Error> {
+    let mut set_back = Vec::new();
+    for signature in tx.open_signatures(custodian)? {
         let record = Record::of(tx, &signature.override_id)?;
-        let to = record
-            .standing()
-            .after(&OverrideEvent::Void { custodian }, Timestamp::MIN)?;
-        tx.void_signature(signature)?;
-        tx.move_override(&record.row, to, &Closing::default())
-    })?;
-    Ok(signatures.into_iter().map(|row| row.override_id).collect())
+        let standing = record.standing();
+        // What is over stays as it was, whether that is written down or not.
+        if standing.status_at(now).is_open() {
+            let to = standing.after(&OverrideEvent::Void { custodian }, now)?;
+            tx.void_signature(&signature)?;
+            tx.move_override(&record.row, to, &Closing::default())?;
+            set_back.push(signature.override_id);
+        }
+    }
+    Ok(set_back)
 }
 
 /// A request whose hashes are still to be made.

@@ -20,6 +20,7 @@ use aegis_custodian::{
     duration::Period,
     http::Limits,
     id::Subject,
+    kek::KeyHolder,
     policy::{Grants, Role},
     server,
     store::Store,
@@ -72,12 +73,16 @@ impl House {
     }
 
     pub fn with(limits: Limits, rules: Rules) -> Self {
+        Self::on(Arc::new(softhsm::Token::new().open(1)), limits, rules)
+    }
+
+    /// On a key holder of the test's own.
+    pub fn on(kek: Arc<dyn KeyHolder>, limits: Limits, rules: Rules) -> Self {
         let home = TempDir::new().unwrap();
         let seconds = Arc::new(AtomicI64::new(1_795_000_000));
         let source = Arc::clone(&seconds);
         let clock = Clock::from(move || Timestamp::from_second(source.load(SeqCst)).unwrap());
         let store = Store::open(&home.path().join("custodian.db")).unwrap();
-        let kek = Arc::new(softhsm::Token::new().open(1));
         let custodian = Custodian::new(kek, store, clock, rules);
         custodian.make_first_kek().unwrap();
         custodian.adopt_keyring().unwrap();

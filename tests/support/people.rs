@@ -147,7 +147,11 @@ pub fn prove(key: &SigningKey, enrolled: &Value) -> String {
 
 /// A principal that acts for a custodian; answers its token.
 pub fn principal(desk: &dyn Desk, subject: &str, custodian: &str) -> String {
-    let name = format!("custodian {subject}");
+    principal_named(desk, &format!("custodian {subject}"), subject, custodian)
+}
+
+/// As [`principal`], of this name: a person who is enrolled again has another one.
+pub fn principal_named(desk: &dyn Desk, name: &str, subject: &str, custodian: &str) -> String {
     let body = json!({"name": name, "subject": subject, "roles": ["custodian"], "custodian_id": custodian});
     let made = desk
         .tell(&desk.admin(), "/v1/admin/principals", body)
