@@ -57,7 +57,6 @@ pub mod signing;
 pub mod signing_keys;
 pub mod strangers;
 pub mod tend;
-mod texts;
 pub mod tokens;
 pub mod wrap;
 

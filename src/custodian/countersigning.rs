@@ -2,10 +2,11 @@
 //! leaves, and written down only if nothing has changed meanwhile (api.md section 8).
 
 use jiff::Timestamp;
+use sha2::{Digest, Sha256};
 
 use super::{
     Custodian, Rules, audit::Event, certificates::Expectation, override_record::Record,
-    overrides::overtaken, tend::each,
+    overrides::overtaken,
 };
 use crate::{
     crypto::{
@@ -40,7 +41,7 @@ impl Custodian {
             Err(error) => {
                 let still = self.store.read(|view| Record::of(view, id))?;
                 let due = still.standing().after(&event, self.clock.now()).is_ok();
-                return if due { Err(error) } else { Ok(()) };
+                return if due { Err(unmade(error)) } else { Ok(()) };
             }
         };
         overtaken(self.write_approval(record.row, certificate))
@@ -53,7 +54,15 @@ impl Custodian {
         }
         let now = self.clock.now();
         let due = self.store.read(|view| view.overrides_to_approve(now))?;
-        each(due, |row| self.approve_override(&row.request.id))
+        let mut done = Ok(());
+        for row in due {
+            match row.and_then(|row| self.approve_override(&row.request.id)) {
+                // What keeps one from being countersigned keeps the others too.
+                Err(error @ Error::Unavailable { .. }) => return Err(error),
+                one => done = done.and(one),
+            }
+        }
+        done
     }
 
     fn countersigned(&self, record: &Record, now: Timestamp) -> Result<String, Error> {
@@ -62,7 +71,8 @@ impl Custodian {
         let signatures = signed.each_ref();
         let signatures = signatures.map(|one| (one.key_id.as_str(), one.signature.as_slice()));
         let envelope = certificate::envelope(&body, signatures)?;
-        let verdict = self.judge(&envelope, &Expectation::default(), now)?;
+        let people = record.valid().map(|(_, who)| who);
+        let verdict = self.judge(&envelope, &Expectation::default(), people, now)?;
         if let Some(fault) = verdict.error {
             return Err(Error::Internal {
                 what: "verifying a certificate before it leaves",
@@ -76,6 +86,7 @@ impl Custodian {
     /// The second of the two transactions: all that the approval rests on is looked at again.
     fn write_approval(&self, seen: OverrideRow, certificate: String) -> Result<(), Error> {
         let rules = self.rules.clone();
+        let sha256 = hex::encode(Sha256::digest(&certificate));
         self.alone(Action::OverrideApprove, move |tx, now| {
             let record = Record::of(tx, &seen.request.id)?;
             if record.row.revision != seen.revision {
@@ -89,7 +100,7 @@ impl Custodian {
                 verified: verified(&record, &rules),
             };
             record.go(tx, &event, now, closing)?;
-            Ok(((), approved(&record)))
+            Ok(((), approved(&record).with("certificate_sha256", sha256)))
         })
     }
 
@@ -120,6 +131,14 @@ impl Custodian {
                 .map_err(|_| Error::internal("an override with two signatures has not two"))?,
         };
         facts.body()
+    }
+}
+
+/// The signatures are stored; whatever kept the certificate from being made, the same request may succeed later.
+fn unmade(error: Error) -> Error {
+    match error {
+        error @ Error::Unavailable { .. } => error,
+        error => Error::kek("countersigning an override", error),
     }
 }
 

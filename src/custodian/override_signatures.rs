@@ -5,11 +5,10 @@ use jiff::Timestamp;
 use super::{
     Caller, Custodian, Rules,
     audit::Event,
-    custodians::{REASON, enrolled},
+    custodians::enrolled,
     override_record::Record,
     override_view::{OverrideView, shown},
-    overrides::Rejected,
-    texts,
+    overrides::{Rejected, distrust},
 };
 use crate::{
     crypto::{messages::Rejection, scheme::Shown},
@@ -17,6 +16,7 @@ use crate::{
     id::Id,
     policy::OverrideEvent,
     store::{Closing, CustodianRow, Identity, Request, SignatureRow},
+    texts,
 };
 
 /// A custodian's signature on an override.
@@ -73,15 +73,16 @@ impl Custodian {
             .rules
             .verify(&record.row.request, &custodian.identity, &new.signature);
         let verified = found.is_ok();
-        let (id, schemes) = (id.clone(), self.rules.schemes.clone());
+        let (id, rules) = (id.clone(), self.rules.clone());
         let taken = self.change(who, move |tx, now| {
-            let record = Record::of(tx, &id)?;
+            let record = distrust(tx, &rules, &id, now)?;
             let custodian = enrolled(tx, &new.custodian_id)?;
-            let again = stands(&record, &new);
+            let again = stands(&record, &custodian, &new, true);
             let event = OverrideEvent::Sign {
                 by: &custodian.signer(),
                 verified,
                 again,
+                void: stands(&record, &custodian, &new, false),
             };
             match again {
                 true => drop(record.standing().after(&event, now)?),
@@ -91,9 +92,11 @@ impl Custodian {
                 }
             }
             let record = Record::of(tx, &id)?;
-            let view = shown(&record, &schemes, now)?;
+            let view = shown(&record, &rules.schemes, now)?;
             let complete = record.standing().is_complete();
-            Ok(((complete, view), signed(&id, &custodian, again)))
+            let hash = hex::encode(record.row.request.signing_hash);
+            let event = signed(&id, &custodian, again).with("signing_hash", hash);
+            Ok(((complete, view), event))
         });
         let (complete, view) = taken.map_err(|refusal| precise(refusal, found))?;
         if !complete {
@@ -114,9 +117,9 @@ impl Custodian {
         id: &Id,
         new: NewRejection,
     ) -> Result<OverrideView, Error> {
-        let reason = texts::prose(new.reason, REASON)?;
         let sent = new.signature;
         let (_, custodian) = self.acting(who, id, &sent.custodian_id)?;
+        let reason = texts::prose(new.reason, texts::REASON)?;
         let message = Rejection {
             custodian_id: sent.custodian_id.as_str(),
             override_id: id.as_str(),
@@ -169,11 +172,15 @@ fn precise<T>(refusal: Error, found: Result<T, Error>) -> Error {
     }
 }
 
-/// Whether this very signature counts already.
-fn stands(record: &Record, new: &NewSignature) -> bool {
-    record
-        .valid()
-        .any(|(row, _)| row.custodian_id == new.custodian_id && row.signature == new.signature)
+/// Whether this very signature of this custodian is on the override, and counts or is void.
+fn stands(record: &Record, by: &CustodianRow, new: &NewSignature, valid: bool) -> bool {
+    let same = |row: &SignatureRow| {
+        let scheme = by.identity.scheme;
+        row.custodian_id == new.custodian_id
+            && scheme.same_signature(&row.signature, &new.signature)
+    };
+    let mut all = record.signatures.iter();
+    all.any(|(row, _)| row.valid == valid && same(row))
 }
 
 fn signature(id: &Id, custodian: &CustodianRow, signature: String, now: Timestamp) -> SignatureRow {

@@ -7,13 +7,12 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{
-    Caller, Custodian,
+    Caller, Custodian, Rules,
     audit::Event,
     once::{self, Made, Once},
     override_record::Record,
     override_view::{OverrideView, shown},
     page::{self, Page, Wanted},
-    texts,
 };
 use crate::{
     crypto::messages::{Asked, Bound},
@@ -21,7 +20,8 @@ use crate::{
     error::Error,
     id::{Id, Subject},
     policy::{OverrideEvent, OverrideStatus, Role},
-    store::{Closing, OverrideRow, Request, Sought, Tx},
+    store::{Closing, OverrideRow, Request, SignatureRow, Sought, Tx},
+    texts,
     words::{Binding, Environment, Gate},
 };
 
@@ -101,7 +101,7 @@ impl Custodian {
                     instance: terms.instance.to_string(),
                     binding: terms.overrides.binding,
                     created_at: now,
-                    expires_at: now.saturating_add(open).unwrap_or(now),
+                    expires_at: whole_second(now.saturating_add(open).unwrap_or(now)),
                 };
                 let request = request.hashed()?;
                 tx.insert_override(&request)?;
@@ -178,8 +178,11 @@ impl Custodian {
         let (id, caller, schemes) = (id.clone(), who.clone(), self.rules.schemes.clone());
         self.change(who, move |tx, now| {
             let record = Record::of(tx, &id)?;
+            sees(&caller, &record.row)?;
             if record.row.request.requested_by != caller.principal.subject {
-                return Err(NO_OVERRIDE);
+                return Err(Error::Denied(
+                    "only its requester can withdraw an override; a custodian can reject it",
+                ));
             }
             record.go(tx, &OverrideEvent::Withdraw, now, Closing::default())?;
             let view = shown(&Record::of(tx, &id)?, &schemes, now)?;
@@ -223,10 +226,15 @@ impl Custodian {
     }
 }
 
-/// Whoever was faster has closed it: that is as good.
+/// Not every RFC 3339 reader takes any number of digits: Python's takes three or six until 3.11.
+fn whole_second(time: Timestamp) -> Timestamp {
+    Timestamp::from_second(time.as_second()).unwrap_or(time)
+}
+
+/// Whoever was faster, or time, has closed it: that is as good.
 pub(super) fn overtaken(done: Result<(), Error>) -> Result<(), Error> {
     match done {
-        Err(Error::Conflict(_)) => Ok(()),
+        Err(Error::BadSignature(_) | Error::Conflict(_) | Error::Expired(_)) => Ok(()),
         done => done,
     }
 }
@@ -251,17 +259,41 @@ pub(super) fn sees(who: &Caller, row: &OverrideRow) -> Result<(), Error> {
 pub(super) fn void(tx: &Tx<'_>, custodian: &Id, now: Timestamp) -> Result<Vec<Id>, Error> {
     let mut set_back = Vec::new();
     for signature in tx.open_signatures(custodian)? {
-        let record = Record::of(tx, &signature.override_id)?;
-        let standing = record.standing();
-        // What is over stays as it was, whether that is written down or not.
-        if standing.status_at(now).is_open() {
-            let to = standing.after(&OverrideEvent::Void { custodian }, now)?;
-            tx.void_signature(&signature)?;
-            tx.move_override(&record.row, to, &Closing::default())?;
+        if void_one(tx, &signature, now)? {
             set_back.push(signature.override_id);
         }
     }
     Ok(set_back)
+}
+
+/// Voids signatures on an override that are by a scheme or a network which is configured no more: their roles are open
+/// again.
+pub(super) fn distrust(
+    tx: &Tx<'_>,
+    rules: &Rules,
+    id: &Id,
+    now: Timestamp,
+) -> Result<Record, Error> {
+    let record = Record::of(tx, id)?;
+    for (signature, who) in record.valid() {
+        if rules.key(&who.identity).is_err() {
+            void_one(tx, signature, now)?;
+        }
+    }
+    Record::of(tx, id)
+}
+
+/// Answers whether the override was still open: what is over stays as it was, whether that is written down or not.
+fn void_one(tx: &Tx<'_>, signature: &SignatureRow, now: Timestamp) -> Result<bool, Error> {
+    let record = Record::of(tx, &signature.override_id)?;
+    let (standing, custodian) = (record.standing(), &signature.custodian_id);
+    let open = standing.status_at(now).is_open();
+    if open {
+        let to = standing.after(&OverrideEvent::Void { custodian }, now)?;
+        tx.void_signature(signature)?;
+        tx.move_override(&record.row, to, &Closing::default())?;
+    }
+    Ok(open)
 }
 
 /// A request whose hashes are still to be made.

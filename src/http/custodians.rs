@@ -139,7 +139,7 @@ pub(super) async fn reinstate(
     Ok(reply::ok(&reinstated.await?))
 }
 
-/// End a custodian for ever; its key never comes back.
+/// End a custodian for ever; a key that was once active never comes back.
 #[utoipa::path(post, path = "/v1/admin/custodians/{id}/revoke", tag = "custodians", request_body = Reason,
     params(("id" = String, Path)),
     responses((status = 200, description = "The custodian", body = CustodianView)))]

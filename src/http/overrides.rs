@@ -24,6 +24,7 @@ use crate::{
     duration::Period,
     error::Error,
     id::{Id, Subject},
+    json::normal,
     policy::OverrideStatus,
     words::{Environment, Gate},
 };
@@ -220,7 +221,7 @@ impl OverrideParams {
             .map(|name| OverrideStatus::named(&name).ok_or(STATUS));
         Ok(OverrideFilter {
             status: status.transpose()?,
-            proposal_id: self.proposal_id,
+            proposal_id: self.proposal_id.map(normal),
         })
     }
 }

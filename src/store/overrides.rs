@@ -86,6 +86,8 @@ pub struct Sought {
 
 const TABLE: Table = "overrides";
 const READING: &str = "reading overrides";
+/// Most overrides that one look for what is due finds; the next look finds more.
+const AT_ONCE: usize = 256;
 
 impl View<'_> {
     /// The override of that id.
@@ -106,12 +108,21 @@ impl View<'_> {
         after: i64,
         limit: usize,
     ) -> Result<Vec<OverrideRow>, Error> {
-        let rest = "WHERE seq > ?1
-            AND (?2 IS NULL OR ?2 = CASE WHEN state IN ('pending', 'partial') AND expires_at <= ?3
-                                         THEN 'expired' ELSE state END)
-            AND (?4 IS NULL OR proposal_id = ?4)
-            AND (?5 IS NULL OR requested_by = ?5)
-            ORDER BY seq LIMIT ?6";
+        // Only the filters that there are: then an index serves them.
+        let filters = [
+            (
+                sought.status.is_some(),
+                "?2 = CASE WHEN state IN ('pending', 'partial') AND expires_at <= ?3 THEN 'expired' ELSE state END",
+            ),
+            (sought.proposal_id.is_some(), "proposal_id = ?4"),
+            (sought.requested_by.is_some(), "requested_by = ?5"),
+        ];
+        let asked = filters.iter().filter(|(asked, _)| *asked);
+        let rest = asked.fold("WHERE seq > ?1".to_owned(), |sql, (_, filter)| {
+            sql + " AND " + filter
+        });
+        // Every parameter has to stand in the text.
+        let rest = rest + " AND (TRUE OR ?2 OR ?3 OR ?4 OR ?5) ORDER BY seq LIMIT ?6";
         let given = (
             after,
             sought.status.map(OverrideStatus::name),
@@ -120,7 +131,7 @@ impl View<'_> {
             sought.requested_by.as_ref().map(Subject::as_str),
             rows::at_most(limit),
         );
-        self.many(READING, TABLE, rest, given, read)
+        self.many(READING, TABLE, &rest, given, read)
     }
 
     /// Those that are open though their time is over; [`Error::Corrupt`] in the place of one that is not as it was
@@ -145,7 +156,7 @@ impl View<'_> {
         &self,
         now: Timestamp,
     ) -> Result<Vec<Result<OverrideRow, Error>>, Error> {
-        let whose = "state = 'partial' AND expires_at > ?1
+        let whose = "state IN ('pending', 'partial') AND state = 'partial' AND expires_at > ?1
             AND 2 = (SELECT count(*) FROM override_signatures s WHERE s.override_id = overrides.id AND s.state = 'valid')";
         self.overrides_due(whose, now)
     }
@@ -156,7 +167,8 @@ impl View<'_> {
         whose: &str,
         now: Timestamp,
     ) -> Result<Vec<Result<OverrideRow, Error>>, Error> {
-        let sql = format!("SELECT id FROM overrides WHERE {whose} ORDER BY seq");
+        let sql =
+            format!("SELECT id FROM overrides WHERE {whose} ORDER BY expires_at LIMIT {AT_ONCE}");
         let id = |row: &Row<'_>| Ok(rows::name(row, "id"));
         let ids = self.query(READING, &sql, [now.as_microsecond()], id)?;
         let verified = |id: Result<Id, Error>| self.override_of(&id?)?.ok_or(rows::TAMPERED);
