@@ -26,6 +26,8 @@ mod council;
 mod council_probes;
 #[path = "tamper/dek.rs"]
 mod dek;
+#[path = "support/desk.rs"]
+mod desk;
 #[path = "tamper/every_column.rs"]
 mod every_column;
 #[path = "tamper/file.rs"]

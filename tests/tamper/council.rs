@@ -5,31 +5,8 @@ use serde_json::{Value, json};
 
 use crate::{
     people::{Desk, Person, RISK, SECURITY, enrol, prove, text},
-    service::{Answer, Service},
+    service::Service,
 };
-
-impl Desk for Service {
-    fn ask(&self, token: &str, method: &str, path: &str, body: &Value) -> Answer {
-        let body = match body {
-            Value::Null => String::new(),
-            body => body.to_string(),
-        };
-        self.send(token, method, path, &[], &body)
-    }
-
-    fn admin(&self) -> String {
-        self.token("admin")
-    }
-
-    fn app(&self) -> String {
-        self.token("app")
-    }
-
-    /// `dev` needs one admin only.
-    fn second(&self) -> Option<String> {
-        None
-    }
-}
 
 /// What the probes use. Overrides are as they were when they were requested.
 pub struct Council {
