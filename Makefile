@@ -1,7 +1,7 @@
 # Thin: each target says what it runs; the work is in scripts/ and in cargo.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench load tamper model races crash fuzz fuzz-api docs-browser clean
+.PHONY: help demo test check bench load tamper model approvals races crash fuzz fuzz-api docs-browser clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
@@ -33,11 +33,15 @@ check: ## The gate: format, lints, docs, dependencies
 bench: ## Run the benchmarks
 	cargo bench --locked
 
-load: ## Measure requests a second of a release build beside the raw token
+load: ## Measure requests a second of a release build beside the raw token, and submissions of signatures
 	python3 scripts/load.py
 
 model: ## Play 50,000 random requests against a model of the contract (release build)
 	MODEL_STEPS=5000 MODEL_GAMES=5 cargo test --locked --release --test model -- --nocapture --test-threads 2 every_answer_is
+
+approvals: ## Play 24,000 random steps of two-key overrides against a model, and a crowd (release build)
+	APPROVALS_STEPS=3000 APPROVALS_GAMES=4 PROPTEST_CASES=100000 cargo test --locked --release --test override_properties -- --nocapture --test-threads 2
+	CROWD_REQUESTS=20000 cargo test --locked --release --test overrides -- --nocapture in_a_crowd
 
 races: ## Shut keys and people while many clients use them, for a minute each way (release build)
 	RACES_SECONDS=60 RACES_CLIENTS=32 cargo test --locked --release --test races -- --nocapture --test-threads 1

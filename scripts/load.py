@@ -2,6 +2,7 @@
 """Measures requests a second of a release build on loopback, beside the raw token's rate in the same run.
 
 `make load`. LOAD_SECONDS (5) is the time of each measurement. Authentication and audit are on, as always.
+Signatures on overrides are no one request again and again, so benches/overrides.rs measures them: OVERRIDES_EACH (300).
 """
 
 import base64
@@ -30,6 +31,8 @@ def main():
     print(f"{'operation':<36}{'connections':>12}{'requests/s':>12}{'of raw':>9}{'p99 ms':>9}{'commits/s':>11}")
     measure([], keys_and_blobs, raw)
     measure(["--dek-cache", "0"], strict, raw)
+    print("\nsignatures on overrides:")
+    bench("overrides", capture_output=False)
 
 
 def measure(options, operations, raw):
@@ -47,9 +50,12 @@ def build():
 
 
 def raw_rate():
-    bench = ["cargo", "bench", "--locked", "--quiet", "--bench", "token"]
-    said = subprocess.run(bench, cwd=ROOT, check=True, capture_output=True, text=True).stdout
-    return float(re.search(r"bare session\s+(\d+) ", said).group(1))
+    return float(re.search(r"bare session\s+(\d+) ", bench("token", capture_output=True).stdout).group(1))
+
+
+def bench(name, capture_output):
+    command = ["cargo", "bench", "--locked", "--quiet", "--bench", name]
+    return subprocess.run(command, cwd=ROOT, check=True, capture_output=capture_output, text=True)
 
 
 def fsync_micros(home):

@@ -68,7 +68,7 @@ fn nothing_is_approved_but_by_two_people_where_two_admins_enrol_them() {
     );
 }
 
-const STEPS: u64 = 300;
+const STEPS: u64 = 150;
 
 /// Each game in a process of its own, since it takes the token away from all who use it.
 fn play(name: &str, quorum: Quorum) {

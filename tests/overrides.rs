@@ -19,6 +19,10 @@ use service::Answer;
 mod alone;
 #[path = "overrides/certificates.rs"]
 mod certificates;
+#[path = "overrides/crowd.rs"]
+mod crowd;
+#[path = "support/dice.rs"]
+mod dice;
 #[path = "overrides/enrolment.rs"]
 mod enrolment;
 #[path = "overrides/expiry.rs"]

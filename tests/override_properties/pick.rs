@@ -8,7 +8,7 @@ use crate::{
     dice::Dice,
     people::KINDS,
     steps::{By, How, PERIODS, Request, Signature, Step},
-    world::{LEADS, Override, State, World},
+    world::{LEADS, Override, Signed, State, World},
 };
 
 /// The first four request overrides too.
@@ -225,6 +225,21 @@ impl Pick<'_> {
             _ if !open.is_empty() => open[self.dice.below(open.len().min(4))],
             _ => self.dice.below(world.overrides.len()),
         };
+        let void = |(over, one): (usize, &Signed)| {
+            let active = world.custodians[one.by].state == State::Active;
+            (one.void && active).then_some((over, one.by))
+        };
+        let signed = |over: usize| {
+            world.overrides[over]
+                .signed
+                .iter()
+                .map(move |one| (over, one))
+        };
+        let returned = open.iter().flat_map(|over| signed(*over));
+        let returned: Vec<_> = returned.filter_map(void).collect();
+        if !returned.is_empty() && self.dice.once_in(8) {
+            return Some(*self.dice.one_of(&returned));
+        }
         let missing = |over: &Override| {
             let mut able = world.in_state(State::Active);
             able.retain(|who| world.signer(over, world.custodians[*who].lead).is_none());

@@ -1,7 +1,14 @@
 //! What happens while a countersignature is on its way (api.md section 8): the second of the two transactions looks at
 //! all again, so whatever came between them decides, and a certificate that comes too late is never seen.
 
-use std::{sync::Arc, thread, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, AtomicUsize, Ordering::SeqCst},
+    },
+    thread,
+    time::Duration,
+};
 
 use aegis_custodian::{
     crypto::scheme::Kind,
@@ -37,6 +44,10 @@ impl Scene {
             ..house::RULES
         };
         let house = House::on(gate.clone(), Limits::default(), rules);
+        Self::within(house, gate, quorum)
+    }
+
+    fn within(house: House, gate: Arc<Gate>, quorum: Quorum) -> Self {
         let desk: &dyn Desk = match quorum {
             Quorum::One => &OneAdmin(&house),
             Quorum::Two => &house,
@@ -200,9 +211,9 @@ fn the_same_signature_posted_while_the_first_is_on_its_way_approves_once() {
     assert_eq!((of("override.approve"), of("override.sign")), (1, 4));
 }
 
-/// The approval waits for the disk, the clock goes on, somebody looks: whatever was seen then must stay.
+/// The approval waits for the disk, and the clock goes on.
 #[test]
-fn what_was_seen_expired_is_never_approved_though_its_approval_was_on_its_way() {
+fn what_was_seen_expired_is_not_approved_by_what_waited_for_the_disk() {
     let scene = Scene::set(Quorum::Two);
     scene.house.pass(3599);
     scene.gate.shut();
@@ -221,11 +232,63 @@ fn what_was_seen_expired_is_never_approved_though_its_approval_was_on_its_way() 
         let seen = looking.join().unwrap();
         let answer = signing.join().unwrap();
         let after = scene.house.status(&scene.asked);
-        println!("seen {seen}, answered {}, then {after}", answer.status);
-        assert!(["approved", "expired"].contains(&after.as_str()), "{after}");
-        assert_eq!(seen, after, "a final state changed");
-        assert_eq!(answer.status, if after == "approved" { 200 } else { 410 });
+        assert_eq!([seen.as_str(), after.as_str()], ["expired"; 2]);
+        answer.is_refused(410, "expired");
     });
+}
+
+/// The approval was in time, its time is over before it is on the disk, and somebody looks just then.
+#[test]
+fn what_is_being_approved_is_not_seen_expired() {
+    // On a busy machine the approval may not be the first that waits for the disk; then it comes too late.
+    let ends = [500, 1500, 3500].map(Duration::from_millis).into_iter();
+    let mut ends = ends.map(looked_at_between_time_and_disk);
+    assert!(ends.any(|end| end == "approved"), "it was always too late");
+}
+
+/// How it ended, which must be what was seen.
+fn looked_at_between_time_and_disk(wait: Duration) -> String {
+    let gate = Gate::new(Arc::new(softhsm::Token::new().open(2)));
+    let armed = Arc::new(AtomicUsize::new(0));
+    let trigger = armed.clone();
+    // The clock goes on as soon as the first change has asked it; the next change keeps the disk waiting.
+    let tick = move |seconds: &AtomicI64| {
+        let writes = thread::current().name() == Some("store-writer");
+        let step = |left: usize| left.checked_sub(1);
+        let left = writes.then(|| trigger.fetch_update(SeqCst, SeqCst, step));
+        if left == Some(Ok(1)) {
+            thread::sleep(Duration::from_millis(700));
+        }
+        seconds.fetch_add(i64::from(left == Some(Ok(2))), SeqCst)
+    };
+    let house = House::timed(gate.clone(), Limits::default(), house::RULES, tick);
+    let scene = Scene::within(house, gate, Quorum::Two);
+    let (house, asked) = (&scene.house, &scene.asked);
+    house.pass(3599);
+    scene.gate.shut();
+    thread::scope(|scope| {
+        let signing = scope.spawn(|| scene.theo.sign(house, asked));
+        scene.gate.is_reached();
+        let disk = file(house);
+        disk.execute_batch("BEGIN IMMEDIATE").unwrap();
+        scene.gate.open();
+        thread::sleep(wait);
+        let next = scope.spawn(|| house.request("the next change", json!({})).is(201));
+        thread::sleep(Duration::from_millis(300));
+        let now = house.seconds.load(SeqCst);
+        armed.store(2, SeqCst);
+        disk.execute_batch("ROLLBACK").unwrap();
+        while house.seconds.load(SeqCst) == now {
+            thread::sleep(Duration::from_millis(1));
+        }
+        let seen = house.status(asked);
+        let answer = signing.join().unwrap();
+        next.join().unwrap();
+        let end = house.status(asked);
+        assert_eq!(seen, end, "a final state changed");
+        assert_eq!(answer.status, if end == "approved" { 200 } else { 410 });
+        end
+    })
 }
 
 #[allow(clippy::disallowed_methods)] // past the store is the point

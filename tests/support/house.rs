@@ -78,10 +78,20 @@ impl House {
 
     /// On a key holder of the test's own.
     pub fn on(kek: Arc<dyn KeyHolder>, limits: Limits, rules: Rules) -> Self {
+        Self::timed(kek, limits, rules, |seconds| seconds.load(SeqCst))
+    }
+
+    /// With a clock that does what the test wants when it is asked.
+    pub fn timed(
+        kek: Arc<dyn KeyHolder>,
+        limits: Limits,
+        rules: Rules,
+        tick: impl Fn(&AtomicI64) -> i64 + Send + Sync + 'static,
+    ) -> Self {
         let home = TempDir::new().unwrap();
         let seconds = Arc::new(AtomicI64::new(1_795_000_000));
         let source = Arc::clone(&seconds);
-        let clock = Clock::from(move || Timestamp::from_second(source.load(SeqCst)).unwrap());
+        let clock = Clock::from(move || Timestamp::from_second(tick(&source)).unwrap());
         let store = Store::open(&home.path().join("custodian.db")).unwrap();
         let custodian = Custodian::new(kek, store, clock, rules);
         custodian.make_first_kek().unwrap();
