@@ -231,10 +231,10 @@ fn whole_second(time: Timestamp) -> Timestamp {
     Timestamp::from_second(time.as_second()).unwrap_or(time)
 }
 
-/// Whoever was faster, or time, has closed it: that is as good.
+/// Whoever was faster has closed it, or it is no more to be approved: that is as good.
 pub(super) fn overtaken(done: Result<(), Error>) -> Result<(), Error> {
     match done {
-        Err(Error::BadSignature(_) | Error::Conflict(_) | Error::Expired(_)) => Ok(()),
+        Err(Error::BadSignature(_) | Error::Conflict(_)) => Ok(()),
         done => done,
     }
 }
