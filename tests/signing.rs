@@ -90,7 +90,12 @@ impl Bench {
     }
 
     fn change(&self, sql: &str) {
-        assert_eq!(file(&self.database()).execute(sql, []).unwrap(), 1, "{sql}");
+        self.change_rows(sql, 1);
+    }
+
+    fn change_rows(&self, sql: &str, rows: usize) {
+        let changed = file(&self.database()).execute(sql, []).unwrap();
+        assert_eq!(changed, rows, "{sql}");
     }
 }
 
@@ -277,7 +282,7 @@ fn a_service_finishes_at_its_start_what_another_announced() {
     let first = served(home.path());
     let kek = SoftwareKek::open(&home.path().join("software-kek")).unwrap();
     let bench = Bench::with(kek, home);
-    bench.change("DELETE FROM signing_keys");
+    bench.change_rows("DELETE FROM signing_keys", 4);
     let custodian = bench.start();
     bench.kek.fail_after(0);
     is_refused(custodian.make_signing_keys());
