@@ -284,7 +284,7 @@ fn a_service_finishes_at_its_start_what_another_announced() {
     let bench = Bench::with(kek, home);
     bench.change_rows("DELETE FROM signing_keys", 4);
     let custodian = bench.start();
-    bench.kek.fail_after(0);
+    bench.kek.fail_after(1);
     is_refused(custodian.make_signing_keys());
     custodian.close().unwrap();
     drop(custodian);
