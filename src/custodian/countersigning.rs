@@ -137,10 +137,10 @@ impl Custodian {
 
 /// The signatures are stored; whatever kept the certificate from being made, the same request may succeed later.
 fn unmade(error: Error) -> Error {
-    match error {
-        error @ Error::Unavailable { .. } => error,
-        error => Error::kek("countersigning an override", error),
+    if matches!(error, Error::Unavailable { .. }) {
+        return error;
     }
+    Error::kek("countersigning an override", error)
 }
 
 /// Whether each signature still holds, by what is configured now: a scheme may have been switched off since it was taken.
