@@ -46,6 +46,7 @@ pub mod keyring;
 pub mod once;
 mod opened;
 mod override_record;
+pub mod override_requests;
 pub mod override_signatures;
 pub mod override_view;
 pub mod overrides;

@@ -59,6 +59,7 @@ impl Custodian {
             match row.and_then(|row| self.approve_override(&row.request.id)) {
                 // What keeps one from being countersigned keeps the others too.
                 Err(error @ Error::Unavailable { .. }) => return Err(error),
+                Err(Error::Expired(_)) => {}
                 one => done = done.and(one),
             }
         }
@@ -136,10 +137,10 @@ impl Custodian {
 
 /// The signatures are stored; whatever kept the certificate from being made, the same request may succeed later.
 fn unmade(error: Error) -> Error {
-    match error {
-        error @ Error::Unavailable { .. } => error,
-        error => Error::kek("countersigning an override", error),
+    if matches!(error, Error::Unavailable { .. }) {
+        return error;
     }
+    Error::kek("countersigning an override", error)
 }
 
 /// Whether each signature still holds, by what is configured now: a scheme may have been switched off since it was taken.

@@ -1,6 +1,7 @@
 //! Custodians sign and reject overrides with keys that only they hold (api.md section 8).
 
 use jiff::Timestamp;
+use serde::Serialize;
 
 use super::{
     Caller, Custodian, Rules,
@@ -8,7 +9,7 @@ use super::{
     custodians::enrolled,
     override_record::Record,
     override_view::{OverrideView, shown},
-    overrides::{Rejected, distrust},
+    overrides::distrust,
 };
 use crate::{
     crypto::{messages::Rejection, scheme::Shown},
@@ -35,6 +36,14 @@ pub struct NewRejection {
     pub reason: String,
     /// Over custodian, override and reason (formats.md section 3).
     pub signature: NewSignature,
+}
+
+/// How a custodian rejected an override, as it is kept and shown.
+#[derive(Serialize)]
+struct Rejected<'a> {
+    custodian_id: &'a str,
+    reason: &'a str,
+    signature: &'a str,
 }
 
 impl Rules {

@@ -16,9 +16,10 @@ use super::{
 };
 use crate::{
     custodian::{
+        override_requests::NewOverride,
         override_signatures::{NewRejection, NewSignature},
         override_view::OverrideView,
-        overrides::{NewOverride, OverrideFilter},
+        overrides::OverrideFilter,
         page::Wanted,
     },
     duration::Period,

@@ -108,30 +108,28 @@ impl View<'_> {
         after: i64,
         limit: usize,
     ) -> Result<Vec<OverrideRow>, Error> {
+        let (limit, now) = (rows::at_most(limit), sought.now.as_microsecond());
+        let status = sought.status.map(OverrideStatus::name);
+        let requester = sought.requested_by.as_ref().map(Subject::as_str);
+        let mut rest = "WHERE seq > :after".to_owned();
+        let mut given: Vec<(&str, &dyn ToSql)> = vec![(":after", &after), (":limit", &limit)];
         // Only the filters that there are: then an index serves them.
-        let filters = [
-            (
-                sought.status.is_some(),
-                "?2 = CASE WHEN state IN ('pending', 'partial') AND expires_at <= ?3 THEN 'expired' ELSE state END",
-            ),
-            (sought.proposal_id.is_some(), "proposal_id = ?4"),
-            (sought.requested_by.is_some(), "requested_by = ?5"),
-        ];
-        let asked = filters.iter().filter(|(asked, _)| *asked);
-        let rest = asked.fold("WHERE seq > ?1".to_owned(), |sql, (_, filter)| {
-            sql + " AND " + filter
-        });
-        // Every parameter has to stand in the text.
-        let rest = rest + " AND (TRUE OR ?2 OR ?3 OR ?4 OR ?5) ORDER BY seq LIMIT ?6";
-        let given = (
-            after,
-            sought.status.map(OverrideStatus::name),
-            sought.now.as_microsecond(),
-            sought.proposal_id.as_deref(),
-            sought.requested_by.as_ref().map(Subject::as_str),
-            rows::at_most(limit),
-        );
-        self.many(READING, TABLE, &rest, given, read)
+        if status.is_some() {
+            rest +=
+                " AND :status = CASE WHEN state IN ('pending', 'partial') AND expires_at <= :now
+                                         THEN 'expired' ELSE state END";
+            given.extend::<[(&str, &dyn ToSql); 2]>([(":status", &status), (":now", &now)]);
+        }
+        if sought.proposal_id.is_some() {
+            rest += " AND proposal_id = :proposal";
+            given.push((":proposal", &sought.proposal_id));
+        }
+        if requester.is_some() {
+            rest += " AND requested_by = :requester";
+            given.push((":requester", &requester));
+        }
+        rest += " ORDER BY seq LIMIT :limit";
+        self.many(READING, TABLE, &rest, given.as_slice(), read)
     }
 
     /// Those that are open though their time is over; [`Error::Corrupt`] in the place of one that is not as it was
