@@ -23,16 +23,14 @@ impl Custodian {
     /// Approves an override that has both signatures; leaves any other as it is.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] if the countersignature cannot be made, or not be written down: then nothing is approved.
+    /// [`Error::Unavailable`] if the countersignature cannot be made, or not be written down, [`Error::Expired`] if its
+    /// time is over by then: nothing is approved.
     pub(super) fn approve_override(&self, id: &Id) -> Result<(), Error> {
         let (record, now) = (
             self.store.read(|view| Record::of(view, id))?,
             self.clock.now(),
         );
-        let event = OverrideEvent::Approve {
-            verified: verified(&record, &self.rules),
-        };
-        if record.standing().after(&event, now).is_err() {
+        if !is_due(&record, &self.rules, now)? {
             return Ok(());
         }
         let certificate = match self.countersigned(&record, now) {
@@ -40,8 +38,10 @@ impl Custodian {
             // What is no more to be approved needs no certificate.
             Err(error) => {
                 let still = self.store.read(|view| Record::of(view, id))?;
-                let due = still.standing().after(&event, self.clock.now()).is_ok();
-                return if due { Err(unmade(error)) } else { Ok(()) };
+                return match is_due(&still, &self.rules, self.clock.now())? {
+                    true => Err(unmade(error)),
+                    false => Ok(()),
+                };
             }
         };
         overtaken(self.write_approval(record.row, certificate))
@@ -90,16 +90,14 @@ impl Custodian {
         let sha256 = hex::encode(Sha256::digest(&certificate));
         self.alone(Action::OverrideApprove, move |tx, now| {
             let record = Record::of(tx, &seen.request.id)?;
-            if record.row.revision != seen.revision {
+            if !is_due(&record, &rules, now)? || record.row.revision != seen.revision {
                 return Err(Error::Conflict("the override was changed meanwhile"));
             }
             let closing = Closing {
                 certificate: Some(certificate),
                 ..Closing::default()
             };
-            let event = OverrideEvent::Approve {
-                verified: verified(&record, &rules),
-            };
+            let event = OverrideEvent::Approve { verified: true };
             record.go(tx, &event, now, closing)?;
             Ok(((), approved(&record).with("certificate_sha256", sha256)))
         })
@@ -141,6 +139,21 @@ fn unmade(error: Error) -> Error {
         return error;
     }
     Error::kek("countersigning an override", error)
+}
+
+/// Whether an override is still to be approved.
+///
+/// # Errors
+/// [`Error::Expired`]: that its time is over is worth saying, whatever else happened to it.
+fn is_due(record: &Record, rules: &Rules, now: Timestamp) -> Result<bool, Error> {
+    let verified = verified(record, rules);
+    match record
+        .standing()
+        .after(&OverrideEvent::Approve { verified }, now)
+    {
+        Err(error @ Error::Expired(_)) => Err(error),
+        found => Ok(found.is_ok()),
+    }
 }
 
 /// Whether each signature still holds, by what is configured now: a scheme may have been switched off since it was taken.
