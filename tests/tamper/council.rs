@@ -41,7 +41,7 @@ pub const WALLET: Kind = Kind::Bip322Simple {
 impl Council {
     pub fn meet(service: &Service) -> Self {
         let rita = Person::enrol(service, "rita", RISK, Kind::Bip340);
-        let theo = Person::enrol(service, "theo", SECURITY, Kind::Ed25519MlDsa44);
+        let theo = Person::enrol(service, "theo", SECURITY, Kind::Ed25519);
         let sue = Person::enrol(service, "sue", RISK, Kind::Ed25519);
         let rex = Person::enrol(service, "rex", SECURITY, WALLET);
         rex.change(service, "revoke").is(200);
