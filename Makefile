@@ -39,8 +39,8 @@ load: ## Measure requests a second of a release build beside the raw token, and 
 model: ## Play 50,000 random requests against a model of the contract (release build)
 	MODEL_STEPS=5000 MODEL_GAMES=5 cargo test --locked --release --test model -- --nocapture --test-threads 2 every_answer_is
 
-approvals: ## Play 24,000 random steps of two-key overrides against a model, and a crowd (release build)
-	APPROVALS_STEPS=3000 APPROVALS_GAMES=4 PROPTEST_CASES=100000 cargo test --locked --release --test override_properties -- --nocapture --test-threads 2
+approvals: ## Play 40,000 random steps of two-key overrides against a model, and a crowd (release build)
+	APPROVALS_STEPS=5000 APPROVALS_GAMES=4 PROPTEST_CASES=100000 cargo test --locked --release --test override_properties -- --nocapture --test-threads 2
 	CROWD_REQUESTS=20000 cargo test --locked --release --test overrides -- --nocapture in_a_crowd
 
 races: ## Shut keys and people while many clients use them, for a minute each way (release build)

@@ -31,7 +31,7 @@ def main():
     print(f"{'operation':<36}{'connections':>12}{'requests/s':>12}{'of raw':>9}{'p99 ms':>9}{'commits/s':>11}")
     measure([], keys_and_blobs, raw)
     measure(["--dek-cache", "0"], strict, raw)
-    print("\nsignatures on overrides:")
+    print("\nsignatures on overrides:", flush=True)
     bench("overrides", capture_output=False)
 
 

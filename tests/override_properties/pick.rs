@@ -50,12 +50,13 @@ impl Pick<'_> {
     }
 
     fn too_few(&self) -> bool {
-        let active = self.world.in_state(State::Active);
-        let of = |lead| {
-            let of = |who: &&usize| self.world.custodians[**who].lead == lead;
-            active.iter().filter(of).count()
-        };
-        LEADS.into_iter().any(|lead| of(lead) < 2)
+        LEADS.into_iter().any(|lead| self.active(lead) < 2)
+    }
+
+    fn active(&self, lead: &str) -> usize {
+        let active = self.world.in_state(State::Active).into_iter();
+        let of = |who: &usize| self.world.custodians[*who].lead == lead;
+        active.filter(of).count()
     }
 
     /// A step on the way to one custodian more.
@@ -101,7 +102,7 @@ impl Pick<'_> {
         let subject = match self.dice.below(12) {
             0 => self.dice.one_of(&managers),
             1..3 => self.dice.one_of(&PEOPLE),
-            _ if free.is_empty() => self.dice.one_of(&PEOPLE),
+            _ if free.is_empty() => return self.change(),
             _ => self.dice.one_of(&free),
         };
         let known = &self.world.custodians;
@@ -110,10 +111,17 @@ impl Pick<'_> {
             _ if !self.dice.once_in(6) => self.key(),
             all => known[self.dice.below(all)].key.clone(),
         };
+        let lead = match self.dice.once_in(4) {
+            true => self.dice.one_of::<&str>(&LEADS),
+            false => LEADS
+                .into_iter()
+                .min_by_key(|lead| self.active(lead))
+                .unwrap(),
+        };
         Step::Enrol {
             admin: self.dice.below(2),
             subject,
-            lead: self.dice.one_of::<&str>(&LEADS),
+            lead,
             key,
         }
     }
