@@ -151,6 +151,7 @@ CREATE TABLE overrides (
 
 CREATE INDEX overrides_open ON overrides (expires_at) WHERE state IN ('pending', 'partial');
 CREATE INDEX overrides_proposal ON overrides (proposal_id);
+CREATE INDEX overrides_requester ON overrides (requested_by);
 
 CREATE TABLE override_signatures (
     seq          INTEGER PRIMARY KEY,

@@ -45,6 +45,8 @@ pub mod items;
 pub mod keyring;
 pub mod once;
 mod opened;
+mod override_record;
+pub mod override_requests;
 pub mod override_signatures;
 pub mod override_view;
 pub mod overrides;
@@ -56,7 +58,6 @@ pub mod signing;
 pub mod signing_keys;
 pub mod strangers;
 pub mod tend;
-mod texts;
 pub mod tokens;
 pub mod wrap;
 

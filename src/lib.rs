@@ -7,7 +7,7 @@
 //! 5. [`http`]: every route on one screen, one place that maps errors.
 //! 4. [`custodian`]: the verbs. Policy, key holder outside any transaction, one transaction with its audit entry.
 //! 3. [`kek`]: the joint to the key holder; [`store`]: the database; [`log`]: what an audit entry says.
-//! 2. [`crypto`]: bytes in, bytes out; [`policy`]: who may do what; [`json`]: untrusted JSON.
+//! 2. [`crypto`]: bytes in, bytes out; [`policy`]: who may do what; [`json`]: untrusted JSON; [`texts`]: what people write and sign.
 //! 1. [`error`]: what can go wrong, said without HTTP.
 //! 0. [`secret`], [`id`], [`algorithm`], [`duration`], [`words`], [`private_file`] import nothing of ours.
 //!
@@ -33,4 +33,5 @@ pub mod secret;
 pub mod server;
 pub mod store;
 pub mod telemetry;
+pub mod texts;
 pub mod words;

@@ -38,7 +38,7 @@ mod tokens;
 mod traces;
 mod writer;
 
-pub use custodians::{CustodianRow, Identity, Moment};
+pub use custodians::{ALREADY, CustodianRow, Identity, Moment};
 pub use dek_versions::VersionRow;
 pub use deks::{DekRow, OVERTAKEN};
 pub use keks::KekRow;

@@ -4,9 +4,10 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// Declares an enum whose variants are words: `ALL`, `name`, `named`, and the same text in JSON.
+/// Declares an enum whose variants are words: `ALL`, `name`, `named`, and the same text in JSON. A word is a `tt`: what
+/// a macro takes as `literal`, `ToSchema` does not see.
 macro_rules! words {
-    ($(#[$doc:meta])* $name:ident { $($(#[$why:meta])* $variant:ident = $word:literal,)+ }) => {
+    ($(#[$doc:meta])* $name:ident { $($(#[$why:meta])* $variant:ident = $word:tt,)+ }) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, ToSchema)]
         pub enum $name {

@@ -21,12 +21,20 @@ use tempfile::TempDir;
 
 #[path = "crash/check.rs"]
 mod check;
+#[path = "crash/check_council.rs"]
+mod check_council;
 #[path = "crash/check_log.rs"]
 mod check_log;
 #[path = "crash/client.rs"]
 mod client;
+#[path = "crash/council.rs"]
+mod council;
+#[path = "crash/countersign.rs"]
+mod countersign;
 #[path = "crash/deks.rs"]
 mod deks;
+#[path = "support/desk.rs"]
+mod desk;
 #[path = "crash/dice.rs"]
 mod dice;
 #[path = "crash/erasure.rs"]
@@ -43,8 +51,10 @@ mod load;
 mod moved;
 #[path = "crash/once.rs"]
 mod once;
-#[path = "crash/people.rs"]
+#[path = "support/people.rs"]
 mod people;
+#[path = "crash/principals.rs"]
+mod principals;
 #[path = "support/service.rs"]
 mod service;
 #[path = "crash/states.rs"]

@@ -12,16 +12,28 @@ use std::thread;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+#[path = "tamper/aims.rs"]
+mod aims;
+#[path = "tamper/approvals.rs"]
+mod approvals;
 #[path = "tamper/at_start.rs"]
 mod at_start;
 #[path = "tamper/change.rs"]
 mod change;
+#[path = "tamper/council.rs"]
+mod council;
+#[path = "tamper/council_probes.rs"]
+mod council_probes;
 #[path = "tamper/dek.rs"]
 mod dek;
+#[path = "support/desk.rs"]
+mod desk;
 #[path = "tamper/every_column.rs"]
 mod every_column;
 #[path = "tamper/file.rs"]
 mod file;
+#[path = "support/people.rs"]
+mod people;
 #[path = "tamper/probes.rs"]
 mod probes;
 #[path = "tamper/sample.rs"]
@@ -39,11 +51,15 @@ use service::{Answer, Service};
 
 const PLAINTEXT: &str = "c2VjcmV0";
 
-const TABLES: [&str; 9] = [
+const TABLES: [&str; 13] = [
     "audit_entries",
+    "custodian_keys",
+    "custodians",
     "dek_versions",
     "deks",
     "kek_versions",
+    "override_signatures",
+    "overrides",
     "principals",
     "replies",
     "row_key",
@@ -62,7 +78,7 @@ fn no_column_of_any_table_is_changed_unnoticed_or_obeyed() {
     let (mut columns, mut changes) = (0, 0);
     for (table, figures) in found {
         println!(
-            "{table:16} {:3} columns, {:3} changes, each noticed, none obeyed",
+            "{table:19} {:3} columns, {:3} changes, each noticed, none obeyed",
             figures.0, figures.1
         );
         columns += figures.0;

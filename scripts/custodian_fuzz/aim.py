@@ -9,6 +9,8 @@ import random
 
 from schemathesis.core.parameters import ParameterLocation
 
+from . import signing
+
 PATH, QUERY, BODY = ParameterLocation.PATH, ParameterLocation.QUERY, ParameterLocation.BODY
 OFTEN = 0.75
 
@@ -40,6 +42,12 @@ def _segments(case, known, fields, dice):
         tokens = known.principals[found["id"]]
         if "token_id" in case.path_parameters and tokens:
             found["token_id"] = dice.choice(tokens)
+    if "/custodians/{id}" in case.path and dice.random() < OFTEN:
+        waiting = [one for one in sorted(known.custodians) if known.proof(one)]
+        proves = case.path.endswith("/activate") and waiting
+        found["id"] = dice.choice(waiting if proves else sorted(known.custodians))
+    if case.path.startswith("/v1/overrides/{id}") and dice.random() < OFTEN:
+        found["id"] = dice.choice(sorted(known.overrides))
     return found
 
 
@@ -69,7 +77,33 @@ def _body(case, known, fields, dice):
     if "confirm" in fields and dice.random() < OFTEN:
         named = case.path_parameters or {}
         body["confirm"] = f"{named.get('name')}/{named.get('version')}"
+    if dice.random() < OFTEN:
+        _approval(case, body, known, fields, dice)
     return body
+
+
+def _approval(case, body, known, fields, dice):
+    """Keys and signatures that are good; an override that may be asked for; a certificate of the service's own."""
+    place = (case.path_parameters or {}).get("id")
+    if "public_key" in body:
+        seed = dice.randbytes(32).hex()
+        body.update(scheme=signing.SCHEME, public_key=signing.public_key(seed))
+        known.seeds[body["public_key"]] = seed
+    elif "failed_gates" in body:
+        body["failed_gates"] = [gate for gate in body["failed_gates"] if gate != "complexity"] or ["risk"]
+        body.pop("expires_in", None)
+    elif "certificate" in body:
+        body["certificate"] = dice.choice(known.certificates)
+    elif "custodian_id" in fields and place in known.overrides:
+        body.update(custodian_id=known.caller, signature=_signature(place, body, known))
+    elif fields == {"signature"} and known.proof(place):
+        body["signature"] = known.proof(place)
+
+
+def _signature(override, body, known):
+    if "reason" in body:
+        return signing.rejection(known.seed(), known.caller, override, body["reason"])
+    return signing.signature(known.seed(), known.overrides[override])
 
 
 def _new(body, dice):

@@ -13,10 +13,25 @@ REFUSALS = {
     "a context has at most": "the bytes of a context are counted in its canonical form",
     "cursor is the next_cursor": "a cursor is good if a page gave it",
     "expires_in is a whole number": "a duration is at most 3650d, whichever unit it has",
+    "expires_in is a duration": "how long an override may stay open is the operator's to decide",
     "rotation_period is a whole number": "a duration is at most 3650d, whichever unit it has",
     "plaintext is standard base64": "`format: byte` does not ask for canonical base64",
     "confirm is": "what confirms is a good version, but not the one in the path",
-    "the role custodian needs": "a custodian has to be enrolled, and this version enrols none",
+    "the role custodian and a custodian_id": "a custodian's principal names the custodian, and no other does",
+    "custodian_id names no custodian": "a principal's custodian has to be enrolled first",
+    "the subject of a principal with": "a principal's custodian is the same person",
+} | {
+    beginning: "what a key looks like depends on its scheme, and not every number is a key"
+    for beginning in (
+        "a bip340 key",
+        "an ed25519 key",
+        "an ed25519+ml-dsa-44 key",
+        "the BIP-340 key",
+        "the Ed25519 key",
+        "the ML-DSA-44 key",
+        "the address is",
+        "this is not a Bitcoin address",
+    )
 }
 
 

@@ -34,11 +34,6 @@ def closed_to(document, role):
     return [one["operationId"] for one in _every(document) if role not in (roles(one) or [role])]
 
 
-def makes(document, role):
-    """Whether a role may call an operation that makes something."""
-    return any("201" in one["responses"] for one in _every(document) if role in (roles(one) or []))
-
-
 def _every(document):
     return [operation for item in document["paths"].values() for operation in item.values()]
 

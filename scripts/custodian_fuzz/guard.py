@@ -11,6 +11,8 @@ def guard(case, known):
         return
     if segments.get("id") in known.ours:
         case.path_parameters = dict(segments, id=_other(known.principals))
+    if segments.get("id") in known.kept_custodians and case.path.startswith("/v1/admin/custodians/"):
+        case.path_parameters = dict(segments, id=_other(known.custodians, known.kept_custodians))
     if segments.get("name") in known.kept and case.path.endswith(TO_THE_VERSION):
         case.path_parameters = dict(segments, name=_other(known.deks, known.kept))
 

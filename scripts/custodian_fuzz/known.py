@@ -1,8 +1,10 @@
 """What exists in the service under test: what state.py made, and what answers have shown since."""
 
+from . import signing
+
 
 class Known:
-    """DEKs with their versions, principals with their tokens, blobs with what opens them."""
+    """DEKs with their versions, principals with their tokens, blobs with what opens them, custodians and their keys."""
 
     def __init__(self, state):
         self.deks = {name: list(versions) for name, versions in state["deks"].items()}
@@ -12,6 +14,15 @@ class Known:
         self.blobs = state["blobs"]
         for one in state["principals"]:
             self._principal(one)
+        council = state["council"]
+        self.caller = council["caller"]
+        self.kept_custodians = set(council["kept_custodians"])
+        self.seeds = dict(council["seeds"])
+        self.custodians = {}
+        self.overrides = dict(council["overrides"])
+        self.certificates = council["certificates"]
+        for one in council["custodians"]:
+            self._thing(one)
 
     def learn(self, method, path, segments, body):
         """Takes up what one successful answer shows."""
@@ -34,8 +45,22 @@ class Known:
             self.deks[one["name"]] = [version["version"] for version in one["versions"]]
         if "tokens" in one and "id" in one:
             self._principal(one)
+        if "fingerprint" in one and "id" in one:
+            self.custodians[one["id"]] = one
+        if "signing_hash" in one and "id" in one:
+            self.overrides[one["id"]] = one["signing_hash"]
+
+    def proof(self, custodian):
+        """That a custodian holds its key, if it waits for that and the key is one of ours."""
+        one = self.custodians.get(custodian, {})
+        seed = self.seeds.get(one.get("public_key"))
+        return signing.proof(seed, one) if seed and "challenge" in one else None
+
+    def seed(self):
+        """The key of the custodian that calls."""
+        return self.seeds[self.custodians[self.caller]["public_key"]]
 
     def _principal(self, one):
-        """Not the four whose tokens the run uses: nobody is to harm them."""
+        """Not those whose tokens the run uses: nobody is to harm them."""
         if one["id"] not in self.ours:
             self.principals[one["id"]] = [token["id"] for token in one["tokens"]]

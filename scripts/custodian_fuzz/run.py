@@ -18,7 +18,10 @@ from custodian_demo.calls import Client, Mismatch
 from custodian_demo.service import ROLES, ROOT, Service, prepare
 
 from . import campaign, description, verdict
+from .council import CALLER
 from .state import State
+
+CALLERS = (*ROLES, CALLER, campaign.NOBODY)
 
 
 def main():
@@ -49,7 +52,7 @@ def _arguments():
     parser.add_argument("--binary", type=pathlib.Path, help="use this `custodian`; install and build nothing")
     parser.add_argument("--max-examples", type=int, default=300, help="generated requests an operation and role")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(2**32), help="repeat a run")
-    parser.add_argument("--role", choices=[*ROLES, campaign.NOBODY], help="only as this one")
+    parser.add_argument("--role", choices=CALLERS, help="only as this one")
     return parser.parse_args()
 
 
@@ -69,7 +72,7 @@ def _drive(service, folder, arguments):
     screen.line(f"/openapi.json is {'not ' if wrong else ''}valid OpenAPI {document['openapi']}")
     (folder / "openapi.json").write_text(json.dumps(document))
     state = State(client)
-    screen.line(f"DEKs, blobs and principals are there; algorithms: {', '.join(state.algorithms)}")
+    screen.line(f"DEKs, blobs, principals and custodians are there; algorithms: {', '.join(state.algorithms)}")
     runs = _runs(url, state, folder, arguments)
     wrong += [f"{run.role}: schemathesis ended with {run.code}, see {run.text}" for run in runs if run.code]
     wrong += _afterwards(service, client, state, runs)
@@ -80,7 +83,7 @@ def _drive(service, folder, arguments):
 def _runs(url, state, folder, arguments):
     plan = campaign.Plan(url, folder, _results(), arguments.max_examples, arguments.seed)
     finished = []
-    for role in [arguments.role] if arguments.role else [*ROLES, campaign.NOBODY]:
+    for role in [arguments.role] if arguments.role else CALLERS:
         # Afresh for each: what the one before it made and spent is to be known.
         state.save(folder / "state.json")
         run = campaign.run(role, state.client.tokens.get(role), plan)

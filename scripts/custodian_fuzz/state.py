@@ -1,6 +1,6 @@
 """Puts something into a fresh service before it is driven, and looks afterwards whether what must stay is there.
 
-DEKs `keep-*` and what they made are to open at the end. DEKs `spend-*` and the principals `spend-*` may be harmed.
+DEKs `keep-*` and what they made are to open at the end. DEKs, principals and custodians `spend-*` may be harmed.
 """
 
 import base64
@@ -9,6 +9,8 @@ import os
 
 from custodian_demo.calls import Mismatch
 
+from .council import Council
+
 ALGORITHMS = {"aes": "aes-256-gcm", "pq": "mlkem768-x25519"}
 CONTEXTS = (None, {"tenant": "acme"}, {"tenant": "acme", "of": "fuzz-api"})
 PRINCIPALS = 12
@@ -16,7 +18,7 @@ PAGE = 500
 
 
 class State:
-    """What was made. `client` calls the service as any of the four roles."""
+    """What was made. `client` calls the service as any role; of the role `custodian` there is one from now on."""
 
     def __init__(self, client):
         self.client = client
@@ -32,6 +34,8 @@ class State:
         self._wrap()
         for number in range(PRINCIPALS):
             self._principal(number)
+        self.council = Council(self._do, client.tokens)
+        self.ours += self.council.principals
 
     def save(self, path):
         """For the hooks, which run in another process."""
@@ -42,6 +46,7 @@ class State:
             "deks": {dek["name"]: [version["version"] for version in dek["versions"]] for dek in deks},
             "principals": self._do("admin", "GET", f"/v1/admin/principals?limit={PAGE}")["items"],
             "blobs": self.blobs,
+            "council": self.council.state(),
         }
         path.touch(mode=0o600)
         path.write_text(json.dumps(state))
@@ -56,9 +61,9 @@ class State:
                     self._opens(f"/v1/deks/{blob['name']}/decrypt", "ciphertext", blob)
             for blob in self.blobs["wrapped"]:
                 self._opens("/v1/unwrap", "wrapped", blob)
+            return self.council.lost()
         except Mismatch as error:
             return [f"afterwards: {error}"]
-        return []
 
     def _opens(self, path, kind, blob):
         answer = self._do("app", "POST", path, _with_context({kind: blob["blob"]}, blob["context"]))

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::{document, key_file::KeyArguments, output::Output};
-use crate::{crypto::messages::Rejection, error::Source, id::Id, json::normal};
+use crate::{crypto::messages::Rejection, error::Source, id::Id, texts};
 
 #[derive(clap::Args, Debug)]
 pub(super) struct Arguments {
@@ -29,10 +29,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), Source> {
-    let reason = normal(arguments.reason.clone());
-    if reason.trim().is_empty() {
-        return Err("--reason is empty: say why the override is rejected".into());
-    }
+    let reason = texts::prose(arguments.reason.clone(), texts::REASON)?;
     let document = document::read(&arguments.file)?;
     let override_id = document.override_id()?;
     let key = arguments.key.open()?;
@@ -41,11 +38,14 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Source> {
         override_id,
         reason: &reason,
     };
-    let mut screen = document.screen(&key, &document.message(&key)?);
+    // What the service says of the override is looked at, though its rejection signs only which one it is.
+    document.message(&key)?;
+    let message = rejection.message()?;
+    let mut screen = document.screen(&key, &message);
     screen.value("REJECTED WITH", &reason);
     screen.value("custodian id", arguments.custodian_id.as_str());
     screen.confirm("Reject this?", arguments.yes)?;
-    let signature = key.sign(&rejection.message()?)?;
+    let signature = key.sign(&message)?;
     let rejected = Rejected {
         custodian_id: &arguments.custodian_id,
         reason: &reason,

@@ -75,6 +75,15 @@ impl Scheme {
         Ok(PublicKey { scheme: self, key })
     }
 
+    /// Whether two texts are one signature, however it is written: `bip322-simple` has two ways.
+    #[must_use]
+    pub fn same_signature(self, one: &str, other: &str) -> bool {
+        match self {
+            Self::Bip322Simple => bip322_simple::bare(one) == bip322_simple::bare(other),
+            Self::Bip340 | Self::Ed25519 | Self::Ed25519MlDsa44 => one == other,
+        }
+    }
+
     /// What the primitive is handed for the message `m`: base64 of the exact bytes, and for BIP-322 the text.
     #[must_use]
     pub fn message_to_sign(self, m: &[u8; MESSAGE_BYTES]) -> String {

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use super::{Custodian, signing_keys::KEYS};
 use crate::{
     algorithm::Algorithm,
-    words::{KeyAlgorithm, KeyPurpose},
+    words::{KeyAlgorithm, KeyPurpose, Scheme, SchemeStatus},
 };
 
 /// The answer of `GET /v1/capabilities`.
@@ -17,12 +17,29 @@ pub struct Capabilities {
     kek: KekCapabilities,
     /// Signature schemes with which a custodian can be enrolled.
     signature_schemes: Vec<&'static str>,
+    /// The table of all schemes that this build knows.
+    signature_scheme_table: Vec<SchemeRow>,
     /// Algorithms of DEKs.
     encryption: Vec<Algorithm>,
     schema_signing: SchemaSigning,
     countersigning: Countersigning,
     /// What else is on.
     features: Vec<&'static str>,
+}
+
+/// A signature scheme.
+#[derive(Debug, Serialize, ToSchema)]
+struct SchemeRow {
+    name: &'static str,
+    /// `default`, `available`, `legacy` for those who have nothing better, or `opt-in`.
+    #[schema(value_type = String)]
+    status: SchemeStatus,
+    /// Bytes before base64; null for an address.
+    public_key_bytes: Option<usize>,
+    /// Bytes before base64; null for a witness stack.
+    signature_bytes: Option<usize>,
+    /// Whether a custodian can be enrolled with it here.
+    on: bool,
 }
 
 /// Who holds the KEK.
@@ -69,6 +86,7 @@ impl Custodian {
                 .iter()
                 .map(|scheme| scheme.name())
                 .collect(),
+            signature_scheme_table: Scheme::ALL.iter().map(|scheme| self.row(*scheme)).collect(),
             encryption: vec![Algorithm::Aes256Gcm, Algorithm::MlKem768X25519],
             schema_signing: SchemaSigning {
                 available: false,
@@ -87,6 +105,17 @@ impl Custodian {
                 "admin-quorum",
                 "overrides",
             ],
+        }
+    }
+
+    fn row(&self, scheme: Scheme) -> SchemeRow {
+        let row = scheme.row();
+        SchemeRow {
+            name: scheme.name(),
+            status: row.status,
+            public_key_bytes: row.public_key_bytes,
+            signature_bytes: row.signature_bytes,
+            on: self.rules.schemes.contains(&scheme),
         }
     }
 }

@@ -4,9 +4,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{
-    Caller, Custodian,
-    overrides::{Record, sees},
-    page::MAX_LIMIT,
+    Caller, Custodian, override_record::Record, overrides::sees, page::MAX_LIMIT,
     signing_keys::SigningKeyView,
 };
 use crate::{
@@ -39,14 +37,21 @@ impl Custodian {
         ))
     }
 
-    /// Judges a certificate by this service's own keys and by the custodians that it knows.
+    /// Judges a certificate by this service's own keys and by all custodians that it knows, now.
     ///
     /// # Errors
-    /// [`Error::Unavailable`]; a certificate that is not valid is no error.
-    pub fn judge(
+    /// [`Error::Unavailable`], [`Error::Corrupt`]; a certificate that is not valid is no error.
+    pub fn judge_now(&self, envelope: &[u8], expectation: &Expectation) -> Result<Verdict, Error> {
+        let all = self.store.read(every_custodian)?;
+        self.judge(envelope, expectation, all.iter(), self.clock.now())
+    }
+
+    /// Judges a certificate by this service's own keys and by these custodians.
+    pub(super) fn judge<'a>(
         &self,
         envelope: &[u8],
         expectation: &Expectation,
+        custodians: impl Iterator<Item = &'a CustodianRow>,
         at: Timestamp,
     ) -> Result<Verdict, Error> {
         let expected = Expected {
@@ -55,23 +60,18 @@ impl Custodian {
             environment: expectation.environment.map(Environment::name),
             instance: Some(&self.rules.instance),
         };
-        Ok(certificate::verify(envelope, &self.pinned()?, &expected))
-    }
-
-    /// As [`Custodian::judge`], now.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`].
-    pub fn judge_now(&self, envelope: &[u8], expectation: &Expectation) -> Result<Verdict, Error> {
-        self.judge(envelope, expectation, self.clock.now())
+        let pinned = self.pinned(custodians)?;
+        Ok(certificate::verify(envelope, &pinned, &expected))
     }
 
     /// The same JSON that an auditor pins.
-    fn pinned(&self) -> Result<Pinned, Error> {
-        let custodians = self.store.read(every_custodian)?;
+    fn pinned<'a>(
+        &self,
+        custodians: impl Iterator<Item = &'a CustodianRow>,
+    ) -> Result<Pinned, Error> {
         let pins = Pins {
             items: self.signing_keys()?,
-            custodians: custodians.iter().filter_map(pin).collect(),
+            custodians: custodians.filter_map(pin).collect(),
         };
         let text = serde_json::to_vec(&pins).map_err(|error| Error::Internal {
             what: "pinning keys",
@@ -103,7 +103,6 @@ struct Pin<'a> {
 /// `None` for one that never was active.
 fn pin(row: &CustodianRow) -> Option<Pin<'_>> {
     let who = &row.identity;
-    let revoked = row.history.iter().find(|moment| moment.event == "revoked");
     Some(Pin {
         id: &who.id,
         role: who.lead.name(),
@@ -111,7 +110,7 @@ fn pin(row: &CustodianRow) -> Option<Pin<'_>> {
         scheme: who.scheme.name(),
         public_key: &who.public_key,
         from: row.activated_at?,
-        until: revoked.map(|moment| moment.at),
+        until: row.revoked_at(),
     })
 }
 

@@ -2,13 +2,11 @@
 //! leaves, and written down only if nothing has changed meanwhile (api.md section 8).
 
 use jiff::Timestamp;
+use sha2::{Digest, Sha256};
 
 use super::{
-    Custodian,
-    audit::Event,
-    certificates::Expectation,
-    overrides::{Record, overtaken},
-    tend::each,
+    Custodian, Rules, audit::Event, certificates::Expectation, override_record::Record,
+    overrides::overtaken,
 };
 use crate::{
     crypto::{
@@ -25,18 +23,14 @@ impl Custodian {
     /// Approves an override that has both signatures; leaves any other as it is.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] if the countersignature cannot be made, or not be written down: then nothing is approved.
+    /// [`Error::Unavailable`] if the countersignature cannot be made, or not be written down, [`Error::Expired`] if its
+    /// time is over by then: nothing is approved.
     pub(super) fn approve_override(&self, id: &Id) -> Result<(), Error> {
         let (record, now) = (
             self.store.read(|view| Record::of(view, id))?,
             self.clock.now(),
         );
-        // A scheme may have been switched off since.
-        let trusted =
-            |(_, who): &(SignatureRow, CustodianRow)| self.rules.key(&who.identity).is_ok();
-        let verified = record.valid().all(trusted);
-        let event = OverrideEvent::Approve { verified };
-        if record.standing().after(&event, now).is_err() {
+        if !is_due(&record, &self.rules, now)? {
             return Ok(());
         }
         let certificate = match self.countersigned(&record, now) {
@@ -44,8 +38,10 @@ impl Custodian {
             // What is no more to be approved needs no certificate.
             Err(error) => {
                 let still = self.store.read(|view| Record::of(view, id))?;
-                let due = still.standing().after(&event, self.clock.now()).is_ok();
-                return if due { Err(error) } else { Ok(()) };
+                return match is_due(&still, &self.rules, self.clock.now())? {
+                    true => Err(unmade(error)),
+                    false => Ok(()),
+                };
             }
         };
         overtaken(self.write_approval(record.row, certificate))
@@ -58,9 +54,16 @@ impl Custodian {
         }
         let now = self.clock.now();
         let due = self.store.read(|view| view.overrides_to_approve(now))?;
-        each(due.into_iter().map(Ok).collect(), |row| {
-            self.approve_override(&row.request.id)
-        })
+        let mut done = Ok(());
+        for row in due {
+            match row.and_then(|row| self.approve_override(&row.request.id)) {
+                // What keeps one from being countersigned keeps the others too.
+                Err(error @ Error::Unavailable { .. }) => return Err(error),
+                Err(Error::Expired(_)) => {}
+                one => done = done.and(one),
+            }
+        }
+        done
     }
 
     fn countersigned(&self, record: &Record, now: Timestamp) -> Result<String, Error> {
@@ -69,7 +72,8 @@ impl Custodian {
         let signatures = signed.each_ref();
         let signatures = signatures.map(|one| (one.key_id.as_str(), one.signature.as_slice()));
         let envelope = certificate::envelope(&body, signatures)?;
-        let verdict = self.judge(&envelope, &Expectation::default(), now)?;
+        let people = record.valid().map(|(_, who)| who);
+        let verdict = self.judge(&envelope, &Expectation::default(), people, now)?;
         if let Some(fault) = verdict.error {
             return Err(Error::Internal {
                 what: "verifying a certificate before it leaves",
@@ -83,23 +87,19 @@ impl Custodian {
     /// The second of the two transactions: all that the approval rests on is looked at again.
     fn write_approval(&self, seen: OverrideRow, certificate: String) -> Result<(), Error> {
         let rules = self.rules.clone();
+        let sha256 = hex::encode(Sha256::digest(&certificate));
         self.alone(Action::OverrideApprove, move |tx, now| {
             let record = Record::of(tx, &seen.request.id)?;
-            if record.row.revision != seen.revision {
+            if !is_due(&record, &rules, now)? || record.row.revision != seen.revision {
                 return Err(Error::Conflict("the override was changed meanwhile"));
             }
-            let verified = record.valid().all(|(row, custodian)| {
-                let message = &record.row.request.signing_hash;
-                let key = rules.key(&custodian.identity);
-                key.is_ok_and(|key| key.verify(message, &row.signature).is_ok())
-            });
             let closing = Closing {
                 certificate: Some(certificate),
                 ..Closing::default()
             };
-            let event = OverrideEvent::Approve { verified };
+            let event = OverrideEvent::Approve { verified: true };
             record.go(tx, &event, now, closing)?;
-            Ok(((), approved(&record)))
+            Ok(((), approved(&record).with("certificate_sha256", sha256)))
         })
     }
 
@@ -131,6 +131,37 @@ impl Custodian {
         };
         facts.body()
     }
+}
+
+/// The signatures are stored; whatever kept the certificate from being made, the same request may succeed later.
+fn unmade(error: Error) -> Error {
+    if matches!(error, Error::Unavailable { .. }) {
+        return error;
+    }
+    Error::kek("countersigning an override", error)
+}
+
+/// Whether an override is still to be approved.
+///
+/// # Errors
+/// [`Error::Expired`]: that its time is over is worth saying, whatever else happened to it.
+fn is_due(record: &Record, rules: &Rules, now: Timestamp) -> Result<bool, Error> {
+    let verified = verified(record, rules);
+    match record
+        .standing()
+        .after(&OverrideEvent::Approve { verified }, now)
+    {
+        Err(error @ Error::Expired(_)) => Err(error),
+        found => Ok(found.is_ok()),
+    }
+}
+
+/// Whether each signature still holds, by what is configured now: a scheme may have been switched off since it was taken.
+fn verified(record: &Record, rules: &Rules) -> bool {
+    record.valid().all(|(row, custodian)| {
+        let found = rules.verify(&record.row.request, &custodian.identity, &row.signature);
+        found.is_ok()
+    })
 }
 
 fn signed<'a>(

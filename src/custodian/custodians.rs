@@ -11,13 +11,13 @@ use super::{
     enrolment::{claim, may_be_custodian},
     overrides::void,
     page::{self, Page, Wanted},
-    texts,
 };
 use crate::{
     error::Error,
     id::{Id, Subject},
     policy::CustodianState,
     store::{CustodianRow, Moment, Tx, View},
+    texts,
     words::Lead,
 };
 
@@ -58,6 +58,9 @@ pub struct CustodianView {
     created_at: Timestamp,
     #[schema(value_type = Option<String>, format = DateTime)]
     activated_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    revoked_at: Option<Timestamp>,
     /// What happened to it, the oldest first.
     history: Vec<MomentView>,
 }
@@ -159,12 +162,12 @@ impl Custodian {
         id: &Id,
         reason: String,
     ) -> Result<CustodianView, Error> {
-        let (quorum, network) = (self.rules.admin_quorum, self.rules.network);
+        let (quorum, rules) = (self.rules.admin_quorum, self.rules.clone());
         let by = who.principal.subject.clone();
         self.alter_custodian(who, id, reason, "reinstated", move |tx, row, _| {
             row.state.reinstate()?;
             may_be_custodian(tx, &row.identity.subject)?;
-            claim(tx, &row.identity, network)?;
+            claim(tx, &row.identity, &rules)?;
             row.approved_by = (quorum == Quorum::One).then(|| by.to_string());
             row.proposed_by = by.to_string();
             row.state = CustodianState::waiting(row.proven_at.is_some(), row.approved_by.is_some());
@@ -197,10 +200,11 @@ impl Custodian {
         + Send
         + 'static,
     ) -> Result<CustodianView, Error> {
-        let reason = texts::prose(reason, REASON)?;
+        let reason = texts::prose(reason, texts::REASON);
         let (id, by) = (id.clone(), who.principal.subject.to_string());
         let row = self.change(who, move |tx, now| {
             let mut row = enrolled(tx, &id)?;
+            let reason = reason?;
             let set_back = change(tx, &mut row, now)?;
             let set_back: Vec<_> = set_back.iter().map(Id::to_string).collect();
             let audited = Event::done(id.to_string())
@@ -221,9 +225,6 @@ impl Custodian {
     }
 }
 
-/// What a reason must be.
-pub(super) const REASON: &str = "reason has 1 to 4,096 characters and is not blank; of control characters only tab and line feed";
-
 /// The custodian of that id.
 pub(super) fn enrolled(view: &View<'_>, id: &Id) -> Result<CustodianRow, Error> {
     let none = Error::NotFound("there is no custodian of that id");
@@ -231,6 +232,7 @@ pub(super) fn enrolled(view: &View<'_>, id: &Id) -> Result<CustodianRow, Error> 
 }
 
 pub(super) fn shown(row: CustodianRow, rules: &Rules) -> CustodianView {
+    let revoked_at = row.revoked_at();
     let who = row.identity;
     let waits = row.state == CustodianState::Pending && row.proven_at.is_none();
     CustodianView {
@@ -250,6 +252,7 @@ pub(super) fn shown(row: CustodianRow, rules: &Rules) -> CustodianView {
         approved_by: row.approved_by,
         created_at: row.created_at,
         activated_at: row.activated_at,
+        revoked_at,
         history: row.history.into_iter().map(MomentView::from).collect(),
     }
 }

@@ -16,13 +16,13 @@ use crate::{
     crypto::{
         aes_gcm,
         messages::Enrolment,
-        scheme::{Network, PublicKey, Scheme},
+        scheme::{PublicKey, Scheme},
     },
     error::Error,
     id::{Id, Subject},
     log::Outcome,
     policy::{self, CustodianState, Role},
-    store::{CustodianRow, Identity, Moment, Tx, View},
+    store::{ALREADY, CustodianRow, Identity, Moment, Tx, View},
     words::Lead,
 };
 
@@ -123,7 +123,7 @@ impl Custodian {
     /// # Errors
     /// [`Error::NotFound`], [`Error::Conflict`], [`Error::TwoPerson`], [`Error::Unavailable`].
     pub fn approve_custodian(&self, who: &Caller, id: &Id) -> Result<CustodianView, Error> {
-        let (id, approver) = (id.clone(), who.clone());
+        let (id, approver, rules) = (id.clone(), who.clone(), self.rules.clone());
         let row = self.change(who, move |tx, now| {
             let mut row = enrolled(tx, &id)?;
             row.state.await_more()?;
@@ -134,6 +134,7 @@ impl Custodian {
             }
             independent(tx, &approver, Some(&row.proposed_by))?;
             may_be_custodian(tx, &row.identity.subject)?;
+            claim(tx, &row.identity, &rules)?;
             let by = approver.principal.subject.to_string();
             row.approved_by = Some(by.clone());
             advance(&mut row, "approved", &by, now);
@@ -180,7 +181,7 @@ impl Custodian {
                 return Err(ONESELF);
             }
             may_be_custodian(tx, &identity.subject)?;
-            alone(tx, &identity.subject)?;
+            nobody_else(tx, &identity.subject)?;
             let row = fresh(identity, challenge, until, &by, rules.admin_quorum, now);
             tx.insert_custodian(&row)?;
             tx.claim_components(&row.identity.id, &components)?;
@@ -215,19 +216,16 @@ pub(super) fn may_be_custodian(view: &View<'_>, subject: &Subject) -> Result<(),
 }
 
 /// Claims again all forms of a key that are known from the key alone.
-pub(super) fn claim(tx: &Tx<'_>, who: &Identity, network: Network) -> Result<(), Error> {
-    let key = who.scheme.public_key(&who.public_key, network)?;
-    tx.claim_components(&who.id, &key.components())
+pub(super) fn claim(tx: &Tx<'_>, who: &Identity, rules: &Rules) -> Result<(), Error> {
+    tx.claim_components(&who.id, &rules.key(who)?.components())
 }
 
 /// Whether nobody of that subject is a custodian: the index of the table says so too.
-fn alone(tx: &Tx<'_>, subject: &Subject) -> Result<(), Error> {
+fn nobody_else(tx: &Tx<'_>, subject: &Subject) -> Result<(), Error> {
     let custodians = tx.live_custodians()?;
     let same = |row: &CustodianRow| row.identity.subject == *subject;
     match custodians.iter().any(same) {
-        true => Err(Error::TwoPerson(
-            "this subject is a custodian already, of this role or the other; one person holds one key",
-        )),
+        true => Err(ALREADY),
         false => Ok(()),
     }
 }

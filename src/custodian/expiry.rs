@@ -2,12 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{
-    Custodian,
-    audit::Event,
-    overrides::{Record, overtaken},
-    tend::each,
-};
+use super::{Custodian, audit::Event, override_record::Record, overrides::overtaken, tend::each};
 use crate::{
     error::Error,
     id::Id,
@@ -20,9 +15,7 @@ impl Custodian {
     pub(super) fn expire_overrides(&self) -> Result<(), Error> {
         let now = self.clock.now();
         let due = self.store.read(|view| view.overrides_to_expire(now))?;
-        each(due.into_iter().map(Ok).collect(), |row| {
-            self.expire(row.request.id)
-        })
+        each(due, |row| self.expire(row.request.id))
     }
 
     /// Writes down which of these are over at `now`: an approval that is on its way to the disk comes first or never.

@@ -1,21 +1,23 @@
 //! Custodians sign and reject overrides with keys that only they hold (api.md section 8).
 
 use jiff::Timestamp;
+use serde::Serialize;
 
 use super::{
-    Caller, Custodian,
+    Caller, Custodian, Rules,
     audit::Event,
-    custodians::{REASON, enrolled},
+    custodians::enrolled,
+    override_record::Record,
     override_view::{OverrideView, shown},
-    overrides::{Record, Rejected},
-    texts,
+    overrides::distrust,
 };
 use crate::{
-    crypto::messages::Rejection,
+    crypto::{messages::Rejection, scheme::Shown},
     error::{Error, Source},
     id::Id,
     policy::OverrideEvent,
-    store::{Closing, CustodianRow, SignatureRow},
+    store::{Closing, CustodianRow, Identity, Request, SignatureRow},
+    texts,
 };
 
 /// A custodian's signature on an override.
@@ -36,6 +38,31 @@ pub struct NewRejection {
     pub signature: NewSignature,
 }
 
+/// How a custodian rejected an override, as it is kept and shown.
+#[derive(Serialize)]
+struct Rejected<'a> {
+    custodian_id: &'a str,
+    reason: &'a str,
+    signature: &'a str,
+}
+
+impl Rules {
+    /// Whether a signature on an override is by the custodian's key, as far as both are still trusted here.
+    pub(super) fn verify(
+        &self,
+        on: &Request,
+        by: &Identity,
+        signature: &str,
+    ) -> Result<Shown, Error> {
+        if on.instance != self.instance {
+            return Err(Error::Conflict(
+                "this service had another name when this override was requested; request it again, with another justification",
+            ));
+        }
+        self.key(by)?.verify(&on.signing_hash, signature)
+    }
+}
+
 impl Custodian {
     /// Takes a custodian's signature; with the second one the override is approved and countersigned.
     ///
@@ -50,20 +77,21 @@ impl Custodian {
         new: NewSignature,
     ) -> Result<OverrideView, Error> {
         let (record, custodian) = self.acting(who, id, &new.custodian_id)?;
-        let message = &record.row.request.signing_hash;
         // Key and hash never change, so what is found here still holds in the transaction.
-        let key = self.rules.key(&custodian.identity);
-        let found = key.and_then(|key| key.verify(message, &new.signature));
+        let found = self
+            .rules
+            .verify(&record.row.request, &custodian.identity, &new.signature);
         let verified = found.is_ok();
-        let (id, schemes) = (id.clone(), self.rules.schemes.clone());
+        let (id, rules) = (id.clone(), self.rules.clone());
         let taken = self.change(who, move |tx, now| {
-            let record = Record::of(tx, &id)?;
+            let record = distrust(tx, &rules, &id, now)?;
             let custodian = enrolled(tx, &new.custodian_id)?;
-            let again = stands(&record, &new);
+            let again = stands(&record, &custodian, &new, true);
             let event = OverrideEvent::Sign {
                 by: &custodian.signer(),
                 verified,
                 again,
+                void: stands(&record, &custodian, &new, false),
             };
             match again {
                 true => drop(record.standing().after(&event, now)?),
@@ -73,9 +101,11 @@ impl Custodian {
                 }
             }
             let record = Record::of(tx, &id)?;
-            let view = shown(&record, &schemes, now)?;
+            let view = shown(&record, &rules.schemes, now)?;
             let complete = record.standing().is_complete();
-            Ok(((complete, view), signed(&id, &custodian, again)))
+            let hash = hex::encode(record.row.request.signing_hash);
+            let event = signed(&id, &custodian, again).with("signing_hash", hash);
+            Ok(((complete, view), event))
         });
         let (complete, view) = taken.map_err(|refusal| precise(refusal, found))?;
         if !complete {
@@ -96,9 +126,9 @@ impl Custodian {
         id: &Id,
         new: NewRejection,
     ) -> Result<OverrideView, Error> {
-        let reason = texts::prose(new.reason, REASON)?;
         let sent = new.signature;
         let (_, custodian) = self.acting(who, id, &sent.custodian_id)?;
+        let reason = texts::prose(new.reason, texts::REASON)?;
         let message = Rejection {
             custodian_id: sent.custodian_id.as_str(),
             override_id: id.as_str(),
@@ -151,11 +181,15 @@ fn precise<T>(refusal: Error, found: Result<T, Error>) -> Error {
     }
 }
 
-/// Whether this very signature counts already.
-fn stands(record: &Record, new: &NewSignature) -> bool {
-    record
-        .valid()
-        .any(|(row, _)| row.custodian_id == new.custodian_id && row.signature == new.signature)
+/// Whether this very signature of this custodian is on the override, and counts or is void.
+fn stands(record: &Record, by: &CustodianRow, new: &NewSignature, valid: bool) -> bool {
+    let same = |row: &SignatureRow| {
+        let scheme = by.identity.scheme;
+        row.custodian_id == new.custodian_id
+            && scheme.same_signature(&row.signature, &new.signature)
+    };
+    let mut all = record.signatures.iter();
+    all.any(|(row, _)| row.valid == valid && same(row))
 }
 
 fn signature(id: &Id, custodian: &CustodianRow, signature: String, now: Timestamp) -> SignatureRow {

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::overrides::Record;
+use super::override_record::Record;
 use crate::{
     crypto::scheme::Scheme,
     error::Error,

@@ -52,16 +52,18 @@ impl Custodian {
             }
             rows => rows?,
         };
-        for (purpose, algorithm) in KEYS {
-            let of = |row: &&SigningKeyRow| (row.purpose, row.algorithm) == (purpose, algorithm);
-            let row = match rows.iter().find(of) {
-                Some(row) if row.made.is_some() => continue,
-                Some(row) => row.clone(),
-                None => self.announce_signing_key(purpose, algorithm)?,
-            };
-            self.finish_signing_key(row)?;
+        let rows = match rows.len() {
+            0 => self.announce_signing_keys()?,
+            _ => rows,
+        };
+        if rows.len() < KEYS.len() {
+            // All were announced at once, so one was taken out: a new one would make old certificates worthless.
+            tracing::error!(
+                "a signing key is missing, and none is made in its place; restore the database"
+            );
         }
-        Ok(())
+        let mut unmade = rows.into_iter().filter(|row| row.made.is_none());
+        unmade.try_for_each(|row| self.finish_signing_key(row))
     }
 
     /// Every key that signs.
@@ -73,29 +75,27 @@ impl Custodian {
         Ok(rows.into_iter().filter_map(shown).collect())
     }
 
-    fn announce_signing_key(
-        &self,
-        purpose: KeyPurpose,
-        algorithm: KeyAlgorithm,
-    ) -> Result<SigningKeyRow, Error> {
-        let in_token = match algorithm {
-            KeyAlgorithm::Ed25519 => self.signer.signs()?,
-            KeyAlgorithm::MlDsa65 => false,
-        };
-        let row = SigningKeyRow {
+    /// Writes down which keys there are to be: all or none.
+    fn announce_signing_keys(&self) -> Result<Vec<SigningKeyRow>, Error> {
+        let (signs, created_at) = (self.signer.signs()?, self.clock.now());
+        let row = |(purpose, algorithm)| SigningKeyRow {
             purpose,
             algorithm,
-            location: match in_token {
-                true => KeyLocation::Token,
-                false => KeyLocation::Wrapped,
+            location: match algorithm {
+                KeyAlgorithm::Ed25519 if signs => KeyLocation::Token,
+                KeyAlgorithm::Ed25519 | KeyAlgorithm::MlDsa65 => KeyLocation::Wrapped,
             },
             made: None,
-            created_at: self.clock.now(),
+            created_at,
         };
-        let announced = row.clone();
-        self.store
-            .transact(move |tx| tx.announce_signing_key(&announced))?;
-        Ok(row)
+        let rows = KEYS.map(row).to_vec();
+        let announced = rows.clone();
+        self.store.transact(move |tx| {
+            announced
+                .iter()
+                .try_for_each(|row| tx.announce_signing_key(row))
+        })?;
+        Ok(rows)
     }
 
     fn finish_signing_key(&self, row: SigningKeyRow) -> Result<(), Error> {

@@ -34,7 +34,7 @@ pub(super) struct Enrol {
     subject: String,
     role: Lead,
     /// One of `signature_schemes` in `/v1/capabilities`.
-    #[schema(example = "bip340")]
+    #[schema(value_type = Scheme, example = "bip340")]
     scheme: String,
     /// Base64, or a Bitcoin address for `bip322-simple`: what `custodian keygen` prints.
     public_key: String,
@@ -45,7 +45,11 @@ pub(super) struct Enrol {
 #[serde(deny_unknown_fields)]
 pub(super) struct Reason {
     /// 1 to 4,096 characters; it stays on record.
-    #[schema(min_length = 1, max_length = 4096)]
+    #[schema(
+        min_length = 1,
+        max_length = 4096,
+        pattern = r"^[^\u0000-\u0008\u000b-\u001f\u007f-\u009f]*[^\s\u0000-\u001f\u007f-\u009f][^\u0000-\u0008\u000b-\u001f\u007f-\u009f]*$"
+    )]
     reason: String,
 }
 
@@ -139,7 +143,7 @@ pub(super) async fn reinstate(
     Ok(reply::ok(&reinstated.await?))
 }
 
-/// End a custodian for ever; its key never comes back.
+/// End a custodian for ever; a key that was once active never comes back.
 #[utoipa::path(post, path = "/v1/admin/custodians/{id}/revoke", tag = "custodians", request_body = Reason,
     params(("id" = String, Path)),
     responses((status = 200, description = "The custodian", body = CustodianView)))]

@@ -16,14 +16,16 @@ use super::{
 };
 use crate::{
     custodian::{
+        override_requests::NewOverride,
         override_signatures::{NewRejection, NewSignature},
         override_view::OverrideView,
-        overrides::{NewOverride, OverrideFilter},
+        overrides::OverrideFilter,
         page::Wanted,
     },
     duration::Period,
     error::Error,
     id::{Id, Subject},
+    json::normal,
     policy::OverrideStatus,
     words::{Environment, Gate},
 };
@@ -33,13 +35,21 @@ use crate::{
 #[serde(deny_unknown_fields)]
 pub(super) struct RequestOverride {
     /// What it is about: 1 to 256 characters, none of them a control character.
-    #[schema(min_length = 1, max_length = 256)]
+    #[schema(
+        min_length = 1,
+        max_length = 256,
+        pattern = r"^[^\u0000-\u001f\u007f-\u009f]*[^\s\u0000-\u001f\u007f-\u009f][^\u0000-\u001f\u007f-\u009f]*$"
+    )]
     proposal_id: String,
     /// Why: 1 to 4,096 characters after Unicode NFC, not blank; of control characters only tab and line feed.
-    #[schema(min_length = 1, max_length = 4096)]
+    #[schema(
+        min_length = 1,
+        max_length = 4096,
+        pattern = r"^[^\u0000-\u0008\u000b-\u001f\u007f-\u009f]*[^\s\u0000-\u001f\u007f-\u009f][^\u0000-\u0008\u000b-\u001f\u007f-\u009f]*$"
+    )]
     justification: String,
     /// The gates that failed, each once. `complexity` is never overridable.
-    #[schema(min_items = 1, max_items = 5)]
+    #[schema(min_items = 1, max_items = 5, value_type = BTreeSet<Gate>)]
     failed_gates: Vec<Gate>,
     /// Absent: `production`.
     environment: Option<Environment>,
@@ -87,7 +97,11 @@ pub(super) struct Reject {
     #[schema(format = "uuid")]
     custodian_id: String,
     /// Why: 1 to 4,096 characters.
-    #[schema(min_length = 1, max_length = 4096)]
+    #[schema(
+        min_length = 1,
+        max_length = 4096,
+        pattern = r"^[^\u0000-\u0008\u000b-\u001f\u007f-\u009f]*[^\s\u0000-\u001f\u007f-\u009f][^\u0000-\u0008\u000b-\u001f\u007f-\u009f]*$"
+    )]
     reason: String,
     /// Over custodian, override and reason, as `custodian reject` prints it.
     signature: String,
@@ -220,7 +234,7 @@ impl OverrideParams {
             .map(|name| OverrideStatus::named(&name).ok_or(STATUS));
         Ok(OverrideFilter {
             status: status.transpose()?,
-            proposal_id: self.proposal_id,
+            proposal_id: self.proposal_id.map(normal),
         })
     }
 }

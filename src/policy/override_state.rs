@@ -118,6 +118,8 @@ pub enum OverrideEvent<'a> {
         verified: bool,
         /// Whether the very same signature stands already.
         again: bool,
+        /// Whether the very same signature was made void.
+        void: bool,
     },
     /// A custodian was suspended or revoked.
     Void {
@@ -167,7 +169,12 @@ impl Standing {
                 by,
                 verified,
                 again,
-            } => self.sign(by, *verified, *again, now),
+                void,
+            } => {
+                self.open(now)?;
+                may_act(by, *verified)?;
+                self.sign(by, *again, *void)
+            }
             OverrideEvent::Void { custodian } => Ok(self.without(custodian)),
             OverrideEvent::Withdraw => {
                 self.open(now)?;
@@ -188,15 +195,13 @@ impl Standing {
         }
     }
 
-    fn sign(
-        &self,
-        by: &Signer,
-        verified: bool,
-        again: bool,
-        now: Timestamp,
-    ) -> Result<OverrideStatus, Error> {
-        self.open(now)?;
-        may_act(by, verified)?;
+    fn sign(&self, by: &Signer, again: bool, void: bool) -> Result<OverrideStatus, Error> {
+        if void {
+            return Err(Error::Conflict(
+                "this very signature was made void, for good; sign anew, or where the scheme gives the same signature \
+                 each time, request another override",
+            ));
+        }
         let taken = self.signers.iter().any(|signer| signer.lead == by.lead);
         if taken && !(again && self.is_complete()) {
             return Err(Error::Conflict(

@@ -76,6 +76,14 @@ pub struct Moment {
 }
 
 impl CustodianRow {
+    /// When it was revoked, if it was.
+    #[must_use]
+    pub fn revoked_at(&self) -> Option<Timestamp> {
+        let revoked = self.state == CustodianState::Revoked;
+        let last = self.history.iter().rfind(|_| revoked);
+        last.map(|moment| moment.at)
+    }
+
     /// As the rules of overrides look at it.
     #[must_use]
     pub fn signer(&self) -> Signer {
@@ -154,7 +162,7 @@ impl Tx<'_> {
             [("challenge", &new.challenge), ("challenge_until", &until)];
         let life = Life::of(new)?;
         let columns = [&identity[..], &challenge, &life.columns()].concat();
-        self.insert("adding a custodian", TABLE, &columns, TAKEN)
+        self.insert("adding a custodian", TABLE, &columns, ALREADY)
     }
 
     /// Writes down all of a custodian that can change.
@@ -175,11 +183,15 @@ impl Tx<'_> {
     /// [`Error::Exists`] if another custodian has one of them; [`Error::Unavailable`].
     pub fn claim_components(&self, id: &Id, components: &[String]) -> Result<(), Error> {
         const WHAT: &str = "claiming a key";
+        let claim = |row: &Row<'_>| {
+            let of = |column| rows::plain::<String>(row, column);
+            Ok((of("component")?, of("custodian_id")?))
+        };
+        // All are read, so that none hides behind a form that somebody else changed.
+        let claims = self.many(WHAT, KEYS, "", [], claim)?;
         components.iter().try_for_each(|component| {
-            let owner = |row: &Row<'_>| rows::plain::<String>(row, "custodian_id");
-            let given = [component.as_str()];
-            match self.one(WHAT, KEYS, "WHERE component = ?1", given, owner)? {
-                Some(owner) if owner == id.as_str() => Ok(()),
+            match claims.iter().find(|(claimed, _)| claimed == component) {
+                Some((_, owner)) if owner == id.as_str() => Ok(()),
                 Some(_) => Err(KEY_TAKEN),
                 None => {
                     let columns: [(&str, &dyn ToSql); 2] =
@@ -195,12 +207,17 @@ impl Tx<'_> {
     /// # Errors
     /// [`Error::Unavailable`].
     pub fn release_components(&self, id: &Id) -> Result<(), Error> {
+        const WHAT: &str = "releasing a key";
+        let whose = "WHERE custodian_id = ?1";
+        // Each is verified: a form of somebody else's key is not given free.
+        self.many(WHAT, KEYS, whose, [id.as_str()], |_| Ok(()))?;
         let sql = "DELETE FROM custodian_keys WHERE custodian_id = ?1";
-        self.change("releasing a key", sql, [id.as_str()]).map(drop)
+        self.change(WHAT, sql, [id.as_str()]).map(drop)
     }
 }
 
-const TAKEN: Error = Error::TwoPerson(
+/// What a second custodian of one subject answers.
+pub const ALREADY: Error = Error::TwoPerson(
     "this subject is a custodian already, of this role or the other; one person holds one key",
 );
 const KEY_TAKEN: Error = Error::Exists(

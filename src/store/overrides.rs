@@ -86,6 +86,8 @@ pub struct Sought {
 
 const TABLE: Table = "overrides";
 const READING: &str = "reading overrides";
+/// Most overrides that one look for what is due finds; the next look finds more.
+const AT_ONCE: usize = 256;
 
 impl View<'_> {
     /// The override of that id.
@@ -106,40 +108,69 @@ impl View<'_> {
         after: i64,
         limit: usize,
     ) -> Result<Vec<OverrideRow>, Error> {
-        let rest = "WHERE seq > ?1
-            AND (?2 IS NULL OR ?2 = CASE WHEN state IN ('pending', 'partial') AND expires_at <= ?3
-                                         THEN 'expired' ELSE state END)
-            AND (?4 IS NULL OR proposal_id = ?4)
-            AND (?5 IS NULL OR requested_by = ?5)
-            ORDER BY seq LIMIT ?6";
-        let given = (
-            after,
-            sought.status.map(OverrideStatus::name),
-            sought.now.as_microsecond(),
-            sought.proposal_id.as_deref(),
-            sought.requested_by.as_ref().map(Subject::as_str),
-            rows::at_most(limit),
-        );
-        self.many(READING, TABLE, rest, given, read)
+        let (limit, now) = (rows::at_most(limit), sought.now.as_microsecond());
+        let status = sought.status.map(OverrideStatus::name);
+        let requester = sought.requested_by.as_ref().map(Subject::as_str);
+        let mut rest = "WHERE seq > :after".to_owned();
+        let mut given: Vec<(&str, &dyn ToSql)> = vec![(":after", &after), (":limit", &limit)];
+        // Only the filters that there are: then an index serves them.
+        if status.is_some() {
+            rest +=
+                " AND :status = CASE WHEN state IN ('pending', 'partial') AND expires_at <= :now
+                                         THEN 'expired' ELSE state END";
+            given.extend::<[(&str, &dyn ToSql); 2]>([(":status", &status), (":now", &now)]);
+        }
+        if sought.proposal_id.is_some() {
+            rest += " AND proposal_id = :proposal";
+            given.push((":proposal", &sought.proposal_id));
+        }
+        if requester.is_some() {
+            rest += " AND requested_by = :requester";
+            given.push((":requester", &requester));
+        }
+        rest += " ORDER BY seq LIMIT :limit";
+        self.many(READING, TABLE, &rest, given.as_slice(), read)
     }
 
-    /// Those that are open though their time is over, each with the trouble of reading it.
+    /// Those that are open though their time is over; [`Error::Corrupt`] in the place of one that is not as it was
+    /// written.
     ///
     /// # Errors
-    /// [`Error::Unavailable`], [`Error::Corrupt`].
-    pub fn overrides_to_expire(&self, now: Timestamp) -> Result<Vec<OverrideRow>, Error> {
-        let rest = "WHERE state IN ('pending', 'partial') AND expires_at <= ?1";
-        self.many(READING, TABLE, rest, [now.as_microsecond()], read)
+    /// [`Error::Unavailable`].
+    pub fn overrides_to_expire(
+        &self,
+        now: Timestamp,
+    ) -> Result<Vec<Result<OverrideRow, Error>>, Error> {
+        let whose = "state IN ('pending', 'partial') AND expires_at <= ?1";
+        self.overrides_due(whose, now)
     }
 
-    /// Those that have both signatures and no certificate.
+    /// Those that have both signatures and no certificate; [`Error::Corrupt`] in the place of one that is not as it
+    /// was written.
     ///
     /// # Errors
-    /// [`Error::Unavailable`], [`Error::Corrupt`].
-    pub fn overrides_to_approve(&self, now: Timestamp) -> Result<Vec<OverrideRow>, Error> {
-        let rest = "WHERE state = 'partial' AND expires_at > ?1
+    /// [`Error::Unavailable`].
+    pub fn overrides_to_approve(
+        &self,
+        now: Timestamp,
+    ) -> Result<Vec<Result<OverrideRow, Error>>, Error> {
+        let whose = "state IN ('pending', 'partial') AND state = 'partial' AND expires_at > ?1
             AND 2 = (SELECT count(*) FROM override_signatures s WHERE s.override_id = overrides.id AND s.state = 'valid')";
-        self.many(READING, TABLE, rest, [now.as_microsecond()], read)
+        self.overrides_due(whose, now)
+    }
+
+    /// One that is damaged keeps no other from it.
+    fn overrides_due(
+        &self,
+        whose: &str,
+        now: Timestamp,
+    ) -> Result<Vec<Result<OverrideRow, Error>>, Error> {
+        let sql =
+            format!("SELECT id FROM overrides WHERE {whose} ORDER BY expires_at LIMIT {AT_ONCE}");
+        let id = |row: &Row<'_>| Ok(rows::name(row, "id"));
+        let ids = self.query(READING, &sql, [now.as_microsecond()], id)?;
+        let verified = |id: Result<Id, Error>| self.override_of(&id?)?.ok_or(rows::TAMPERED);
+        Ok(ids.into_iter().map(verified).collect())
     }
 }
 

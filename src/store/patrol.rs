@@ -24,7 +24,9 @@ const BEATS: [Beat; 12] = [
     },
     Beat {
         table: "custodians",
-        needs: "(t.state = 'revoked' OR EXISTS (SELECT 1 FROM custodian_keys o WHERE o.custodian_id = t.id))",
+        // A key that never was active binds nobody.
+        needs: "((t.state = 'revoked' AND t.activated_at IS NULL)
+                 OR EXISTS (SELECT 1 FROM custodian_keys o WHERE o.custodian_id = t.id))",
     },
     Beat {
         table: "custodian_keys",
@@ -49,8 +51,10 @@ const BEATS: [Beat; 12] = [
     },
     Beat {
         table: "overrides",
-        needs: "(t.state NOT IN ('partial', 'approved') OR EXISTS
-                 (SELECT 1 FROM override_signatures o WHERE o.override_id = t.id AND o.state = 'valid'))",
+        needs: "CASE t.state
+                WHEN 'approved' THEN 2 = (SELECT count(*) FROM override_signatures o WHERE o.override_id = t.id AND o.state = 'valid')
+                WHEN 'partial' THEN EXISTS (SELECT 1 FROM override_signatures o WHERE o.override_id = t.id AND o.state = 'valid')
+                ELSE TRUE END",
     },
     Beat {
         table: "override_signatures",

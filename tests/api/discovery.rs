@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{
     routes::{GUARDED, OPEN, World},
@@ -61,6 +61,21 @@ fn every_reference_inside_openapi_leads_somewhere() {
         let place = document.pointer(reference.strip_prefix('#').unwrap());
         assert!(place.is_some(), "{reference}");
     }
+}
+
+#[test]
+fn words_stand_in_openapi_as_they_are_sent() {
+    let service = Service::spawn();
+    let document = service.get("", "/openapi.json").is(200);
+    let words = |schema: &str| document["components"]["schemas"][schema]["enum"].clone();
+    assert_eq!(words("Lead"), json!(["risk_lead", "security_lead"]));
+    assert_eq!(
+        words("Environment"),
+        json!(["preview", "production", "staging"])
+    );
+    assert_eq!(words("KeyAlgorithm"), json!(["ed25519", "ml-dsa-65"]));
+    let request = &document["components"]["schemas"]["RequestOverride"]["properties"];
+    assert_eq!(request["failed_gates"]["uniqueItems"], true);
 }
 
 fn collect(value: &Value, references: &mut Vec<String>) {

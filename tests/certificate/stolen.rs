@@ -100,6 +100,19 @@ fn one_key_in_two_forms_is_one_person() {
 }
 
 #[test]
+fn an_address_has_one_text() {
+    let network = Network::Bitcoin;
+    for address in [AddressKind::P2tr, AddressKind::P2wpkh] {
+        let case = Case::new([Kind::Bip322Simple { network, address }, Kind::Ed25519]);
+        let key = case.people[0].key.public_key().text().to_uppercase();
+        let place = "/predicate/override/signatures/0/public_key";
+        let forged = changed(&case.body(), place, json!(key));
+        let invalid = [Some(Fault::CustodianSignatureInvalid); 2];
+        assert_eq!(faults(&forged, &case.keys()), invalid);
+    }
+}
+
+#[test]
 fn nobody_approves_what_it_asked_for_itself() {
     for asker in ["ann@example.org", "BOB@example.org"] {
         let mut case = Case::usual();

@@ -66,8 +66,10 @@ fn past_its_time_it_says_whether_it_was_valid_when_it_was_issued() {
 fn one_issued_after_it_expired_never_held() {
     let mut case = Case::usual();
     case.issued_at = case.expires_at.clone();
-    let verdict = as_of(NOW, &case.body(), &case.keys());
-    assert_eq!(verdict.error, Some(Fault::SignedOutsideWindow));
+    for at in [NOW, "2026-11-24T08:59:00Z"] {
+        let verdict = as_of(at, &case.body(), &case.keys());
+        assert_eq!(verdict.error, Some(Fault::SignedOutsideWindow), "{at}");
+    }
     let verdict = as_of("2030-01-01T00:00:00Z", &case.body(), &case.keys());
     assert_eq!(verdict.as_of_issue.unwrap().error, Some(Fault::Expired));
 }

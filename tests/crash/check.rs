@@ -45,6 +45,7 @@ impl Check<'_> {
         self.people_are_as_acknowledged();
         self.tokens_work();
         self.revocations_hold();
+        self.councils_are_as_acknowledged();
         self.keys_make_once();
         self.newest_versions_work();
         let begun = self.read_log(log);
@@ -82,7 +83,7 @@ impl Check<'_> {
         there
     }
 
-    fn each_item(&self, role: &str, list: &str, mut item: impl FnMut(&Value)) {
+    pub fn each_item(&self, role: &str, list: &str, mut item: impl FnMut(&Value)) {
         let mut path = format!("{list}?limit=500");
         loop {
             let page = self.service.get(role, &path).is(200);
@@ -277,7 +278,7 @@ impl Check<'_> {
         self.ledger.figures.verified(what, count);
     }
 
-    fn some<T: Clone>(&mut self, from: impl Fn(&Ledger) -> &Vec<T>) -> Vec<T> {
+    pub fn some<T: Clone>(&mut self, from: impl Fn(&Ledger) -> &Vec<T>) -> Vec<T> {
         let all = from(self.ledger);
         if self.thorough || all.len() <= RECENT {
             return all.clone();

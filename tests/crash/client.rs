@@ -18,6 +18,8 @@ pub struct Client {
 pub struct Reply {
     pub status: u16,
     pub body: Value,
+    /// The body as it came.
+    pub text: String,
     /// It is the answer of an earlier request.
     pub replayed: bool,
 }
@@ -71,6 +73,7 @@ impl Client {
         Some(Reply {
             status: answered.status().as_u16(),
             body: serde_json::from_str(&text).unwrap_or(Value::Null),
+            text,
             replayed: answered.headers().contains_key("idempotent-replayed"),
         })
     }

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use super::council::Council;
+
 /// DEK and version.
 pub type Name = (String, String);
 
@@ -27,6 +29,11 @@ pub struct Ledger {
     pub revoked: Vec<String>,
     pub people: BTreeMap<String, Person>,
     pub keyed: Vec<Keyed>,
+    pub custodians: BTreeMap<String, Custodian>,
+    /// Those that nobody works with just now.
+    pub councils: Vec<Council>,
+    /// Override and envelope, as it was handed out first.
+    pub certificates: Vec<(String, String)>,
     /// Encryptions that were written down by version; a KEK version is of the DEK named by no text.
     pub reserved: BTreeMap<Name, u64>,
     pub figures: Figures,
@@ -132,6 +139,13 @@ pub struct Person {
     pub grants: Vec<String>,
     pub asked: Option<Wish>,
     pub gone: bool,
+}
+
+/// A custodian's status as it was acknowledged last, and the one that was asked for and not answered.
+#[derive(Clone, Debug)]
+pub struct Custodian {
+    pub status: &'static str,
+    pub asked: Option<&'static str>,
 }
 
 /// What was asked for and not answered.

@@ -41,7 +41,7 @@ impl Worker<'_> {
     }
 
     fn step(&mut self) -> Option<()> {
-        match self.dice.below(26) {
+        match self.dice.below(33) {
             0 => self.create_dek(),
             1 => self.rotate(),
             2..=4 => self.encrypt(),
@@ -65,7 +65,8 @@ impl Worker<'_> {
             22 => self.delete_person(),
             23 => self.make_once(),
             24 => self.rotate_once(),
-            _ => self.be_refused(),
+            25 => self.be_refused(),
+            _ => self.sit(),
         }
     }
 
@@ -151,8 +152,20 @@ impl Worker<'_> {
         body: Value,
         key: Option<&str>,
     ) -> Option<Reply> {
-        let id = self.next_name();
-        let (verb, token) = (verb(method, path, &body, key), self.life.client.token(role));
+        let life = self.life;
+        self.call_as(life.client.token(role), method, path, body, key)
+    }
+
+    /// One call with this bearer token.
+    pub fn call_as(
+        &mut self,
+        token: &str,
+        method: &str,
+        path: &str,
+        body: Value,
+        key: Option<&str>,
+    ) -> Option<Reply> {
+        let (id, verb) = (self.next_name(), verb(method, path, &body, key));
         let was_alive = !self.life.dying.load(Ordering::SeqCst);
         let reply = self.life.client.send(token, &id, method, path, body, key);
         let mut ledger = self.ledger();
@@ -197,6 +210,10 @@ fn verb(method: &str, path: &str, body: &Value, key: Option<&str>) -> String {
         ["deks", _, "versions", _, verb] | ["deks", _, verb] => format!("DEK {verb}"),
         ["deks"] if body["algorithm"] == "aes-256-gcm" => "DEK create aes-256-gcm".to_owned(),
         ["deks"] => "DEK create mlkem768-x25519".to_owned(),
+        ["overrides"] => "override request".to_owned(),
+        ["overrides", _, verb] => format!("override {verb}"),
+        ["admin", "custodians"] => "custodian enrol".to_owned(),
+        ["admin", "custodians", _, verb] => format!("custodian {verb}"),
         [verb] => format!("KEK {verb}"),
         ["admin", _, _, "tokens", ..] => format!("token {method}"),
         ["admin", _, _, "grants"] => "grants PUT".to_owned(),

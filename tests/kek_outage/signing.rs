@@ -34,6 +34,8 @@ fn a_token_away_and_back_signs_again_without_a_restart() {
         let (kek, _) = adopted(&token, 2);
         let public_key = kek.create_signing_key(ID).unwrap();
         kek.sign(ID, &public_key, MESSAGE).unwrap();
+        assert!(kek.signs().unwrap());
+        assert_eq!(log.count("ERROR"), 0, "{}", log.text());
         let (here, away) = (token_folder(), softhsm::home().join("away"));
         for round in 1..=2 {
             fs::rename(&here, &away).unwrap();

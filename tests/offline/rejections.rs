@@ -72,10 +72,10 @@ fn the_override_and_the_reason_are_shown() {
     let desk = Desk::new();
     desk.key(Kind::Bip340);
     let (document, _) = honest(Binding::Bound, "because");
-    let shown = said(&desk.run(&reject("too\u{1b}[2J risky", &[]), &document.to_string()));
+    let shown = said(&desk.run(&reject("too\u{202e} risky", &[]), &document.to_string()));
     for row in [
         "justification | because",
-        "REJECTED WITH | too\\u{1b}[2J risky",
+        "REJECTED WITH | too\\u{202e} risky",
     ] {
         assert!(shown.lines().any(|line| line == row), "{row}\n{shown}");
     }
@@ -86,8 +86,8 @@ fn a_rejection_has_a_reason() {
     let desk = Desk::new();
     desk.key(Kind::Bip340);
     let (document, _) = honest(Binding::Bound, "because");
-    for empty in ["", " ", "\n\t"] {
-        let refusal = desk.refused(&reject(empty, &[]), &document.to_string());
-        assert!(refusal.contains("--reason"), "{refusal}");
+    for none in ["", " ", "\n\t", "a\u{1b}[2J", &"x".repeat(4097)] {
+        let refusal = desk.refused(&reject(none, &[]), &document.to_string());
+        assert!(refusal.contains("reason has 1 to 4,096"), "{refusal}");
     }
 }

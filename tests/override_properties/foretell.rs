@@ -108,6 +108,9 @@ impl World {
         let over = self.act(new.over, new.whose, new.by, new.how.verifies())?;
         let who = &self.custodians[new.whose];
         let complete = self.is_complete(over);
+        let mut void = over.signed.iter().filter(|signed| signed.void);
+        let played = void.any(|signed| signed.by == new.whose && signed.text == new.text);
+        refuse(played, CONFLICT)?;
         if let Some(signed) = self.signer(over, who.lead) {
             let again = signed.by == new.whose && signed.text == new.text;
             refuse(!(again && complete), CONFLICT)?;

@@ -203,6 +203,7 @@ impl Kept {
                 by,
                 verified,
                 again,
+                void: false,
             })
         };
         let to = match step {

@@ -34,6 +34,9 @@ fn a_signature_of_a_suspended_custodian_is_void_for_good() {
         "pending",
         "reinstating revives no signature"
     );
+    let old = text(&now["void_signatures"][0], "signature");
+    let replayed = rita.post_signature(&house, &asked, &old);
+    replayed.is_refused(409, "conflict");
     theo.sign(&house, &asked).is(200);
     assert_eq!(house.status(&asked), "partial");
     assert_eq!(ruth.sign(&house, &asked).is(200)["status"], "approved");
@@ -93,4 +96,23 @@ fn a_signature_that_races_a_revocation_ends_approved_or_void_and_never_between()
         ends.push(end);
     }
     println!("{ends:?}");
+}
+
+#[test]
+fn a_void_signature_does_not_come_back_in_its_other_way_of_writing() {
+    let house = House::open();
+    let rita = Person::enrol(&house, "rita", RISK, crate::people::KINDS[3]);
+    let asked = house.request("x", json!({})).is(201);
+    let signature = rita.signature(&asked);
+    rita.post_signature(&house, &asked, &signature).is(200);
+    rita.change(&house, "suspend").is(200);
+    let waiting = rita.change(&house, "reinstate").is(200);
+    let path = format!("/v1/admin/custodians/{}/approve", text(&waiting, "id"));
+    house.tell(&house.bob, &path, json!({})).is(200);
+    let bare = signature.strip_prefix("smp").unwrap();
+    for old in [&signature, bare] {
+        let replayed = rita.post_signature(&house, &asked, old);
+        replayed.is_refused(409, "conflict");
+    }
+    assert_eq!(house.status(&asked), "pending");
 }

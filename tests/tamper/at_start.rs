@@ -14,8 +14,8 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use crate::{
+    aims::AIMED,
     change::{Change, aimed, of_every_column},
-    every_column::AIMED,
     file,
     service::{Service, eventually},
 };

@@ -13,180 +13,13 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 
 use crate::{
+    aims::AIMED,
     change::{Change, Made, aimed, of_every_column},
     file,
     probes::{self, Found, Probe},
     sample::Sample,
     service::Service,
 };
-
-/// A table, its columns and what is written there, and which row.
-type Aim = (
-    &'static str,
-    &'static [(&'static str, &'static str)],
-    &'static str,
-);
-
-/// What somebody who knows what the columns mean would write, for each table.
-pub const AIMED: &[Aim] = &[
-    ("principals", &[("roles", "'[\"admin\"]'")], "name = 'app'"),
-    (
-        "principals",
-        &[("roles", "'[\"app\",\"auditor\"]'")],
-        "name = 'two'",
-    ),
-    (
-        "principals",
-        &[("grants", "'{\"deks\":[\"*\"]}'")],
-        "name = 'two'",
-    ),
-    ("principals", &[("state", "'active'")], "state = 'deleted'"),
-    ("principals", &[("subject", "'somebody'")], "name = 'app'"),
-    ("principals", &[("state", "'deleted'")], "name = 'app'"),
-    (
-        "principals",
-        &[(
-            "wrap_scope",
-            "(SELECT wrap_scope FROM principals WHERE name = 'app')",
-        )],
-        "name = 'two'",
-    ),
-    ("tokens", &[("state", "'active'")], "state = 'revoked'"),
-    (
-        "tokens",
-        &[("expires_at", "NULL")],
-        "expires_at - created_at BETWEEN 1 AND 2000000",
-    ),
-    (
-        "tokens",
-        &[("expires_at", "expires_at + 1000000000000")],
-        "expires_at - created_at BETWEEN 1 AND 2000000",
-    ),
-    (
-        "tokens",
-        &[(
-            "principal_id",
-            "(SELECT id FROM principals WHERE name = 'admin')",
-        )],
-        "state = 'active'
-        AND principal_id = (SELECT id FROM principals WHERE name = 'app')",
-    ),
-    ("deks", &[("newest", "1")], "name = 'beta'"),
-    ("deks", &[("rotation_period", "1")], "name = 'beta'"),
-    ("deks", &[("algorithm", "'aes-256-gcm'")], "name = 'gamma'"),
-    (
-        "dek_versions",
-        &[("state", "'enabled'")],
-        "state = 'disabled'",
-    ),
-    (
-        "dek_versions",
-        &[("state", "'enabled'")],
-        "state = 'destroyed'",
-    ),
-    (
-        "dek_versions",
-        &[("destroy_at", "1")],
-        "dek = 'beta' AND number = 1",
-    ),
-    (
-        "dek_versions",
-        &[("created_at", "0")],
-        "dek = 'beta' AND number = 2",
-    ),
-    (
-        "dek_versions",
-        &[("reserved", "3000000000")],
-        "dek = 'beta' AND number = 2",
-    ),
-    (
-        "dek_versions",
-        &[("reserved", "0")],
-        "dek = 'alpha' AND number = 3",
-    ),
-    (
-        "dek_versions",
-        &[(
-            "public_key",
-            "(SELECT public_key FROM dek_versions WHERE dek = 'delta')",
-        )],
-        "dek = 'gamma' AND number = 2",
-    ),
-    (
-        "dek_versions",
-        &[
-            (
-                "nonce",
-                "(SELECT nonce FROM dek_versions WHERE dek = 'beta' AND number = 2)",
-            ),
-            (
-                "sealed",
-                "(SELECT sealed FROM dek_versions WHERE dek = 'beta' AND number = 2)",
-            ),
-        ],
-        "dek = 'alpha' AND number = 3",
-    ),
-    (
-        "replies",
-        &[("reply", "'{\"name\":\"false\"}'")],
-        "key = 'alpha'",
-    ),
-    ("replies", &[("created_at", "0")], "key = 'alpha'"),
-    (
-        "replies",
-        &[(
-            "principal_id",
-            "(SELECT id FROM principals WHERE name = 'app')",
-        )],
-        "key = 'two'",
-    ),
-    (
-        "audit_entries",
-        &[(
-            "entry",
-            "(SELECT entry FROM audit_entries WHERE number = 4)",
-        )],
-        "number = 3",
-    ),
-    ("kek_versions", &[("reserved", "0")], "number = 2"),
-    (
-        "kek_versions",
-        &[("state", "'creating'"), ("canary", "NULL"), ("mac", "NULL")],
-        "number = 2",
-    ),
-    (
-        "signing_keys",
-        &[(
-            "public_key",
-            "(SELECT public_key FROM signing_keys WHERE purpose = 'schema')",
-        )],
-        "purpose = 'override' AND algorithm = 'ed25519'",
-    ),
-    (
-        "signing_keys",
-        &[("location", "'token'")],
-        "algorithm = 'ml-dsa-65'",
-    ),
-    (
-        "signing_keys",
-        &[("state", "'creating'"), ("public_key", "NULL")],
-        "purpose = 'override' AND algorithm = 'ed25519'",
-    ),
-    (
-        "row_key",
-        &[
-            (
-                "nonce",
-                "(SELECT nonce FROM dek_versions WHERE dek = 'beta' AND number = 2)",
-            ),
-            (
-                "sealed",
-                "(SELECT sealed FROM dek_versions WHERE dek = 'beta' AND number = 2)",
-            ),
-        ],
-        "id = 1",
-    ),
-];
 
 /// The background look comes round each second; a table of many rows takes some rounds, a busy machine too.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -206,7 +39,7 @@ struct Attack<'a> {
 pub fn attack(table: &'static str, dir: &TempDir, more: &[&str]) -> (usize, usize) {
     let service = Service::start(dir.path(), more);
     let sample = Sample::fill(&service);
-    let probes = probes::all(&service, &sample);
+    let probes = probes::about(table, &service, &sample);
     let run = || -> Vec<Found> { probes.iter().map(|probe| probe.run(&service)).collect() };
     let healthy = run();
     assert_eq!(run(), healthy, "the probes are not steady");

@@ -32,6 +32,17 @@ fn connect(dir: &Path) -> Connection {
     file
 }
 
+/// A number that is there.
+pub fn number(file: &Connection, sql: &str) -> i64 {
+    let found = file.query_row(sql, [], |row| row.get(0));
+    found.unwrap_or_else(|error| panic!("{sql}: {error}"))
+}
+
+/// A change that changes something.
+pub fn run(file: &Connection, sql: &str) {
+    assert_ne!(file.execute(sql, []).unwrap(), 0, "{sql}");
+}
+
 /// Stops the service, changes its file, starts it again.
 pub fn tampered(service: Service, change: impl FnOnce(&Connection)) -> Service {
     let dir = service.dir.clone();

@@ -4,6 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::{
+    council_probes,
     sample::{DEKS, PLAINTEXT, Sample, TWO, making},
     service::{Answer, ROLES, Service},
 };
@@ -117,18 +118,24 @@ fn found(answer: &Answer, essence: Option<&str>) -> Found {
     }
 }
 
-/// Every probe of a service that was filled.
-pub fn all(service: &Service, sample: &Sample) -> Vec<Probe> {
+/// Those probes of a service that was filled that may have to do with a table.
+pub fn about(table: &str, service: &Service, sample: &Sample) -> Vec<Probe> {
+    let starts = |kinds: &[&str]| kinds.iter().any(|kind| table.starts_with(kind));
     let mut all = signing_in(service, sample);
     all.extend(people(service, sample));
-    all.extend(keys(service));
-    all.extend(blobs(service, sample));
-    all.extend(replays(service));
     all.push(probe("", "GET", "/v1/signing-keys", Value::Null));
+    if !starts(&["custodian", "override"]) {
+        all.extend(keys(service));
+        all.extend(blobs(service, sample));
+        all.extend(replays(service));
+    }
+    if !starts(&["dek", "kek", "replies", "row"]) {
+        all.extend(council_probes::all(service, &sample.council));
+    }
     all
 }
 
-fn probe(token: &str, method: &'static str, path: &str, body: Value) -> Probe {
+pub fn probe(token: &str, method: &'static str, path: &str, body: Value) -> Probe {
     let body = match body {
         Value::Null => String::new(),
         body => body.to_string(),
@@ -231,7 +238,7 @@ fn blobs(service: &Service, sample: &Sample) -> Vec<Probe> {
     all
 }
 
-fn keeping(member: &'static str, probe: Probe) -> Probe {
+pub fn keeping(member: &'static str, probe: Probe) -> Probe {
     Probe {
         essence: Some(member),
         ..probe

@@ -1,11 +1,14 @@
 //! A service with rows of every kind: principals active and deleted, tokens live, expired and revoked, DEK versions
-//! enabled, disabled and destroyed, replies, audit entries.
+//! enabled, disabled and destroyed, replies, audit entries, custodians and overrides.
 
 use std::{thread, time::Duration};
 
 use serde_json::{Value, json};
 
-use crate::service::{Principal, Service};
+use crate::{
+    council::Council,
+    service::{Principal, Service},
+};
 
 /// What the probes use.
 pub struct Sample {
@@ -20,6 +23,7 @@ pub struct Sample {
     pub blobs: Vec<Blob>,
     /// What `app` wrapped in its scope.
     pub wrapped: String,
+    pub council: Council,
 }
 
 /// What one DEK version encrypted.
@@ -77,6 +81,7 @@ impl Sample {
             endless,
             blobs,
             wrapped,
+            council: Council::meet(service),
         }
     }
 }

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use crate::{
     every_column::Log,
-    file::{self, never_failed},
+    file::{self, never_failed, number, run},
     sample::{PLAINTEXT, Sample},
     service::{Service, eventually},
 };
@@ -19,19 +19,10 @@ const DAMAGED: &str = "a stored row is not as it was written";
 const FORGED: &str = "cst_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 /// Says that the log names this row within some seconds.
-fn is_named(log: &Log, table: &str, row: i64) {
+pub fn is_named(log: &Log, table: &str, row: i64) {
     eventually(&format!("{table} {row} in the log"), || {
         log.has(DAMAGED, table, row)
     });
-}
-
-fn number(file: &Connection, sql: &str) -> i64 {
-    let found = file.query_row(sql, [], |row| row.get(0));
-    found.unwrap_or_else(|error| panic!("{sql}: {error}"))
-}
-
-fn run(file: &Connection, sql: &str) {
-    assert_ne!(file.execute(sql, []).unwrap(), 0, "{sql}");
 }
 
 /// Copies every column of one row over another, but for those of `stay`.
@@ -145,7 +136,7 @@ fn a_principal_and_a_token_put_in_by_hand_are_never_let_in() {
         let seq = 100 + at;
         let principal = format!(
             "INSERT INTO principals SELECT {seq}, '{id}', 'forged-{at}', 'forged', roles, grants, wrap_scope, NULL, 'active',
-             NULL, created_at, activated_at, NULL, NULL, mac FROM principals WHERE name = 'admin'"
+             NULL, NULL, created_at, activated_at, NULL, NULL, mac FROM principals WHERE name = 'admin'"
         );
         run(&file, &principal);
         let token = format!(

@@ -4,7 +4,17 @@
 //! does the same whatever came before it, and a crash comes again from its one file.
 
 use std::{
-    borrow::Cow, cell::RefCell, fmt, fs, future::Future, path::Path, pin::Pin, rc::Rc, sync::Arc,
+    borrow::Cow,
+    cell::RefCell,
+    fmt, fs,
+    future::Future,
+    path::Path,
+    pin::Pin,
+    rc::Rc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
     time::Duration,
 };
 
@@ -37,8 +47,9 @@ mod cast;
 
 pub use cast::ROLES;
 
-/// The day on which it is always noon here, so that the names of versions stay the same.
-const NOON: &str = "2026-11-23T12:00:00Z";
+/// It is always noon here: of one day while keys are made, so that the names of versions stay the same, and of the next
+/// when calls come, so that some things are too old.
+const NOONS: [&str; 2] = ["2026-11-23T12:00:00Z", "2026-11-24T12:00:00Z"];
 
 /// Its name below the folder of its number; all share the KEK beside those folders.
 const DATABASE: &str = "custodian.db";
@@ -65,6 +76,8 @@ type Present = Rc<RefCell<Rc<Extensions>>>;
 pub struct World {
     ask: Ask,
     pub cast: Cast,
+    /// Which of [`NOONS`] it is.
+    day: Arc<AtomicUsize>,
     number: u64,
     present: Present,
     system: SystemRunner,
@@ -84,11 +97,12 @@ const RULES: Rules = Rules {
 };
 
 /// Joins the parts as `src/server.rs` and `src/server/dev.rs` do: with [`RULES`], the place to mend when they change.
-fn open(folder: &Path, number: u64) -> Custodian {
+fn open(folder: &Path, number: u64, day: &Arc<AtomicUsize>) -> Custodian {
     let kek = Arc::new(SoftwareKek::open(&folder.join("kek")).unwrap());
     let store = Store::open(&folder.join(number.to_string()).join(DATABASE)).unwrap();
-    let noon = NOON.parse().unwrap();
-    let custodian = Custodian::new(kek, store, Clock::from(move || noon), RULES);
+    let (noons, day) = (NOONS.map(|noon| noon.parse().unwrap()), day.clone());
+    let clock = Clock::from(move || noons[day.load(SeqCst)]);
+    let custodian = Custodian::new(kek, store, clock, RULES);
     custodian.make_first_kek().unwrap();
     custodian.adopt_keyring().unwrap();
     custodian.make_signing_keys().unwrap();
@@ -136,16 +150,19 @@ impl World {
         let folder = tempfile::tempdir().unwrap();
         let system = rt::System::new();
         fs::create_dir(folder.path().join("0")).unwrap();
-        let custodian = open(folder.path(), 0);
+        let day = Arc::new(AtomicUsize::new(0));
+        let custodian = open(folder.path(), 0, &day);
         let mut cast = Cast::provision(&custodian);
         let present = Present::new(RefCell::new(serve(custodian)));
         let ask = system.block_on(mount(present.clone()));
-        cast.prepare(|token, method, path, body| {
+        let call = |token: &str, method: &str, path: &str, body: &str| {
             system.block_on(ask(request(token, method, path, body.as_bytes())))
-        });
+        };
+        cast.prepare(call, || day.store(1, SeqCst));
         let mut world = Self {
             ask,
             cast,
+            day,
             number: 0,
             present,
             system,
@@ -166,7 +183,7 @@ impl World {
         self.number += 1;
         fs::create_dir(path(self.number)).unwrap();
         fs::copy(path(0).join(DATABASE), path(self.number).join(DATABASE)).unwrap();
-        *self.present.borrow_mut() = serve(open(self.folder.path(), self.number));
+        *self.present.borrow_mut() = serve(open(self.folder.path(), self.number, &self.day));
     }
 
     pub fn ask(&self, call: &Call<'_>) -> Answer {

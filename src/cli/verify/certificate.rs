@@ -9,7 +9,7 @@ use crate::{
     crypto::certificate::{Expected, Fault, Pinned, Pinning, Summary, Verdict, verify},
     custodian::Clock,
     error::Source,
-    words::Environment,
+    words::{Binding, Environment},
 };
 
 #[derive(clap::Args, Debug)]
@@ -126,6 +126,10 @@ fn show(screen: &mut Screen, approval: &Summary) {
     }
     screen.line("approved", &approval.issued_at);
     screen.line("valid until", &approval.expires_at);
+    if approval.binding == Binding::Aegis.name() {
+        screen.say("With this binding the custodians signed proposal, justification and failed gates only: for");
+        screen.say("environment, requester and time the keys of the service alone stand.");
+    }
 }
 
 fn known(custodians: Pinning) -> &'static str {

@@ -152,14 +152,17 @@ fn witness(signature: &str) -> Result<Witness, &'static str> {
     if signature.starts_with("ful") || signature.starts_with("pof") {
         return Err("only BIP-322's simple format is taken: smp, then base64 of the witness stack");
     }
-    let body = signature
-        .strip_prefix(SIMPLE_SIGNATURE_PREFIX)
-        .unwrap_or(signature);
-    let bytes = Base64::decode_vec(body).map_err(|_| super::NOT_BASE64)?;
+    let bytes = Base64::decode_vec(bare(signature)).map_err(|_| super::NOT_BASE64)?;
     let witness = deserialize::<Witness>(&bytes).ok();
     witness
         .filter(|witness| serialize(witness) == bytes)
         .ok_or("the signature is not one witness stack and nothing else")
+}
+
+/// The witness stack in base64: what is the same in both ways of writing a signature.
+pub(super) fn bare(signature: &str) -> &str {
+    let body = signature.strip_prefix(SIMPLE_SIGNATURE_PREFIX);
+    body.unwrap_or(signature)
 }
 
 /// BIP-341: 64 bytes stand for the default sighash type, 65 name another. BIP-322 allows the default and all.

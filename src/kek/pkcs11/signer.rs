@@ -53,13 +53,10 @@ impl Signers {
 
 impl TokenSigner for Pkcs11Kek {
     fn signs(&self) -> Result<bool, Error> {
-        self.call("listing the token's mechanisms", self.deadline(), |live| {
-            let has = live.mechanisms()?;
-            let wanted = [
-                MechanismType::ECC_EDWARDS_KEY_PAIR_GEN,
-                MechanismType::EDDSA,
-            ];
-            Ok(wanted.iter().all(|one| has.contains(one)))
+        self.call("asking what the token can", self.deadline(), |live| {
+            let made = live.mechanism(MechanismType::ECC_EDWARDS_KEY_PAIR_GEN)?;
+            let used = live.mechanism(MechanismType::EDDSA)?;
+            Ok(made.is_some_and(|by| by.generate_key_pair()) && used.is_some_and(|by| by.sign()))
         })
     }
 

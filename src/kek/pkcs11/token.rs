@@ -7,8 +7,11 @@ use std::{
 };
 
 use cryptoki::{
-    context::Pkcs11, error::Error as Pkcs11Error, mechanism::MechanismType, session::Session,
-    session::UserType, slot::Slot,
+    context::Pkcs11,
+    error::{Error as Pkcs11Error, RvError},
+    mechanism::{MechanismInfo, MechanismType},
+    session::{Session, UserType},
+    slot::Slot,
 };
 
 use super::{
@@ -113,9 +116,14 @@ impl Live {
         *lock(&self.keys) = Some(keys);
     }
 
-    /// What the token can do, as far as `cryptoki` has words for it.
-    pub(super) fn mechanisms(&self) -> Result<Vec<MechanismType>, Fault> {
-        Ok(self.lease.pkcs11().get_mechanism_list(self.slot)?)
+    /// What the token can do by a mechanism; `None` if it has not got it. Each is asked for by itself, since to list
+    /// them all `cryptoki` logs an error for every one that it has no word for.
+    pub(super) fn mechanism(&self, kind: MechanismType) -> Result<Option<MechanismInfo>, Fault> {
+        match self.lease.pkcs11().get_mechanism_info(self.slot, kind) {
+            Ok(info) => Ok(Some(info)),
+            Err(Pkcs11Error::Pkcs11(RvError::MechanismInvalid, _)) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Works in an idle session, or in a new one; a session whose work spoilt it is closed.

@@ -37,6 +37,7 @@ fn sign(by: &Signer) -> Event<'_> {
         by,
         verified: true,
         again: false,
+        void: false,
     }
 }
 
@@ -78,12 +79,26 @@ fn the_same_signature_again_only_asks_for_the_countersignature_again() {
         by: &ada,
         verified: true,
         again: true,
+        void: false,
     };
     let partial = standing(Status::Partial, &[&ada]);
     assert!(partial.after(&again, NOW).is_err());
     let complete = standing(Status::Partial, &[&ada, &bob]);
     assert_eq!(complete.after(&again, NOW).unwrap(), Status::Partial);
     assert!(complete.after(&sign(&ada), NOW).is_err());
+}
+
+#[test]
+fn a_signature_that_was_made_void_never_counts_again() {
+    let ada = signer("ada", Lead::Risk);
+    let void = Event::Sign {
+        by: &ada,
+        verified: true,
+        again: false,
+        void: true,
+    };
+    let pending = standing(Status::Pending, &[]);
+    assert!(matches!(pending.after(&void, NOW), Err(Error::Conflict(_))));
 }
 
 #[test]
@@ -109,6 +124,7 @@ fn the_checks_come_in_the_order_of_the_contract() {
             by,
             verified: false,
             again: false,
+            void: false,
         }
     }
     let taken = standing(Status::Partial, &[&signer("ada", Lead::Risk)]);

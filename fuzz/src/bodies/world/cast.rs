@@ -8,9 +8,23 @@ use aegis_custodian::{
 use serde_json::Value;
 
 use super::{super::lot, Answer};
+use custodians::Signers;
 
-/// Who may call: the first words of an input.
-pub const ROLES: [&str; 4] = ["admin", "operator", "app", "second"];
+mod custodians;
+mod overrides;
+
+/// Who may call: the first words of an input. The last two are custodians, one of them suspended.
+pub const ROLES: [&str; 6] = [
+    "admin",
+    "operator",
+    "app",
+    "second",
+    "custodian",
+    "suspended",
+];
+
+/// Those of them who are there from the start.
+const FIRST: usize = 4;
 
 pub struct Cast {
     tokens: Vec<(&'static str, String)>,
@@ -20,18 +34,18 @@ pub struct Cast {
 /// Texts in braces and what stands for them.
 type Names = Vec<(&'static str, String)>;
 
-/// Makes a call that has to succeed.
+/// Makes a call that has to succeed, as a role or with a token.
 type Tell<'a> = &'a dyn Fn(&str, &str, &str) -> Value;
 
 /// Longer than a plaintext may be, and longer than a body may be.
 const LENGTHS: [(&str, usize); 2] = [("{long}", 100_000), ("{huge}", 1_200_000)];
 
 impl Cast {
-    /// Makes the principals that call.
+    /// Makes the first principals that call.
     pub fn provision(custodian: &Custodian) -> Self {
         let mut firsts = Vec::new();
         let mut tokens = Vec::new();
-        for name in ROLES {
+        for name in ROLES.into_iter().take(FIRST) {
             let (role, deks) = match name {
                 "operator" => (Role::Operator, vec![]),
                 "app" => (Role::App, vec!["*".to_owned()]),
@@ -64,15 +78,33 @@ impl Cast {
         &found.unwrap().1
     }
 
-    /// Makes what calls are about, by calls.
-    pub fn prepare(&mut self, ask: impl Fn(&str, &str, &str, &str) -> Answer) {
-        let tell = |role: &str, call: &str, body: &str| -> Value {
+    /// Makes what calls are about, by calls; lets a day pass between, so that some of it comes too late.
+    pub fn prepare(
+        &mut self,
+        ask: impl Fn(&str, &str, &str, &str) -> Answer,
+        a_day_passes: impl FnOnce(),
+    ) {
+        let tell = |who: &str, call: &str, body: &str| -> Value {
             let (method, path) = call.split_once(' ').unwrap();
-            let answer = ask(self.token(role), method, path, body);
+            let token = if ROLES.contains(&who) {
+                self.token(who)
+            } else {
+                who
+            };
+            let answer = ask(token, method, path, body);
             assert!(answer.status < 300, "{call}: {answer}");
             serde_json::from_slice(&answer.body).unwrap()
         };
-        self.names = [keys(&tell), people(&tell)].concat();
+        let mut names = [keys(&tell), people(&tell), custodians::stale(&tell)].concat();
+        let expired = overrides::expired(&tell);
+        a_day_passes();
+        let signers = Signers::enrol(&tell);
+        names.extend(custodians::waiting(&tell));
+        names.extend(expired(&signers));
+        names.extend(overrides::every(&tell, &signers));
+        names.extend(signers.names());
+        self.names = names;
+        self.tokens.extend(signers.tokens());
     }
 
     /// All the texts in braces.
@@ -84,10 +116,19 @@ impl Cast {
     /// A path with what exists; what only a new route knows is taken for an id.
     pub fn path(&self, path: &str) -> String {
         let of = |name: &str| self.names.iter().find(|(known, _)| *known == name);
-        let known = |segment| match of(segment) {
-            Some((_, value)) => value,
-            None if segment.starts_with('{') => &of("{id}").unwrap().1,
-            None => segment,
+        let mut before = "";
+        let known = |segment| {
+            let named = match (before, segment) {
+                ("custodians", "{id}") => "{custodian}",
+                ("overrides", "{id}") => "{override}",
+                (_, segment) => segment,
+            };
+            before = segment;
+            match of(named) {
+                Some((_, value)) => value,
+                None if segment.starts_with('{') => &of("{id}").unwrap().1,
+                None => segment,
+            }
         };
         path.split('/').map(known).collect::<Vec<_>>().join("/")
     }

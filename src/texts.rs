@@ -3,6 +3,9 @@
 
 use crate::{error::Error, json::normal};
 
+/// What a reason must be.
+pub const REASON: &str = "reason has 1 to 4,096 characters and is not blank; of control characters only tab and line feed";
+
 /// Most characters of a justification or a reason, as Unicode scalars after NFC.
 const PROSE: usize = 4096;
 
@@ -12,8 +15,8 @@ const PROPOSAL: usize = 256;
 /// A text of several lines, in NFC and otherwise as it was given.
 ///
 /// # Errors
-/// `otherwise`, if it is blank, too long, or has another control character than tab and line feed.
-pub(super) fn prose(text: String, otherwise: &'static str) -> Result<String, Error> {
+/// [`Error::Invalid`] with `otherwise`, if it is blank, too long, or has another control character than tab and line feed.
+pub fn prose(text: String, otherwise: &'static str) -> Result<String, Error> {
     let text = normal(text);
     let control = |letter: char| letter.is_control() && !matches!(letter, '\n' | '\t');
     sound(text, PROSE, control, otherwise)
@@ -23,7 +26,7 @@ pub(super) fn prose(text: String, otherwise: &'static str) -> Result<String, Err
 ///
 /// # Errors
 /// [`Error::Invalid`] if it is empty, too long, or has a control character.
-pub(super) fn proposal(text: String) -> Result<String, Error> {
+pub fn proposal(text: String) -> Result<String, Error> {
     const OTHERWISE: &str = "proposal_id has 1 to 256 characters, none of them a control character";
     sound(normal(text), PROPOSAL, char::is_control, OTHERWISE)
 }
