@@ -1,6 +1,8 @@
 //! The rules alone, without a service (src/policy/override_state.rs): any sequence of events, beside an oracle that
 //! knows api.md section 8 and nothing of the code.
 
+use std::collections::BTreeSet;
+
 use aegis_custodian::{
     error::Error,
     id::{Id, Subject},
@@ -29,14 +31,31 @@ const OPEN_FOR: i64 = 100;
 
 #[derive(Clone, Copy, Debug)]
 enum Step {
-    Approve { verified: bool },
+    Approve {
+        verified: bool,
+    },
     Expire,
-    Pass { seconds: i64 },
-    Reinstate { who: usize },
-    Reject { who: usize, verified: bool },
-    Sign { who: usize, verified: bool },
-    SignAgain { who: usize },
-    Suspend { who: usize },
+    Pass {
+        seconds: i64,
+    },
+    Reinstate {
+        who: usize,
+    },
+    Reject {
+        who: usize,
+        verified: bool,
+    },
+    Sign {
+        who: usize,
+        verified: bool,
+    },
+    /// With its newest signature once more, or with its first.
+    SignAgain {
+        who: usize,
+    },
+    Suspend {
+        who: usize,
+    },
     Withdraw,
 }
 
@@ -72,9 +91,21 @@ struct Truth {
     end: Option<Status>,
     active: [bool; CUSTODIANS.len()],
     signed: Vec<usize>,
+    /// Whose newest signature is void.
+    void: BTreeSet<usize>,
 }
 
 impl Truth {
+    fn new() -> Self {
+        Self {
+            now: 0,
+            end: None,
+            active: [true; CUSTODIANS.len()],
+            signed: Vec::new(),
+            void: BTreeSet::new(),
+        }
+    }
+
     fn status(&self) -> Status {
         match self.end {
             Some(end) => end,
@@ -109,10 +140,13 @@ impl Truth {
 
     fn may_sign(&self, who: usize, verified: bool, again: bool) -> Option<No> {
         let (subject, lead) = CUSTODIANS[who];
+        let void = again && self.void.contains(&who);
+        let again = again && self.signed.contains(&who);
         let taken = self.has(lead) && !(again && self.complete());
         let other = |at: &usize| CUSTODIANS[*at].1 != lead && CUSTODIANS[*at].0 == subject;
         let same = [APP, HAL].contains(&subject) || self.signed.iter().any(other);
         self.may_act(who, verified)
+            .or(void.then_some(No::Conflict))
             .or(taken.then_some(No::Conflict))
             .or(same.then_some(No::TwoPerson))
     }
@@ -127,7 +161,7 @@ impl Truth {
             }),
             Step::Reject { who, verified } => self.may_act(who, verified),
             Step::Sign { who, verified } => self.may_sign(who, verified, false),
-            Step::SignAgain { who } => self.may_sign(who, true, self.signed.contains(&who)),
+            Step::SignAgain { who } => self.may_sign(who, true, true),
             Step::Withdraw => self.closed(),
             Step::Expire | Step::Pass { .. } | Step::Reinstate { .. } | Step::Suspend { .. } => {
                 None
@@ -150,11 +184,13 @@ impl Truth {
                 if !self.signed.contains(&who) {
                     self.signed.push(who);
                 }
+                self.void.remove(&who);
             }
             Step::Suspend { who } => {
                 self.active[who] = false;
-                if self.end.is_none() {
+                if self.status().is_open() && self.signed.contains(&who) {
                     self.signed.retain(|signed| *signed != who);
+                    self.void.insert(who);
                 }
             }
             Step::Withdraw => self.end = Some(Status::Withdrawn),
@@ -167,6 +203,7 @@ struct Kept {
     status: Status,
     people: Vec<Signer>,
     signed: Vec<usize>,
+    void: BTreeSet<usize>,
 }
 
 impl Kept {
@@ -181,6 +218,7 @@ impl Kept {
             status: Status::Pending,
             people: people.into(),
             signed: Vec::new(),
+            void: BTreeSet::new(),
         }
     }
 
@@ -197,13 +235,14 @@ impl Kept {
 
     fn take(&mut self, step: Step, now: i64) -> Option<No> {
         let after = |event: &Event<'_>| self.standing().after(event, at(now));
-        let signed = |who: usize, verified, again| {
+        let signed = |who: usize, verified, old| {
             let by = &self.people[who];
+            let again = old && self.signed.contains(&who);
             after(&Event::Sign {
                 by,
                 verified,
                 again,
-                void: false,
+                void: old && self.void.contains(&who),
             })
         };
         let to = match step {
@@ -215,7 +254,11 @@ impl Kept {
                 after(&Event::Reject { by, verified })
             }
             Step::Sign { who, verified } => signed(who, verified, false),
-            Step::SignAgain { who } => signed(who, true, self.signed.contains(&who)),
+            Step::SignAgain { who } => signed(who, true, true),
+            // Of what is over, no signature is made void.
+            Step::Suspend { .. } if !self.standing().status_at(at(now)).is_open() => {
+                Ok(self.status)
+            }
             Step::Suspend { who } => {
                 let custodian = &self.people[who].custodian;
                 after(&Event::Void { custodian })
@@ -224,28 +267,33 @@ impl Kept {
         };
         match to {
             Ok(to) => {
-                self.learn(step, to);
+                self.learn(step, to, now);
                 None
             }
             Err(refusal) => Some(named(&refusal)),
         }
     }
 
-    fn learn(&mut self, step: Step, to: Status) {
+    fn learn(&mut self, step: Step, to: Status, now: i64) {
+        let open = self.standing().status_at(at(now)).is_open();
         match step {
-            Step::Sign { who, .. } => self.signed.push(who),
-            Step::SignAgain { who } if !self.signed.contains(&who) => self.signed.push(who),
+            Step::Sign { who, .. } | Step::SignAgain { who } if !self.signed.contains(&who) => {
+                self.signed.push(who);
+                self.void.remove(&who);
+            }
             Step::Reinstate { who } => self.people[who].active = true,
             Step::Suspend { who } => {
                 self.people[who].active = false;
-                if self.status.is_open() {
+                if open && self.signed.contains(&who) {
                     self.signed.retain(|signed| *signed != who);
+                    self.void.insert(who);
                 }
             }
             Step::Approve { .. }
             | Step::Expire
             | Step::Pass { .. }
             | Step::Reject { .. }
+            | Step::Sign { .. }
             | Step::SignAgain { .. }
             | Step::Withdraw => (),
         }
@@ -287,7 +335,7 @@ proptest! {
     #[test]
     fn no_sequence_of_events_leads_the_rules_astray(steps in collection::vec(step(), 1..60)) {
         let mut kept = Kept::new();
-        let mut truth = Truth { now: 0, end: None, active: [true; CUSTODIANS.len()], signed: Vec::new() };
+        let mut truth = Truth::new();
         for step in steps {
             let before = kept.standing().status_at(at(truth.now));
             let answered = kept.take(step, truth.now);
