@@ -23,7 +23,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use aegis_custodian::{crypto::scheme::Kind, kek::TokenSigner};
+use aegis_custodian::{
+    crypto::scheme::Kind,
+    id::KekVersion,
+    kek::{KekKeeper, Keyring, RingEntry, TokenSigner},
+};
 use cryptoki::{
     mechanism::{
         Mechanism,
@@ -94,7 +98,20 @@ fn main() {
 /// Ed25519 signatures a second in a bare session of the token: what a countersignature can cost at best.
 fn raw_rate() -> f64 {
     let token = softhsm::Token::new();
-    token.open(1).create_signing_key("bench").unwrap();
+    let kek = token.open(1);
+    let version: KekVersion = "kek-v1-20261123".parse().unwrap();
+    kek.create(&version).unwrap();
+    let entry = RingEntry {
+        version: version.clone(),
+        canary: None,
+    };
+    kek.adopt(Keyring {
+        current: version,
+        versions: vec![entry],
+    })
+    .unwrap();
+    kek.create_signing_key("bench").unwrap();
+    drop(kek);
     let session = token.session();
     let class = Attribute::Class(ObjectClass::PRIVATE_KEY);
     let key = session.find_objects(&[class]).unwrap().remove(0);
