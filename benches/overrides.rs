@@ -23,17 +23,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use aegis_custodian::{
-    crypto::scheme::Kind,
-    id::KekVersion,
-    kek::{KekKeeper, Keyring, RingEntry, TokenSigner},
-};
+use aegis_custodian::crypto::scheme::Kind;
 use cryptoki::{
     mechanism::{
         Mechanism,
         eddsa::{EddsaParams, EddsaSignatureScheme},
     },
-    object::{Attribute, ObjectClass},
+    object::Attribute,
 };
 use people::{Desk, KINDS, Person, RISK, SECURITY, text};
 use serde_json::{Value, json};
@@ -50,6 +46,8 @@ mod service;
 mod softhsm;
 
 const CONNECTIONS: [usize; 2] = [1, 8];
+/// The curve as an object identifier in DER (RFC 8410 section 3).
+const ED25519: &[u8] = &[0x06, 0x03, 0x2b, 0x65, 0x70];
 const RAW: Duration = Duration::from_secs(3);
 
 fn main() {
@@ -97,24 +95,15 @@ fn main() {
 
 /// Ed25519 signatures a second in a bare session of the token: what a countersignature can cost at best.
 fn raw_rate() -> f64 {
-    let token = softhsm::Token::new();
-    let kek = token.open(1);
-    let version: KekVersion = "kek-v1-20261123".parse().unwrap();
-    kek.create(&version).unwrap();
-    let entry = RingEntry {
-        version: version.clone(),
-        canary: None,
-    };
-    kek.adopt(Keyring {
-        current: version,
-        versions: vec![entry],
-    })
-    .unwrap();
-    kek.create_signing_key("bench").unwrap();
-    drop(kek);
-    let session = token.session();
-    let class = Attribute::Class(ObjectClass::PRIVATE_KEY);
-    let key = session.find_objects(&[class]).unwrap().remove(0);
+    let session = softhsm::Token::new().session();
+    let [public, private] = [Attribute::Verify(true), Attribute::Sign(true)];
+    let (_, key) = session
+        .generate_key_pair(
+            &Mechanism::EccEdwardsKeyPairGen,
+            &[Attribute::EcParams(ED25519.to_vec()), public],
+            &[private],
+        )
+        .unwrap();
     let eddsa = Mechanism::Eddsa(EddsaParams::new(EddsaSignatureScheme::Pure));
     let (begun, mut count) = (Instant::now(), 0_u32);
     while begun.elapsed() < RAW {

@@ -2,7 +2,7 @@
 
 use crate::{
     steps::{ADMINS, By, PERIODS, Request, Signature, Step},
-    world::{Override, State, World},
+    world::{DAY, Override, PROOFS, State, World},
 };
 
 /// A status, and the code of a refusal.
@@ -19,8 +19,6 @@ const TWO_PERSON: Foretold = (422, "two_person_rule");
 
 /// Nobody who manages people or keys is a custodian.
 const MANAGERS: [&str; 3] = ["ada", "bob", "house-operator"];
-
-const DAY: i64 = 24 * 60 * 60;
 
 impl World {
     /// `None` for what asks nothing.
@@ -66,7 +64,7 @@ impl World {
         let who = &self.custodians[who];
         refuse(who.state != State::Pending, CONFLICT)?;
         refuse(who.proven, CONFLICT)?;
-        refuse(who.wrong_proofs >= 5, CONFLICT)?;
+        refuse(who.wrong_proofs >= PROOFS, CONFLICT)?;
         refuse(self.now >= who.enrolled_at + DAY, EXPIRED)?;
         refuse(!right, BAD_SIGNATURE)
     }

@@ -8,7 +8,7 @@ use crate::{
     dice::Dice,
     people::KINDS,
     steps::{By, How, PERIODS, Request, Signature, Step},
-    world::{LEADS, Override, Signed, State, World},
+    world::{LEADS, Override, State, World},
 };
 
 /// The first four request overrides too.
@@ -43,8 +43,8 @@ impl Pick<'_> {
             16..70 => self.sign(),
             70..73 => self.reject(),
             73..76 => self.withdraw(),
-            76..83 => self.change(),
-            83..90 => self.grow(),
+            76..84 => self.change(),
+            84..91 => self.grow(),
             _ => self.pass(),
         }
     }
@@ -72,21 +72,24 @@ impl Pick<'_> {
             return self.enrol();
         }
         let (who, admin) = (*self.dice.one_of(&some), self.dice.below(2));
-        if self.world.custodians[who].proven {
+        let known = &self.world.custodians[who];
+        if known.proven || self.dice.once_in(5) {
             return Step::Approve { admin, who };
         }
-        match self.dice.below(4) {
-            0 => Step::Approve { admin, who },
-            1 if self.dice.once_in(2) => Step::Activate {
-                admin,
-                who,
-                right: false,
-            },
-            _ => Step::Activate {
-                admin,
-                who,
-                right: true,
-            },
+        if self.world.is_lost(known) && self.dice.once_in(2) {
+            let verb = "revoke";
+            return Step::Change { admin, who, verb };
+        }
+        // Who was wrong once goes on to be, until the challenge is void.
+        let wrong = if known.wrong_proofs > 0 {
+            !self.dice.once_in(4)
+        } else {
+            self.dice.once_in(5)
+        };
+        Step::Activate {
+            admin,
+            who,
+            right: !wrong,
         }
     }
 
@@ -136,16 +139,32 @@ impl Pick<'_> {
             return self.enrol();
         }
         let suspended = self.world.in_state(State::Suspended);
-        let back = !suspended.is_empty() && self.dice.once_in(2);
-        let (who, verb) = if back {
-            (*self.dice.one_of(&suspended), "reinstate")
-        } else {
-            let who = self.dice.below(self.world.custodians.len());
-            let verbs = ["suspend", "suspend", "suspend", "reinstate", "revoke"];
-            (who, *self.dice.one_of(&verbs))
+        let missed = self.signers(State::Suspended);
+        let signed = self.signers(State::Active);
+        let (who, verb) = match self.dice.below(8) {
+            0..3 if !missed.is_empty() => (self.dice.one_of(&missed).1, "reinstate"),
+            3..5 if !signed.is_empty() => (self.dice.one_of(&signed).1, "suspend"),
+            5 if !suspended.is_empty() => (*self.dice.one_of(&suspended), "reinstate"),
+            _ => {
+                let who = self.dice.below(self.world.custodians.len());
+                let verbs = ["suspend", "suspend", "suspend", "reinstate", "revoke"];
+                (who, *self.dice.one_of(&verbs))
+            }
         };
         let admin = self.dice.below(2);
         Step::Change { admin, who, verb }
+    }
+
+    /// Open overrides with who is in that state and signed them, though it be void.
+    fn signers(&self, state: State) -> Vec<(usize, usize)> {
+        let world = self.world;
+        let of = |over: usize| {
+            let signed = world.overrides[over].signed.iter();
+            signed.map(move |one| (over, one.by))
+        };
+        let all = world.open().into_iter().flat_map(of);
+        all.filter(|(_, who)| world.custodians[*who].state == state)
+            .collect()
     }
 
     fn request(&mut self) -> Step {
@@ -214,7 +233,7 @@ impl Pick<'_> {
         let asked = self.world.overrides.get(over).map(|over| over.app);
         let by = match (asked, self.dice.below(6)) {
             (_, 0) => By::Custodian(whose),
-            (None, _) | (_, 1) => By::App(self.dice.below(self.world.apps.len())),
+            (None, _) | (_, 1..3) => By::App(self.dice.below(self.world.apps.len())),
             (Some(app), _) => By::App(app),
         };
         Step::Withdraw { over, by }
@@ -233,20 +252,9 @@ impl Pick<'_> {
             _ if !open.is_empty() => open[self.dice.below(open.len().min(4))],
             _ => self.dice.below(world.overrides.len()),
         };
-        let void = |(over, one): (usize, &Signed)| {
-            let active = world.custodians[one.by].state == State::Active;
-            (one.void && active).then_some((over, one.by))
-        };
-        let signed = |over: usize| {
-            world.overrides[over]
-                .signed
-                .iter()
-                .map(move |one| (over, one))
-        };
-        let returned = open.iter().flat_map(|over| signed(*over));
-        let returned: Vec<_> = returned.filter_map(void).collect();
-        if !returned.is_empty() && self.dice.once_in(8) {
-            return Some(*self.dice.one_of(&returned));
+        let signed = self.signers(State::Active);
+        if !signed.is_empty() && self.dice.once_in(8) {
+            return Some(*self.dice.one_of(&signed));
         }
         let missing = |over: &Override| {
             let mut able = world.in_state(State::Active);

@@ -79,6 +79,12 @@ pub struct Signed {
     pub void: bool,
 }
 
+/// So many wrong proofs make a challenge void.
+pub const PROOFS: u32 = 5;
+
+/// A challenge can be answered for so long.
+pub const DAY: i64 = 24 * 60 * 60;
+
 pub const LEADS: [&str; 2] = ["risk_lead", "security_lead"];
 
 impl World {
@@ -115,6 +121,11 @@ impl World {
     pub fn in_state(&self, state: State) -> Vec<usize> {
         let wanted = |at: &usize| self.custodians[*at].state == state;
         (0..self.custodians.len()).filter(wanted).collect()
+    }
+
+    /// Whether it can never prove its key.
+    pub fn is_lost(&self, who: &Custodian) -> bool {
+        who.wrong_proofs >= PROOFS || self.now >= who.enrolled_at + DAY
     }
 
     /// Whether a key can no more be enrolled: what waits and what ever was active keeps its key.
