@@ -37,6 +37,7 @@ mod segment;
 mod signing_keys;
 mod telemetry;
 mod tokens;
+mod tools;
 mod wrap;
 
 pub use limits::Limits;
@@ -112,6 +113,8 @@ fn routes() -> Vec<Entry> {
         entry(POST, "/v1/overrides/{id}/reject", Do::OverrideReject, &[BadSignature, Conflict, Expired], || web::to(overrides::reject)),
         entry(POST, "/v1/overrides/{id}/withdraw", Do::OverrideWithdraw, &[Conflict, Expired], || web::to(overrides::withdraw)),
         entry(GET, "/v1/overrides/{id}/certificate", Do::OverrideRead, &[Conflict, Integrity], || web::to(certificates::show)),
+        entry(POST, "/v1/mcp/tools/sign", Do::ToolsSign, &[Kek], || web::to(tools::sign)),
+        entry(POST, "/v1/mcp/tools/verify", Do::ToolsVerify, &[Integrity], || web::to(tools::verify)),
         entry(GET, "/v1/audit/entries", Do::AuditRead, &[Invalid, Integrity], || web::to(audit::entries)),
     ]
 }

@@ -216,7 +216,7 @@ impl From<Error> for Problem {
             Error::Expired(detail) => Self::of(Code::Expired, detail),
             Error::Exists(detail) => Self::of(Code::AlreadyExists, detail),
             Error::Invalid(detail) => Self::of(Code::InvalidRequest, detail),
-            Error::Malformed { .. } => Self {
+            Error::Item { .. } | Error::Malformed { .. } => Self {
                 detail: Cow::Owned(error.to_string()),
                 ..Self::of(Code::InvalidRequest, "")
             },

@@ -187,6 +187,7 @@ fn first(name: &'static str, role: Role) -> First {
         role,
         grants: Grants {
             deks: granted.into_iter().collect(),
+            ..Grants::default()
         },
         token: BearerToken::fresh().unwrap(),
     }
