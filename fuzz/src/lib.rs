@@ -15,3 +15,4 @@
 pub mod blob;
 pub mod bodies;
 pub mod json;
+pub mod tools;
