@@ -5,7 +5,10 @@ use std::{ops::RangeInclusive, time::Duration};
 use actix_web::{HttpResponse, web::Data};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use utoipa::ToSchema;
+use utoipa::{
+    ToSchema,
+    openapi::{Array, ArrayBuilder, ObjectBuilder, Type},
+};
 
 use super::{
     Service,
@@ -15,7 +18,7 @@ use super::{
     reply::{self, block, use_key},
 };
 use crate::{
-    crypto::tools::{self, Amtss, Answer, Verdict},
+    crypto::tools::{self, Amtss, Answer, MOST_LETTERS, MOST_TOOLS, Verdict},
     custodian::{
         Custodian,
         tools::{Expectation, ToSign},
@@ -32,8 +35,7 @@ const LIFETIMES: RangeInclusive<Duration> = Duration::from_mins(1)..=Duration::f
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SignTools {
-    /// The array of a `tools/list` result, all pages of it: objects with a `name`; integers within ±(2^53 - 1).
-    #[schema(value_type = Vec<Object>, max_items = 4096)]
+    #[schema(schema_with = named_tools)]
     tools: Box<RawValue>,
     /// Whose tools they are; absent: the principal's own name. Another one needs a grant.
     #[schema(pattern = r"^[^\u0000-\u001f\u007f-\u009f]{1,128}$")]
@@ -148,6 +150,25 @@ impl JudgeTools {
         };
         Ok((answer, expectation))
     }
+}
+
+/// What the description says of tools that are to be signed.
+fn named_tools() -> Array {
+    let name = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .min_length(Some(1))
+        .max_length(Some(MOST_LETTERS));
+    let tool = ObjectBuilder::new()
+        .schema_type(Type::Object)
+        .property("name", name)
+        .required("name");
+    ArrayBuilder::new()
+        .items(tool)
+        .max_items(Some(MOST_TOOLS))
+        .description(Some(
+            "The array of a `tools/list` result, all pages of it; each name once, integers within ±(2^53 - 1).",
+        ))
+        .build()
 }
 
 fn lifetime(asked: Option<&str>) -> Result<Period, Error> {
