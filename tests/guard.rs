@@ -117,7 +117,7 @@ impl Bench {
         let uses = Uses {
             caller: None,
             action,
-            dek: Some(dek.parse().unwrap()),
+            deks: [dek.parse().unwrap()].into(),
         };
         let guard = Guard::begin(self.custodian.clone(), uses);
         guard.signed_in(&self.custodian.bearer(token).unwrap().unwrap());
