@@ -32,8 +32,8 @@ fn values_of_every_type_come_back_to_the_byte_at_every_depth_up_to_30() {
         let event = format!("{{ \"in\" :{open}[{}]{close}\n}}", fields.join(","));
         let sealed = encrypt(&service, &event);
         assert_eq!(sealed.matches("cst1:hpke:telemetry/").count(), VALUES.len());
-        for at in 0..VALUES.len() {
-            assert!(sealed.contains(&format!(r#""n{at}":{}"#, VALUES[at])));
+        for (at, value) in VALUES.iter().enumerate() {
+            assert!(sealed.contains(&format!(r#""n{at}":{value}"#)));
         }
         assert_eq!(event_text(&decrypt(&service, &sealed)), event, "{depth}");
     }
