@@ -188,6 +188,7 @@ fn first(name: &'static str, role: Role) -> First {
         role,
         grants: Grants {
             deks: vec!["*".to_owned()],
+            ..Grants::default()
         },
         token: BearerToken::fresh().unwrap(),
     }

@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use aegis_custodian::{
     crypto::{
         canonical,
-        certificate::{self, Facts, Signed, key_id},
+        certificate::{self, Facts, Signed},
         ed25519,
         messages::{Asked, Bound},
         ml_dsa::ParameterSet,
+        pinned::key_id,
         scheme::{AddressKind, Kind, Network, SigningKey},
     },
     secret::Plaintext,
