@@ -11,10 +11,10 @@ use std::{
 
 use crate::{
     crypto::scheme::{Network, Scheme},
-    custodian::{Quorum, Terms},
+    custodian::{Fields, Quorum, Terms},
     duration::Period,
     http::Limits,
-    id::is_subject,
+    id::{FieldName, is_subject},
     words::Binding,
 };
 
@@ -43,6 +43,8 @@ pub struct Config {
     pub network: Network,
     /// What overrides are subject to.
     pub overrides: Terms,
+    /// The names of fields whose values are personal.
+    pub pii_fields: Fields,
     /// Limits of the transport.
     pub limits: Limits,
 }
@@ -120,6 +122,7 @@ impl Config {
             schemes: Scheme::ALL.to_vec(),
             network: Network::Bitcoin,
             overrides: TERMS,
+            pii_fields: Fields::STANDARD,
             limits: Limits::default(),
         })
     }
@@ -192,6 +195,16 @@ pub fn scheme(text: &str) -> Result<Scheme, Unsafe> {
     Scheme::named(text).ok_or(Unsafe(
         "a signature scheme is bip340, bip322-simple, ed25519 or ed25519+ml-dsa-44",
     ))
+}
+
+/// Reads the name of a field whose values are personal.
+///
+/// # Errors
+/// [`Unsafe`] unless it is 1 to 128 of `A-Z a-z 0-9 _ . -`.
+pub fn pii_field(text: &str) -> Result<FieldName, Unsafe> {
+    text.parse().map_err(|_| {
+        Unsafe("the name of a field with personal data is 1 to 128 of A-Z a-z 0-9 _ . -")
+    })
 }
 
 /// Reads a Bitcoin network.

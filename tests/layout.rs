@@ -39,7 +39,7 @@ const FLOORS: [(&str, u8); 23] = [
 ];
 
 /// A foreign crate, and the beginnings of the modules that may name it.
-const OWNERS: [(&str, &[&str]); 21] = [
+const OWNERS: [(&str, &[&str]); 23] = [
     ("actix_web", &["http", "server"]),
     ("aes_gcm", &["crypto"]),
     ("age", &["cli"]),
@@ -56,10 +56,12 @@ const OWNERS: [(&str, &[&str]); 21] = [
     ("ml_dsa", &["crypto"]),
     ("pqcrypto_mldsa", &["crypto"]),
     ("pqcrypto_traits", &["crypto"]),
+    ("rayon", &["custodian/crew"]),
     ("region", &["secret"]),
     ("rpassword", &["cli"]),
     ("rusqlite", &["store"]),
     ("rusqlite_migration", &["store"]),
+    ("rustix", &["custodian/crew"]),
     ("ureq", &["client"]),
 ];
 
