@@ -24,7 +24,15 @@ fn like_the_repository() -> TempDir {
         Path::new(env!("CARGO_MANIFEST_DIR")),
         TempDir::new().unwrap(),
     );
-    for name in ["docs", "softhsm", "scripts", "Makefile", "README.md"] {
+    for name in [
+        "docs",
+        "examples",
+        "softhsm",
+        "scripts",
+        "Makefile",
+        "README.md",
+        ".venv",
+    ] {
         symlink(root.join(name), home.path().join(name)).unwrap();
     }
     fs::create_dir_all(home.path().join("target/release")).unwrap();

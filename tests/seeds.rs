@@ -36,6 +36,14 @@ fn blobs() {
 }
 
 #[test]
+fn certificates() {
+    for (name, input) in seeds("certificate") {
+        println!("{name}");
+        checks::certificate::check(&input);
+    }
+}
+
+#[test]
 fn json() {
     for (name, input) in seeds("json") {
         println!("{name}");

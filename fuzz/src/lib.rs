@@ -14,4 +14,5 @@
 
 pub mod blob;
 pub mod bodies;
+pub mod certificate;
 pub mod json;

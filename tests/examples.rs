@@ -1,0 +1,59 @@
+//! The programs in `examples/`, which users copy, run as a user would run them: as commands, against a real service.
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+#![allow(missing_docs, unreachable_pub, dead_code)]
+
+use std::{
+    io::Write,
+    path::Path,
+    process::{Command, Output, Stdio},
+};
+
+#[path = "examples/kek_provider.rs"]
+mod kek_provider;
+#[path = "support/service.rs"]
+mod service;
+
+/// Runs an example with these arguments and this standard input.
+fn example(name: &str, arguments: &[&str], input: &[u8]) -> Output {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let python = root.join(".venv/bin/python");
+    assert!(
+        python.exists(),
+        "run `make test`: it makes .venv with what the examples need"
+    );
+    let mut child = Command::new(python)
+        .arg("-B")
+        .arg(root.join("examples").join(name))
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let _ = child.stdin.take().unwrap().write_all(input); // it may not read it
+    child.wait_with_output().unwrap()
+}
+
+/// What it wrote, if it went well.
+#[track_caller]
+fn wrote(output: Output) -> Vec<u8> {
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    output.stdout
+}
+
+/// What it said, if it ended in a sentence of its own and not in a traceback.
+#[track_caller]
+fn refused(output: Output) -> String {
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(!said.contains("Traceback"), "{said}");
+    said
+}
