@@ -2,7 +2,7 @@
 //! whoever gets the answer to `tools/list` can tell whether it is the one that the server had signed.
 //!
 //! Making one is three steps, since the key that signs is not here: [`digests`], [`Manifest::canonical`] with
-//! [`message`], [`Amtss::new`]. [`verify`] judges one. No clock: times are arguments.
+//! [`message`], [`Amtss::new`]. [`verify`] and [`verify_text`] judge one. No clock: times are arguments.
 
 use base64ct::{Base64, Encoding};
 use jiff::Timestamp;
@@ -27,7 +27,7 @@ pub use answer::Answer;
 pub use fault::Fault;
 pub use list::{Digests, MOST_TOOLS, digests};
 pub use verdict::{AsOfIssue, Verdict};
-pub use verify::{Expected, verify};
+pub use verify::{Expected, verify, verify_text};
 
 /// Where the signed manifest stands in `_meta`.
 pub const META: &str = "aegis-custodian/amtss";

@@ -32,30 +32,40 @@ pub struct Expected<'a> {
     pub partial: bool,
 }
 
-/// Judges tools by what came with them; whatever the texts are, there is a verdict.
+/// Judges a result of `tools/list`, or a whole JSON-RPC response with one; whatever the bytes are, there is a verdict.
 #[must_use]
-pub fn verify(answer: &Answer, pinned: &Pinned, expected: &Expected<'_>) -> Verdict {
-    let verdict = match Signed::read(answer.meta.as_deref(), pinned) {
-        Ok(signed) => by_manifest(signed, answer, expected),
-        Err(fault) => Verdict {
-            error: Some(fault),
-            ..Verdict::default()
-        },
-    };
-    Verdict {
-        valid: verdict.error.is_none(),
-        at: expected.at.to_string(),
-        ..verdict
+pub fn verify_text(text: &[u8], pinned: &Pinned, expected: &Expected<'_>) -> Verdict {
+    match Answer::read(text) {
+        Ok(answer) => verify(&answer, pinned, expected),
+        Err(fault) => refused(fault, expected),
     }
 }
 
-/// All of the verdict but what every verdict has.
+/// Judges tools by what came with them; whatever the texts are, there is a verdict.
+#[must_use]
+pub fn verify(answer: &Answer, pinned: &Pinned, expected: &Expected<'_>) -> Verdict {
+    match Signed::read(answer.meta.as_deref(), pinned) {
+        Ok(signed) => by_manifest(signed, answer, expected),
+        Err(fault) => refused(fault, expected),
+    }
+}
+
+/// For what nobody is known to have signed.
+fn refused(fault: Fault, expected: &Expected<'_>) -> Verdict {
+    Verdict {
+        error: Some(fault),
+        at: expected.at.to_string(),
+        ..Verdict::default()
+    }
+}
+
 fn by_manifest(signed: Signed, answer: &Answer, expected: &Expected<'_>) -> Verdict {
     let compared = Compared::read(&answer.tools, &signed.tools);
     let error = judge(&signed, &compared, expected).err();
     let as_of_issue =
         (error == Some(Fault::Expired)).then(|| as_of_issue(&signed, &compared, expected));
     Verdict {
+        valid: error.is_none(),
         error,
         changed: compared.changed,
         missing: compared.missing,
@@ -64,8 +74,8 @@ fn by_manifest(signed: Signed, answer: &Answer, expected: &Expected<'_>) -> Verd
         issued_at: Some(signed.issued_at.to_string()),
         expires_at: Some(signed.expires_at.to_string()),
         keyid: Some(signed.keyid),
+        at: expected.at.to_string(),
         as_of_issue,
-        ..Verdict::default()
     }
 }
 
