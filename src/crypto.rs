@@ -6,6 +6,7 @@ pub mod blob;
 pub mod canonical;
 pub mod certificate;
 pub mod ed25519;
+pub mod feature;
 pub mod hybrid;
 pub mod mac;
 pub mod messages;
