@@ -168,6 +168,46 @@ fn every_signing_key_that_the_build_can_make_is_made_and_none_is_called_missing(
 }
 
 #[test]
+fn capabilities_say_what_was_built_and_of_the_rest_why_it_is_not_there() {
+    let service = Service::spawn();
+    let able = service.get("app", "/v1/capabilities").is(200);
+    let names = |list: &Value| -> BTreeSet<String> {
+        let list = list.as_array().unwrap().iter();
+        list.map(|name| name.as_str().unwrap().to_owned()).collect()
+    };
+    let only = |of: &[(&str, bool)]| -> BTreeSet<String> {
+        let built = of.iter().filter(|(_, built)| *built);
+        built.map(|(name, _)| (*name).to_owned()).collect()
+    };
+    let features = [("bip322", BIP322), ("pqc", PQC)];
+    assert_eq!(names(&able["build"]["features"]), only(&features));
+    let schemes = SCHEMES.map(|(kind, built)| (kind.scheme().name(), built));
+    assert_eq!(names(&able["signature_schemes"]), only(&schemes));
+    let encryption = [("aes-256-gcm", true), ("mlkem768-x25519", PQC)];
+    assert_eq!(names(&able["encryption"]), only(&encryption));
+    let more = names(&able["features"]);
+    assert_eq!(
+        (more.contains("overrides"), more.contains("pii")),
+        (PQC, PQC)
+    );
+    let tables = [
+        ("signature_scheme_table", "on"),
+        ("encryption_table", "available"),
+    ];
+    for (table, member) in tables {
+        for row in able[table].as_array().unwrap() {
+            let said = row["reason"].as_str().unwrap_or_default();
+            assert_eq!(row[member] == false, said.contains("--features "), "{row}");
+        }
+    }
+    let countersigning = &able["countersigning"];
+    assert_eq!(countersigning["available"], PQC);
+    let said = countersigning["reason"].as_str().unwrap_or_default();
+    assert_eq!(said.contains("--features pqc`"), !PQC, "{said}");
+    assert_eq!(able["schema_signing"]["available"], true);
+}
+
+#[test]
 fn the_command_line_takes_the_schemes_of_the_build_and_no_other() {
     let home = tempfile::tempdir().unwrap();
     let passphrase = home.path().join("passphrase");
