@@ -33,7 +33,7 @@ check: ## The gate: format, lints, docs, dependencies
 bench: ## Run the benchmarks
 	cargo bench --locked
 
-load: ## Measure requests a second of a release build beside the raw token, and submissions of signatures
+load: ## Measure requests a second of a release build beside the raw token, events, and submissions of signatures
 	python3 scripts/load.py
 
 model: ## Play 50,000 random requests against a model of the contract (release build)

@@ -61,6 +61,7 @@ pub mod signing_keys;
 pub mod strangers;
 pub mod tend;
 pub mod tokens;
+pub mod tools;
 pub mod wrap;
 
 pub use clock::Clock;

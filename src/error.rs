@@ -65,6 +65,14 @@ pub enum Error {
     /// The request is not well formed.
     #[error("{0}")]
     Invalid(&'static str),
+    /// One of a list is not what it must be. `expected` holds words of ours only, never the client's.
+    #[error("item {number} of the list: {expected}")]
+    Item {
+        /// Which one, from 1.
+        number: usize,
+        /// What was expected.
+        expected: String,
+    },
     /// The JSON is not what this operation reads. `expected` holds words of ours only, never the client's.
     #[error("line {line}, column {column}: {expected}")]
     Malformed {

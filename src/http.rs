@@ -38,6 +38,7 @@ mod segment;
 mod signing_keys;
 mod telemetry;
 mod tokens;
+mod tools;
 mod wrap;
 
 pub use limits::Limits;
@@ -115,6 +116,8 @@ fn routes() -> Vec<Entry> {
         entry(GET, "/v1/overrides/{id}/certificate", Do::OverrideRead, &[Conflict, Integrity], || web::to(certificates::show)),
         entry(POST, "/v1/pii/encrypt", Do::PiiEncrypt, &[Conflict, Integrity, Missing], || web::to(pii::encrypt)),
         entry(POST, "/v1/pii/decrypt", Do::PiiDecrypt, &[Conflict, Destroyed, Integrity, Kek], || web::to(pii::decrypt)),
+        entry(POST, "/v1/mcp/tools/sign", Do::ToolsSign, &[Kek], || web::to(tools::sign)),
+        entry(POST, "/v1/mcp/tools/verify", Do::ToolsVerify, &[Integrity], || web::to(tools::verify)),
         entry(GET, "/v1/audit/entries", Do::AuditRead, &[Invalid, Integrity], || web::to(audit::entries)),
     ]
 }

@@ -17,6 +17,7 @@ use unicode_normalization::{UnicodeNormalization, is_nfc};
 use crate::error::Error;
 
 mod members;
+mod numbers;
 mod tree;
 
 pub use members::{Member, ObjectText};
@@ -191,7 +192,11 @@ impl<'de> Visitor<'de> for Strict {
     }
 }
 
+/// Said by readers of ours, and kept in the refusal.
 const TWICE: &str = "each key of an object once (after Unicode NFC)";
+const BEYOND: &str = "integers from -9007199254740991 to 9007199254740991: RFC 8785 carries no others, send them as texts";
+const INFINITE: &str = "numbers that a 64-bit double can hold: send others as texts";
+const DEEP: &str = "values nested at most 127 deep";
 
 /// Text in Unicode NFC, in which keys and contexts are compared.
 #[must_use]
@@ -215,8 +220,13 @@ fn expected(message: &str) -> String {
     let ours = message
         .rsplit_once(" at line ")
         .map_or(message, |(text, _)| text);
-    if ours == TWICE || ours.starts_with("missing field `") {
+    if [TWICE, BEYOND, INFINITE].contains(&ours) || ours.starts_with("missing field `") {
         return ours.to_owned();
+    }
+    match ours {
+        "number out of range" => return INFINITE.to_owned(),
+        "recursion limit exceeded" => return DEEP.to_owned(),
+        _ => {}
     }
     if ours.ends_with(", there are no fields") {
         return "no field at all".to_owned();

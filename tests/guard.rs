@@ -141,19 +141,16 @@ impl Bench {
         let mut who = Caller::new(bearer, action, None, "request".into());
         who.guard = Some(guard.id());
         let event = OneOrMany::One(ObjectText::read(event.as_bytes()).unwrap());
-        let text = match action {
-            Action::PiiEncrypt => {
-                let done = self
-                    .custodian
-                    .encrypt_events(&who, &self.dek, &event, Otherwise::Keep);
-                only(done.unwrap()).event
-            }
-            _ => {
-                let done = self
-                    .custodian
-                    .decrypt_events(&who, &event, None, Otherwise::Keep);
-                only(done.unwrap()).event
-            }
+        let text = if action == Action::PiiEncrypt {
+            let done = self
+                .custodian
+                .encrypt_events(&who, &self.dek, &event, Otherwise::Keep);
+            only(done.unwrap()).event
+        } else {
+            let done = self
+                .custodian
+                .decrypt_events(&who, &event, None, Otherwise::Keep);
+            only(done.unwrap()).event
         };
         (guard, text.expose().to_owned())
     }
@@ -188,6 +185,7 @@ fn first(name: &'static str, role: Role) -> First {
         role,
         grants: Grants {
             deks: vec!["*".to_owned()],
+            ..Grants::default()
         },
         token: BearerToken::fresh().unwrap(),
     }

@@ -44,6 +44,14 @@ fn certificates() {
 }
 
 #[test]
+fn events() {
+    for (name, input) in seeds("events") {
+        println!("{name}");
+        checks::events::check(&input);
+    }
+}
+
+#[test]
 fn json() {
     for (name, input) in seeds("json") {
         println!("{name}");

@@ -15,4 +15,5 @@
 pub mod blob;
 pub mod bodies;
 pub mod certificate;
+pub mod events;
 pub mod json;

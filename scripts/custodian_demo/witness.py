@@ -23,6 +23,7 @@ def token_away(state):
         _until(state, 503, started, AWAY_SECONDS)
         seconds = time.monotonic() - started
         answer = unwrap(state, state.wrapped, status=503, code="kek_unavailable")
+        _events_go_on(state)
         expect(seconds <= AWAY_SECONDS, f"the refusal came {seconds:.2f} s after the token had gone")
         expect(answer.headers.get("Retry-After", "").isdigit(), "Retry-After says when to come again")
     finally:
@@ -35,6 +36,14 @@ def token_away(state):
     answer = unwrap(state, state.wrapped)
     expect(unb64(answer["plaintext"]) == state.key, f"it works again after {seconds:.2f} s")
     expect(state.service.process.poll() is None, f"in the same process ({process})")
+
+
+def _events_go_on(state):
+    body = {"dek": "events", "event": {"actor_id": "ada"}}
+    answer = state.client.call("app", "POST", "/v1/pii/encrypt", body, show=["version"])
+    expect(answer["encrypted"] == ["actor_id"], "events are still encrypted: a public key is enough for that")
+    body = {"event": state.event}
+    state.client.call("app", "POST", "/v1/pii/decrypt", body, status=503, code="kek_unavailable")
 
 
 def _until(state, status, started, seconds):

@@ -9,7 +9,7 @@ use super::{Caller, Custodian, envelope::Used};
 use crate::{
     error::{Error, Part},
     log::{Actor, Entry, Outcome},
-    policy::{self, Action},
+    policy::{self, Action, Grants},
     store::Tx,
 };
 
@@ -49,6 +49,16 @@ impl Event {
             detail: Map::new(),
         };
         event.with("code", code)
+    }
+
+    /// Adds what a principal was granted.
+    #[must_use]
+    pub(super) fn with_grants(self, grants: Grants) -> Self {
+        let event = self.with("deks", grants.deks);
+        match grants.servers.is_empty() {
+            true => event,
+            false => event.with("servers", grants.servers),
+        }
     }
 
     /// Adds a detail. Never a secret, a plaintext or a token.
@@ -103,6 +113,22 @@ impl Custodian {
         self.write_down(who, move |tx, now| {
             caller.still_may(tx, now, &used)?;
             still_usable(tx, &used)?;
+            append(tx, now, caller.action.name(), Some(&caller), &event)
+        })
+    }
+
+    /// Writes down that tools of an MCP server were signed; answers when it is on disk. Whoever was shut out
+    /// meanwhile, or speaks for the server no more, is refused instead.
+    pub(super) fn record_signing(
+        &self,
+        who: &Caller,
+        event: Event,
+        server: String,
+    ) -> Result<(), Error> {
+        let caller = who.clone();
+        self.guards.rely(who.guard, iter::empty());
+        self.write_down(who, move |tx, now| {
+            policy::speak_for(&caller.still_may(tx, now, &Used::new())?, &server)?;
             append(tx, now, caller.action.name(), Some(&caller), &event)
         })
     }

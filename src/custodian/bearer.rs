@@ -72,13 +72,14 @@ impl Custodian {
 
 impl Caller {
     /// Whether the caller may still do, when its work is written down, what it was let in for: a token revoked
-    /// or a grant taken while the request was on its way opens nothing any more.
+    /// or a grant taken while the request was on its way opens nothing any more. Answers the
+    /// caller as it is by then.
     pub(super) fn still_may(
         &self,
         view: &View<'_>,
         now: Timestamp,
         used: &Used,
-    ) -> Result<(), Error> {
+    ) -> Result<Principal, Error> {
         let found = view.bearer(&self.token, now)?.map(|found| found.principal);
         let same = |found: &Principal| {
             found.id == self.principal.id && found.roles == self.principal.roles
@@ -87,7 +88,8 @@ impl Caller {
             "the token was revoked while this request was on its way",
         ))?;
         let mut deks = self.dek.iter().chain(used.iter().map(|(dek, _)| dek));
-        deks.try_for_each(|dek| policy::reach_dek(&found, self.action, dek))
+        deks.try_for_each(|dek| policy::reach_dek(&found, self.action, dek))?;
+        Ok(found)
     }
 }
 

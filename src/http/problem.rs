@@ -247,7 +247,7 @@ impl From<Error> for Problem {
                 because,
             } => Self::from(*because).at(field, pointer),
             Error::Invalid(detail) => Self::of(Code::InvalidRequest, detail),
-            Error::Malformed { .. } => Self {
+            Error::Item { .. } | Error::Malformed { .. } => Self {
                 detail: Cow::Owned(error.to_string()),
                 ..Self::of(Code::InvalidRequest, "")
             },

@@ -67,7 +67,8 @@ impl ObjectText {
     /// The same text with other values in the places of some members, given in their order.
     ///
     /// # Errors
-    /// [`Error::Internal`] if they are not members of this text in their order.
+    /// [`Error::Malformed`] if no sound object comes of it; [`Error::Internal`] if they are not members of this text in
+    /// their order.
     pub fn with<'a>(
         &self,
         values: impl Iterator<Item = (&'a Member<'a>, &'a str)> + Clone,
@@ -87,6 +88,7 @@ impl ObjectText {
             from = member.at.end;
         }
         text.push_str(self.0.get(from..).ok_or(NOT_OF_THIS)?);
+        check(text.as_bytes())?;
         Ok(Self(text))
     }
 }
@@ -246,6 +248,17 @@ mod tests {
                 .with(found.iter().map(|member| (member, "2")))
                 .is_err()
         );
+    }
+
+    #[test]
+    fn values_that_make_no_sound_object_are_refused() {
+        let text = read(r#"{"a":1}"#);
+        let found = text.members(|name, _| name == "a").unwrap();
+        let deep = format!("{}{}", "[".repeat(127), "]".repeat(127));
+        for value in ["", "1,2", r#"1,"a":2"#, "1}", &deep] {
+            let with = text.with(found.iter().map(|member| (member, value)));
+            assert!(with.is_err(), "{value}");
+        }
     }
 
     #[test]

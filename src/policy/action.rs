@@ -97,6 +97,10 @@ pub enum Action {
     TokenCreate,
     /// Revoke a token.
     TokenRevoke,
+    /// Sign the tools of an MCP server.
+    ToolsSign,
+    /// Verify a signed list of tools.
+    ToolsVerify,
 }
 
 const ANY: &[Role] = &[
@@ -117,12 +121,13 @@ enum Kind {
     /// Reads what only a usable DEK version may show.
     PublicKey,
     Read,
+    SigningKeyUse,
 }
 
 impl Action {
     /// The row of the table: the name in the audit log, the roles that may try it, what it is.
     const fn row(self) -> (&'static str, &'static [Role], Kind) {
-        use Kind::{Change, DekUse, KekUse, PublicKey, Read};
+        use Kind::{Change, DekUse, KekUse, PublicKey, Read, SigningKeyUse};
         use Role::{Admin, App, Auditor, Custodian, Metrics, Operator};
         match self {
             Self::AuditRead => ("audit.read", &[Auditor], Read),
@@ -171,6 +176,8 @@ impl Action {
             Self::TokenApprove => ("token.approve", &[Admin], Change),
             Self::TokenCreate => ("token.create", &[Admin], Change),
             Self::TokenRevoke => ("token.revoke", &[Admin], Change),
+            Self::ToolsSign => ("tools.sign", &[App], SigningKeyUse),
+            Self::ToolsVerify => ("tools.verify", &[App, Auditor], Read),
         }
     }
 
@@ -190,7 +197,7 @@ impl Action {
     #[must_use]
     pub const fn audited(self) -> bool {
         match self.row().2 {
-            Kind::Change | Kind::DekUse | Kind::KekUse => true,
+            Kind::Change | Kind::DekUse | Kind::KekUse | Kind::SigningKeyUse => true,
             Kind::PublicKey | Kind::Read => false,
         }
     }
@@ -200,7 +207,7 @@ impl Action {
     pub const fn uses_dek(self) -> bool {
         match self.row().2 {
             Kind::DekUse | Kind::PublicKey => true,
-            Kind::Change | Kind::KekUse | Kind::Read => false,
+            Kind::Change | Kind::KekUse | Kind::Read | Kind::SigningKeyUse => false,
         }
     }
 

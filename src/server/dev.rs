@@ -125,6 +125,7 @@ fn provision(custodian: &Custodian, data_dir: &Path) -> Result<(), Source> {
         let grants = match role {
             Role::App => Grants {
                 deks: vec!["*".to_owned()],
+                servers: vec!["*".to_owned()],
             },
             Role::Admin | Role::Auditor | Role::Custodian | Role::Metrics | Role::Operator => {
                 Grants::default()

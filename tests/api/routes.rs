@@ -58,8 +58,8 @@ pub const OPEN: [&str; 4] = [
     "/v1/signing-keys",
 ];
 
-/// What needs a token: api.md sections 2 to 8 and 12.
-pub const GUARDED: [Route; 47] = [
+/// What needs a token: api.md sections 2 to 10 and 12.
+pub const GUARDED: [Route; 49] = [
     route("GET", "/v1/capabilities", &ALL_ROLES, ""),
     route("GET", "/metrics", &["auditor", "metrics"], ""),
     route(
@@ -255,6 +255,18 @@ pub const GUARDED: [Route; 47] = [
         "/v1/pii/decrypt",
         APP,
         r#"{"event":{"actor_id":1},"fields":["actor_id"],"not_encrypted":"keep"}"#,
+    ),
+    route(
+        "POST",
+        "/v1/mcp/tools/sign",
+        APP,
+        r#"{"tools":[{"name":"add"}],"server":"app","expires_in":"1h"}"#,
+    ),
+    route(
+        "POST",
+        "/v1/mcp/tools/verify",
+        &["app", "auditor"],
+        r#"{"tools":[{"name":"add"}],"_meta":{},"expected_server":"app","partial":false}"#,
     ),
     route("GET", "/v1/audit/entries", &["auditor"], ""),
 ];

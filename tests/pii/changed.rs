@@ -1,9 +1,17 @@
 //! A changed byte anywhere in a value, in its field's name or in the version that it names is noticed, and the field
 //! is named.
 
+use aegis_custodian::{
+    crypto::{
+        blob::{DekBlob, DekBlobKind},
+        hybrid::Sealer,
+    },
+    id::{DekName, DekVersion},
+};
+use base64ct::{Base64, Encoding};
 use serde_json::{Value, json};
 
-use crate::{decrypt, encrypted, make, refused_at, telemetry};
+use crate::{decrypt, encrypted, event_text, make, refused_at, telemetry};
 
 /// Another character of the same alphabet, so that the text stays one of its kind.
 fn other(character: char) -> char {
@@ -102,4 +110,47 @@ fn a_value_of_another_type_in_the_place_of_a_blob_is_noticed() {
         let answer = decrypt(&service, &json!({"actor_id": value}).to_string());
         refused_at(&answer, 422, "integrity_failure", "/actor_id");
     }
+}
+
+#[test]
+fn what_was_encrypted_elsewhere_is_one_value_or_is_refused() {
+    let (_home, service) = telemetry(&[]);
+    let public = service.get("app", "/v1/deks/telemetry/public-key").is(200);
+    let key = Base64::decode_vec(public["public_key"].as_str().unwrap()).unwrap();
+    let sealer = Sealer::new(&key).unwrap();
+    let name: DekName = "telemetry".parse().unwrap();
+    let version: DekVersion = public["version"].as_str().unwrap().parse().unwrap();
+    let made = |field: &str, plaintext: &[u8]| {
+        let info = DekBlob::info(&name, &version, field.as_bytes());
+        DekBlob {
+            kind: DekBlobKind::Hpke,
+            name: name.clone(),
+            version: version.clone(),
+            payload: sealer.seal(&info, plaintext).unwrap(),
+        }
+        .encode()
+    };
+    let back = |blob: String| decrypt(&service, &json!({"actor_id": blob}).to_string());
+    assert_eq!(
+        event_text(&back(made("actor_id", b" [1.0 ] "))),
+        r#"{"actor_id": [1.0 ] }"#
+    );
+    let deep = format!("{}{}", "[".repeat(127), "]".repeat(127));
+    let no_values: [&[u8]; 8] = [
+        b"",
+        b"ada",
+        b"1,\"x\":2",
+        b"1}",
+        b"\"\\ud800\"",
+        b"\xff",
+        b"{\"a\":1,\"a\":2}",
+        b"\xef\xbb\xbf1",
+    ];
+    for plaintext in no_values {
+        let answer = back(made("actor_id", plaintext));
+        refused_at(&answer, 422, "integrity_failure", "/actor_id");
+    }
+    back(made("actor_id", deep.as_bytes())).is_refused(422, "integrity_failure");
+    let answer = back(made("actor_name", b"1"));
+    refused_at(&answer, 422, "integrity_failure", "/actor_id");
 }

@@ -188,6 +188,7 @@ fn first(name: &'static str, role: Role) -> First {
         role,
         grants: Grants {
             deks: granted.into_iter().collect(),
+            ..Grants::default()
         },
         token: BearerToken::fresh().unwrap(),
     }

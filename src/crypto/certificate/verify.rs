@@ -25,13 +25,15 @@ use jiff::{SignedDuration, Timestamp};
 use super::{
     dsse::{self, Entry, Envelope},
     fault::Fault,
-    known::{FAIL, Known, instant, known},
+    known::{FAIL, Known, known},
     people,
-    pinned::Pinned,
     statement::Statement,
     verdict::{AsOfIssue, Pinning, Summary, Verdict},
 };
-use crate::words::{Gate, KeyAlgorithm, KeyPurpose};
+use crate::{
+    crypto::{instant::instant, pinned::Pinned},
+    words::{Gate, KeyAlgorithm, KeyPurpose},
+};
 
 /// How much earlier than its issue a certificate may be looked at: clocks differ.
 const TOLERATED: SignedDuration = SignedDuration::from_mins(5);
@@ -82,8 +84,9 @@ impl Countersigned {
         let digest = dsse::digest(&envelope.body);
         let made = |algorithm, entry: &Entry, undecoded, unverified| {
             let signature = Base64::decode_vec(&entry.sig).map_err(|_| undecoded)?;
-            let purpose = pinned.purpose_of(algorithm, entry, &digest, &signature);
-            purpose.ok_or(unverified)
+            let key = pinned.key(algorithm, &entry.keyid).ok_or(unverified)?;
+            let made = !key.revoked && key.made(&digest, &signature);
+            made.then_some(key.purpose).ok_or(unverified)
         };
         let purposes = [
             made(

@@ -122,16 +122,25 @@ fn finish<J>(
         .into_iter()
         .map(|(member, text)| Ok((member, text?)));
     let changed: Vec<_> = changed.collect::<Result<_, Error>>()?;
+    let event = event.with(
+        changed
+            .iter()
+            .map(|(member, text)| (*member, text.0.as_str())),
+    );
     let kept = draft.iter().filter(|kept| job(kept).is_none());
     Ok(Reworked {
-        event: event.with(
-            changed
-                .iter()
-                .map(|(member, text)| (*member, text.0.as_str())),
-        )?,
+        event: event.map_err(no_event)?,
         changed: names(changed.iter().map(|(member, _)| *member)),
         kept: names(kept.map(|(member, _)| member)),
     })
+}
+
+/// Values that were encrypted elsewhere may be anything.
+fn no_event(error: Error) -> Error {
+    if error.is_ours() {
+        return error;
+    }
+    Error::Corrupt("with what was encrypted the event is nested too deep: more than 127 levels")
 }
 
 /// Each name once, in the order of their first places.
