@@ -5,10 +5,10 @@
 FILE holds what `/v1/deks/NAME/public-key` answered. Only the custodian can decrypt what comes out. Python 3.9 or newer
 with `cryptography` 50 or newer; made to be copied, as a program or as a module:
 
-    event_encryptor = EventEncryptor("telemetry", json.load(file))
-    event_encryptor.encrypt({"actor_email": "ada@example.org", "count": 1})
+    encryptor = EventEncryptor("telemetry", json.load(file))
+    encryptor.encrypt({"actor_email": "ada@example.org", "count": 1})
 
-What it makes is what `/v1/pii/encrypt` makes: docs/telemetry.md says what that is worth, and what it is not.
+It does what `/v1/pii/encrypt` does, to the byte: docs/telemetry.md says what that is worth, and what it is not.
 """
 
 from __future__ import annotations
@@ -33,9 +33,10 @@ FIELDS = (
 
 SUITE = hpke.Suite(hpke.KEM.MLKEM768_X25519, hpke.KDF.HKDF_SHA256, hpke.AEAD.AES_256_GCM)
 MLKEM_BYTES, X25519_BYTES = 1184, 32
-# What an empty text needs: both shares of the key, and a tag.
-SHORTEST_BODY = 1120 + 16
+# What encrypting adds: both shares of the key, and a tag.
+ADDED_BYTES = 1120 + 16
 VERSION = r"dek-v[1-9][0-9]*-[0-9]{8}"
+SPACE = re.compile(r"[ \t\n\r]*")
 
 
 class EventEncryptor:
@@ -49,23 +50,51 @@ class EventEncryptor:
         self._blob = re.compile(rf"cst1:hpke:{re.escape(dek)}/{VERSION}:([A-Za-z0-9_-]+)")
         self._fields = frozenset(fields)
 
-    def encrypt(self, event: Any) -> Any:
-        """The event with each field encrypted, at any depth; what is encrypted already stays as it is."""
-        if isinstance(event, dict):
-            return {name: self._member(name, value) for name, value in event.items()}
-        if isinstance(event, (list, tuple)):
-            return [self.encrypt(item) for item in event]
-        return event
+    def encrypt(self, event: dict[str, Any]) -> dict[str, Any]:
+        """An event of plain Python values, as `json` makes them."""
+        return json.loads(self.encrypt_text(json.dumps(event, allow_nan=False)))
 
-    def _member(self, name: str, value: Any) -> Any:
-        if name not in self._fields:
-            return self.encrypt(value)
-        return value if self._is_encrypted(value) else self._seal(name, value)
+    def encrypt_text(self, text: str) -> str:
+        """An event as JSON. Each field is encrypted, at any depth, and all else stays to the byte: 1.0 is still 1.0,
+        and 12345678901234567890 is not rounded. What this DEK encrypted before stays too."""
+        _check(text)
+        found: list[tuple[str, int, int]] = []
+        self._find(text, _skip(text, 0), found)
+        parts, done = [], 0
+        for name, start, end in found:
+            parts += [text[done:start], self._changed(name, text[start:end])]
+            done = end
+        return "".join([*parts, text[done:]])
 
-    def _seal(self, name: str, value: Any) -> str:
+    def _find(self, text: str, at: int, found: list[tuple[str, int, int]]) -> int:
+        """Adds the name and place of each field within the value at `at`; answers where the value ends."""
+        if text[at] == "{":
+            return self._find_in_object(text, _skip(text, at + 1), found)
+        if text[at] != "[":
+            return DECODER.raw_decode(text, at)[1]
+        at = _skip(text, at + 1)
+        while text[at] != "]":
+            at = _next(text, self._find(text, at, found))
+        return at + 1
+
+    def _find_in_object(self, text: str, at: int, found: list[tuple[str, int, int]]) -> int:
+        while text[at] != "}":
+            name, end = DECODER.raw_decode(text, at)
+            start = _skip(text, _skip(text, end) + 1)
+            if name in self._fields:
+                end = DECODER.raw_decode(text, start)[1]
+                found.append((name, start, end))
+            else:
+                end = self._find(text, start, found)
+            at = _next(text, end)
+        return at + 1
+
+    def _changed(self, name: str, value: str) -> str:
+        return value if self._is_encrypted(DECODER.decode(value)) else f'"{self._seal(name, value.encode())}"'
+
+    def _seal(self, name: str, value: bytes) -> str:
         info = b"\0".join([b"aegis-custodian/hpke/v1", self._reference.encode(), name.encode()])
-        body = SUITE.encrypt(write_json(value).encode(), self._key, info)
-        return f"cst1:hpke:{self._reference}:{_base64url(body)}"
+        return f"cst1:hpke:{self._reference}:{_base64url(SUITE.encrypt(value, self._key, info))}"
 
     def _is_encrypted(self, value: Any) -> bool:
         """Whether it is a whole blob of this DEK, of any version, in the one form that its bytes have."""
@@ -76,52 +105,40 @@ class EventEncryptor:
             body = base64.urlsafe_b64decode(blob[1] + "=" * (-len(blob[1]) % 4))
         except binascii.Error:
             return False
-        return len(body) >= SHORTEST_BODY and _base64url(body) == blob[1]
+        return len(body) > ADDED_BYTES and _base64url(body) == blob[1]
 
 
-class Number(float):
-    """A number that keeps the text it was written with: 1.0 stays 1.0, and 12345678901234567890 is not rounded."""
-
-    text: str
-
-    def __new__(cls, text: str) -> Number:
-        number = super().__new__(cls, text)
-        number.text = text
-        return number
+def _check(text: str) -> None:
+    """Refuses what the custodian refuses: no object, a key that stands twice, NaN, half of a surrogate pair."""
+    event = DECODER.decode(text)
+    if not isinstance(event, dict):
+        raise ValueError("an event is one JSON object")
+    json.dumps(event, ensure_ascii=False).encode()
 
 
-def read_json(text: str) -> Any:
-    """Reads JSON as the custodian does: no key twice (after Unicode NFC), no NaN, and numbers keep their text."""
-    return json.loads(
-        text, parse_int=Number, parse_float=Number, parse_constant=_refuse_constant, object_pairs_hook=_read_object
-    )
-
-
-def write_json(value: Any) -> str:
-    """The JSON text of what `read_json` gave, or of plain Python values."""
-    if isinstance(value, Number):
-        return value.text
-    if isinstance(value, dict):
-        return "{" + ",".join([f"{_write_key(key)}:{write_json(member)}" for key, member in value.items()]) + "}"
-    if isinstance(value, (list, tuple)):
-        return "[" + ",".join([write_json(item) for item in value]) + "]"
-    return json.dumps(value, ensure_ascii=False, allow_nan=False)
-
-
-def _write_key(key: Any) -> str:
-    if not isinstance(key, str):
-        raise ValueError("the keys of an object are texts")
-    return json.dumps(key, ensure_ascii=False)
-
-
-def _read_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len({unicodedata.normalize("NFC", key) for key, _ in pairs}) < len(pairs):
-        raise ValueError("a key stands twice in an object: it would say two things")
+        raise ValueError("a key stands twice in an object (after Unicode NFC): it would say two things")
     return dict(pairs)
 
 
-def _refuse_constant(name: str) -> Any:
+def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
+
+
+# Numbers are looked at only: their text is what stays.
+DECODER = json.JSONDecoder(object_pairs_hook=_members, parse_constant=_no_constant, parse_int=float)
+
+
+def _skip(text: str, at: int) -> int:
+    """Where white space ends."""
+    return SPACE.match(text, at).end()
+
+
+def _next(text: str, end: int) -> int:
+    """Where the next member or item begins after one that ends there, or the bracket that closes them all."""
+    at = _skip(text, end)
+    return _skip(text, at + 1) if text[at] == "," else at
 
 
 def _read_key(key: bytes) -> hpke.MLKEM768X25519PublicKey:
@@ -146,13 +163,10 @@ def main() -> None:
     try:
         with open(arguments.public_key, encoding="utf-8") as file:
             encryptor = EventEncryptor(arguments.dek, json.load(file), arguments.field or FIELDS)
-        event = read_json(sys.stdin.buffer.read().decode())
-        if not isinstance(event, dict):
-            raise ValueError("an event is one JSON object")
-        encrypted = write_json(encryptor.encrypt(event)).encode()
+        encrypted = encryptor.encrypt_text(sys.stdin.buffer.read().decode())
     except (OSError, ValueError, RecursionError) as error:
         sys.exit(f"encrypt_event: {error}")
-    sys.stdout.buffer.write(encrypted + b"\n")
+    sys.stdout.buffer.write(encrypted.encode())
 
 
 if __name__ == "__main__":

@@ -15,6 +15,8 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
+#[path = "examples/encrypt_event.rs"]
+mod encrypt_event;
 #[path = "examples/kek_provider.rs"]
 mod kek_provider;
 #[path = "support/service.rs"]

@@ -1,5 +1,5 @@
-//! The pages for users hold: every block of `README.md`, `docs/applications.md` and `docs/custodians.md` runs, in order, on a fresh
-//! service, and answers what the page shows. `pages/run_page.py` does it; here it is also shown that it can say no.
+//! The pages for users hold: every block of `README.md` and of the pages in `docs/` runs, in order, on a fresh service,
+//! and answers what the page shows. `pages/run_page.py` does it; here it is also shown that it can say no.
 
 #![allow(
     clippy::unwrap_used,
@@ -87,6 +87,11 @@ fn the_page_for_custodians_holds() {
 #[test]
 fn the_page_for_applications_holds() {
     holds_here("docs/applications.md");
+}
+
+#[test]
+fn the_page_for_telemetry_holds() {
+    holds_here("docs/telemetry.md");
 }
 
 /// Runs a page of its own, which needs no service, and answers whether it holds.
