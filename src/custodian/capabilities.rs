@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     algorithm::Algorithm,
-    crypto::certificate::key_id,
+    crypto::pinned::key_id,
     error::Error,
     store::SigningKeyRow,
     words::{KeyAlgorithm, KeyLocation, KeyPurpose},
