@@ -11,7 +11,7 @@
 
 use std::{
     io::Write,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Command, Output, Stdio},
 };
 
@@ -19,20 +19,27 @@ use std::{
 mod encrypt_event;
 #[path = "examples/kek_provider.rs"]
 mod kek_provider;
+#[path = "examples/mcp.rs"]
+mod mcp;
 #[path = "support/service.rs"]
 mod service;
 
-/// Runs an example with these arguments and this standard input.
-fn example(name: &str, arguments: &[&str], input: &[u8]) -> Output {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let python = root.join(".venv/bin/python");
+/// Python with what the examples need.
+fn python() -> PathBuf {
+    let python = Path::new(env!("CARGO_MANIFEST_DIR")).join(".venv/bin/python");
     assert!(
         python.exists(),
         "run `make test`: it makes .venv with what the examples need"
     );
-    let mut child = Command::new(python)
+    python
+}
+
+/// Runs an example with these arguments and this standard input.
+fn example(name: &str, arguments: &[&str], input: &[u8]) -> Output {
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    let mut child = Command::new(python())
         .arg("-B")
-        .arg(root.join("examples").join(name))
+        .arg(examples.join(name))
         .args(arguments)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
