@@ -1,7 +1,7 @@
 # Thin: each target says what it runs; the work is in scripts/ and in cargo.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench load tamper model approvals races crash fuzz fuzz-api docs-browser clean
+.PHONY: help demo test check features bench load tamper model approvals races crash fuzz fuzz-api docs-browser clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
@@ -29,6 +29,10 @@ check: ## The gate: format, lints, docs, dependencies
 	cargo clippy --locked --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
 	./scripts/cargo-deny.sh
+
+features: ## Build with every set of features, and move one database between two builds
+	./softhsm/install.sh
+	./scripts/features.sh
 
 bench: ## Run the benchmarks
 	cargo bench --locked

@@ -6,6 +6,7 @@ use std::{
     ffi::OsString,
     net::SocketAddr,
     path::{Path, PathBuf},
+    sync::LazyLock,
     time::Duration,
 };
 
@@ -119,7 +120,7 @@ impl Config {
             dek_cache: DEK_CACHE,
             destroy_delay: Duration::ZERO,
             instance: DEV_INSTANCE.to_owned(),
-            schemes: Scheme::ALL.to_vec(),
+            schemes: built_schemes().collect(),
             network: Network::Bitcoin,
             overrides: TERMS,
             pii_fields: Fields::STANDARD,
@@ -190,11 +191,27 @@ pub fn instance(text: &str) -> Result<String, Unsafe> {
 /// Reads a signature scheme.
 ///
 /// # Errors
-/// [`Unsafe`] says which there are.
+/// [`Unsafe`] says which there are, or what to build.
 pub fn scheme(text: &str) -> Result<Scheme, Unsafe> {
-    Scheme::named(text).ok_or(Unsafe(
+    let scheme = Scheme::named(text).ok_or(Unsafe(
         "a signature scheme is bip340, bip322-simple, ed25519 or ed25519+ml-dsa-44",
-    ))
+    ))?;
+    scheme.missing().map_or(Ok(scheme), |why| Err(Unsafe(why)))
+}
+
+/// The signature schemes that `dev` takes unless others are given, as [`scheme`] reads them: all that this build has.
+#[must_use]
+pub fn dev_schemes() -> &'static str {
+    static NAMES: LazyLock<String> = LazyLock::new(|| {
+        let names = built_schemes().map(Scheme::name);
+        names.collect::<Vec<_>>().join(",")
+    });
+    &NAMES
+}
+
+fn built_schemes() -> impl Iterator<Item = Scheme> {
+    let built = |scheme: &Scheme| scheme.missing().is_none();
+    Scheme::ALL.iter().copied().filter(built)
 }
 
 /// Reads the name of a field whose values are personal.

@@ -108,7 +108,7 @@ fn routes() -> Vec<Entry> {
         entry(GET, "/v1/deks/{name}/public-key", Do::DekPublicKey, &[Invalid, Conflict, Destroyed, Integrity], || web::to(deks_in_use::public_key)),
         entry(POST, "/v1/overrides", Do::OverrideRequest, &[Exists, Conflict, NotOverridable, Mismatch], || web::to(overrides::request)),
         entry(GET, "/v1/overrides", Do::OverrideRead, &[Invalid, Integrity], || web::to(overrides::list)),
-        entry(POST, "/v1/overrides/verify", Do::OverrideVerify, &[Integrity], || web::to(certificates::verify)),
+        entry(POST, "/v1/overrides/verify", Do::OverrideVerify, &[Conflict, Integrity], || web::to(certificates::verify)),
         entry(GET, "/v1/overrides/{id}", Do::OverrideRead, &[Integrity], || web::to(overrides::show)),
         entry(POST, "/v1/overrides/{id}/signatures", Do::OverrideSign, &[BadSignature, Conflict, Expired, Kek, TwoPerson], || web::to(overrides::sign)),
         entry(POST, "/v1/overrides/{id}/reject", Do::OverrideReject, &[BadSignature, Conflict, Expired], || web::to(overrides::reject)),

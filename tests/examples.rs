@@ -15,6 +15,8 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
+#[path = "support/ceremony.rs"]
+mod ceremony;
 #[path = "examples/encrypt_event.rs"]
 mod encrypt_event;
 #[path = "examples/kek_provider.rs"]
@@ -23,6 +25,10 @@ mod kek_provider;
 mod mcp;
 #[path = "support/service.rs"]
 mod service;
+#[path = "examples/signed_tools.rs"]
+mod signed_tools;
+#[path = "support/toolbox.rs"]
+mod toolbox;
 
 /// Python with what the examples need.
 fn python() -> PathBuf {

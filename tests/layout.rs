@@ -85,6 +85,21 @@ fn each_foreign_crate_has_one_owner() {
     none(&wrong);
 }
 
+/// The floors above ask `crypto::feature`, so that a build that leaves something out has no other paths than a full one.
+#[test]
+fn only_crypto_asks_which_cargo_features_are_on() {
+    let asks = |file: &&Source| file.text.contains("feature = \"");
+    let all = sources();
+    let asking: Vec<&str> = all.iter().filter(asks).map(|file| &*file.module).collect();
+    let allowed = [
+        "crypto/feature",
+        "crypto/hybrid",
+        "crypto/ml_dsa",
+        "crypto/scheme/bip322_simple",
+    ];
+    assert_eq!(asking, allowed);
+}
+
 #[test]
 fn no_file_is_longer_than_400_lines() {
     let wrong: Vec<String> = ["src", "tests", "scripts", "benches", "examples", "fuzz"]

@@ -41,7 +41,7 @@ pub(super) struct Arguments {
     instance: String,
     /// The signature schemes with which a custodian can be enrolled, separated by commas.
     #[arg(long, value_name = "SCHEMES", value_delimiter = ',', value_parser = config::scheme,
-        default_value = "bip340,bip322-simple,ed25519,ed25519+ml-dsa-44")]
+        default_value = config::dev_schemes())]
     signature_schemes: Vec<Scheme>,
     /// Whose addresses bip322-simple takes: bitcoin, testnet, signet or regtest.
     #[arg(long, value_name = "NETWORK", default_value = "bitcoin", value_parser = config::network)]

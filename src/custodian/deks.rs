@@ -101,7 +101,8 @@ impl Custodian {
     /// Makes a DEK with its first version.
     ///
     /// # Errors
-    /// [`Error::Exists`] if the name is taken; [`Error::Unavailable`].
+    /// [`Error::Invalid`] for an algorithm that this build has not; [`Error::Exists`] if the name is taken;
+    /// [`Error::Unavailable`].
     pub fn create_dek(
         &self,
         who: &Caller,
@@ -171,6 +172,9 @@ impl Custodian {
     }
 
     fn make_dek(&self, who: &Caller, new: &NewDek, once: Option<&Once>) -> Result<DekView, Error> {
+        if let Some(why) = new.algorithm.missing() {
+            return Err(Error::Invalid(why));
+        }
         let period = new.rotation_period.map(seconds).transpose()?;
         let created_at = self.clock.now();
         let dek = DekRow {

@@ -215,6 +215,7 @@ impl InUse<'_> {
     }
 
     fn usable(&self, version: &DekVersion) -> Result<Rc<VersionRow>, Error> {
+        usable_here(&self.dek)?;
         let row = match self.versions.borrow_mut().entry(version.clone()) {
             Entry::Occupied(known) => known.get().clone(),
             Entry::Vacant(unknown) => unknown.insert(Rc::new(self.read(version)?)).clone(),
@@ -269,6 +270,13 @@ impl Custodian {
             key => Ok(Some(self.opened.keep(since, reference, key?))),
         }
     }
+}
+
+/// Whether this build has what a DEK encrypts by.
+pub(super) fn usable_here(dek: &DekRow) -> Result<(), Error> {
+    dek.algorithm
+        .missing()
+        .map_or(Ok(()), |why| Err(Error::Conflict(why)))
 }
 
 const DAMAGED: Error =

@@ -1,160 +1,166 @@
-//! Signed lists of tools, judged by Python too: `examples/signed_tools.py`, which clients copy, says the same of every
-//! change as the service does.
+//! Signed lists of MCP tools against Python's `cryptography` and `rfc8785`, both ways; and the numbers of RFC 8785.
 
-use aegis_custodian::crypto::tools::Expected;
+use std::{fs, process::Command};
+
+use aegis_custodian::{crypto::canonical, json::Tree};
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use super::{
-    ceremony::service_keys,
+    ceremony::{SCHEMA, service_keys},
     independently,
-    toolbox::{NOW, SERVER, judge_as, now, resign, signed, usual},
+    service::Service,
+    toolbox::{EXPIRES_AT, ISSUED_AT, NOW, judge_as, now},
 };
 
-/// What is put in every place.
-fn others() -> Vec<Value> {
-    vec![
-        json!(null),
-        json!(true),
-        json!(0),
-        json!(1),
-        json!(9_007_199_254_740_992_u64),
-        json!(""),
-        json!("x"),
-        json!("2026-11-23T11:59:59.5Z"),
-        json!("0".repeat(64)),
-        json!([]),
-        json!({}),
-    ]
+/// Two tools in no normal form, keys in no order, every kind of number.
+const TOOLS: &str = "[ {\"x-n\":[1.0,1E30,-0.0,5e-324,1.7976931348623157e308,333333333.33333329,9007199254740991,\
+    -9007199254740991,0.000001,1e-7,1e21,123456789012345680000.0,9007199254740993.0],\"name\":\"cafe\u{301}\",\
+    \"\u{fb03}\":1,\"\u{1f600}\":2,\"e\u{301}\":3,\"\":null,\"x\":\"\\u00e9\\/\\u001f\\ud83d\\ude00\u{2028}\"},\
+    {\"name\":\"b\",\"inputSchema\":{\"type\":\"object\",\"properties\":{\"\\u0061\":{\"type\":\"number\"}}}} ]";
+
+fn schema_key(service: &Service) -> Value {
+    let keys = service.get("", "/v1/signing-keys").is(200);
+    let mut keys = keys["items"].as_array().unwrap().iter();
+    let key = keys.find(|key| key["purpose"] == "schema").unwrap();
+    key["public_key"].clone()
 }
 
-/// Where every value is, the outermost one aside.
-fn places(value: &Value) -> Vec<String> {
-    let below = |key: &str, value: &Value| {
-        let key = format!("/{}", key.replace('~', "~0").replace('/', "~1"));
-        let deeper = places(value).into_iter().map(|rest| format!("{key}{rest}"));
-        std::iter::once(key.clone())
-            .chain(deeper)
-            .collect::<Vec<_>>()
+#[test]
+fn a_list_that_the_service_signed_is_verified_by_python() {
+    let service = Service::spawn();
+    let body = format!("{{\"tools\":{TOOLS}}}");
+    let token = service.token("app");
+    let answer = service.send(&token, "POST", "/v1/mcp/tools/sign", &[], &body);
+    let text = answer.text.clone();
+    answer.is(200);
+    let changed = text.replacen("\"number\"", "\"integer\"", 1);
+    let resigned = text.replacen("\"server\":\"app\"", "\"server\":\"apx\"", 1);
+    assert!(changed != text && resigned != text);
+    let given = json!({"public_key": schema_key(&service), "judge": [text, changed, resigned]});
+    let judged = independently("tools.py", &given)["judged"].take();
+    let found = |at: usize| ["signed", "same", "keyid"].map(|of| judged[at][of] == true);
+    assert_eq!(
+        [found(0), found(1), found(2)],
+        [[true, true, true], [true, false, true], [false, true, true]]
+    );
+    let entries = service.audit();
+    let logged = entries
+        .iter()
+        .find(|entry| entry["action"] == "tools.sign")
+        .unwrap();
+    assert_eq!(
+        logged["detail"]["manifest_sha256"],
+        judged[0]["manifest_sha256"]
+    );
+}
+
+#[test]
+fn a_list_that_python_signed_is_verified_here_and_by_the_command() {
+    let job = json!({"seed": hex::encode(SCHEMA), "tools": TOOLS, "server": "cafe\u{301}", "issued_at": ISSUED_AT,
+        "expires_at": EXPIRES_AT});
+    let signed = independently("tools.py", &json!({"sign": [job]}))["signed"][0].take();
+    let signed = signed.as_str().unwrap();
+    let expected = aegis_custodian::crypto::tools::Expected {
+        server: Some("caf\u{e9}"),
+        ..now()
     };
-    match value {
-        Value::Array(items) => {
-            let items = items.iter().enumerate();
-            items
-                .flat_map(|(at, item)| below(&at.to_string(), item))
-                .collect()
-        }
-        Value::Object(members) => members
-            .iter()
-            .flat_map(|(key, item)| below(key, item))
-            .collect(),
-        Value::Bool(_) | Value::Null | Value::Number(_) | Value::String(_) => Vec::new(),
+    assert_eq!(judge_as(signed, &expected).error, None);
+    let home = TempDir::new().unwrap();
+    let put = |name: &str, text: &str| fs::write(home.path().join(name), text).unwrap();
+    put("keys.json", &service_keys().to_string());
+    put("tools.json", signed);
+    put(
+        "changed.json",
+        &signed.replacen("\"number\"", "\"integer\"", 1),
+    );
+    for (file, code) in [("tools.json", 0), ("changed.json", 3)] {
+        let status = Command::new(env!("CARGO_BIN_EXE_custodian"))
+            .args(["verify", "tools", file, "--keys", "keys.json", "--at", NOW])
+            .current_dir(home.path())
+            .status();
+        assert_eq!(status.unwrap().code(), Some(code), "{file}");
     }
+    let given = json!({"public_key": service_keys()["items"][2]["public_key"], "judge": [signed]});
+    assert_eq!(independently("tools.py", &given)["judged"][0]["same"], true);
 }
 
-/// The list with another value in each place, with nothing there, and with one thing more.
-fn changed() -> Vec<Value> {
-    let mut all = vec![usual()];
-    for place in places(&usual()) {
-        for other in others() {
-            let mut result = usual();
-            *result.pointer_mut(&place).unwrap() = other;
-            all.push(result);
+/// Numbers at every edge, and some thousands that a dice makes.
+fn numbers() -> Vec<String> {
+    let mut all: Vec<String> = Vec::new();
+    for power in [0, 1, 31, 32, 52, 53, 54, 63, 64, 100] {
+        for off in -2_i128..=2 {
+            let whole = (1_i128 << power) + off;
+            all.extend([
+                whole.to_string(),
+                (-whole).to_string(),
+                format!("{whole}.0"),
+                format!("{whole}e0"),
+            ]);
         }
-        let (parent, key) = place.rsplit_once('/').unwrap();
-        let mut result = usual();
-        let around = result.pointer_mut(parent).unwrap();
-        if let Value::Array(items) = around {
-            let twice = items[0].clone();
-            items.push(twice);
-        } else {
-            let members = around.as_object_mut().unwrap();
-            members.remove(&key.replace("~1", "/"));
+    }
+    for text in [
+        "-0",
+        "0.0",
+        "-0.0",
+        "0e9",
+        "1e400",
+        "-1e400",
+        "1e-400",
+        "1.7976931348623157e308",
+        "5e-324",
+        "2.4703282292062327e-324",
+        "2.4703282292062328e-324",
+        "1e21",
+        "1e20",
+        "999999999999999999999.0",
+        "1e-6",
+        "1e-7",
+        "333333333.33333329",
+        "4.50",
+        "2e-3",
+        "1E30",
+        "0.000000000000000000000000001",
+    ] {
+        all.push(text.to_owned());
+    }
+    let mut dice = 0x9e37_79b9_7f4a_7c15_u64;
+    for _ in 0..4000 {
+        dice ^= dice << 13;
+        dice ^= dice >> 7;
+        dice ^= dice << 17;
+        let double = f64::from_bits(dice);
+        if double.is_finite() {
+            all.extend([format!("{double:e}"), format!("{double:.25e}")]);
         }
-        all.push(result);
+        all.push(format!(
+            "{}.{}e{}",
+            dice % 1000,
+            dice % 10_000_019,
+            (dice >> 32) % 40
+        ));
     }
     all
 }
 
-/// Both verdicts on each text, theirs first.
-fn verdicts(results: &[String]) -> Vec<(Value, Value)> {
-    let given = json!({"keys": service_keys(), "at": NOW, "server": SERVER, "results": results});
-    let theirs = independently("tools.py", &given);
-    let expected = Expected {
-        server: Some(SERVER),
-        ..now()
-    };
-    let ours = results.iter().map(|result| {
-        let verdict = judge_as(result, &expected);
-        json!({"error": verdict.error, "changed": verdict.changed, "missing": verdict.missing, "added": verdict.added})
-    });
-    theirs
+#[test]
+fn every_number_has_the_canonical_form_that_python_gives_it_or_none() {
+    let numbers = numbers();
+    let theirs = independently("tools.py", &json!({"canonical": numbers}))["canonical"].take();
+    for (number, theirs) in numbers.iter().zip(theirs.as_array().unwrap()) {
+        let ours = Tree::exact(number.as_bytes()).ok();
+        let ours = ours.map(|tree| String::from_utf8(canonical::json(&tree).unwrap()).unwrap());
+        assert_eq!(ours.as_deref(), theirs.as_str(), "{number}");
+    }
+    let refused = theirs
         .as_array()
         .unwrap()
         .iter()
-        .cloned()
-        .zip(ours)
-        .collect()
-}
-
-fn are_the_same(results: &[String]) -> usize {
-    let verdicts = verdicts(results);
-    assert_eq!(verdicts.len(), results.len());
-    for (result, (theirs, ours)) in results.iter().zip(&verdicts) {
-        assert_eq!(theirs, ours, "{result}");
-    }
-    let valid = verdicts.iter().filter(|(_, ours)| ours["error"].is_null());
-    valid.count()
-}
-
-#[test]
-fn a_stranger_is_found_out_by_the_same_words_in_python() {
-    let results: Vec<String> = changed().iter().map(Value::to_string).collect();
-    assert!(results.len() > 500, "{}", results.len());
-    let valid = are_the_same(&results);
-    assert!(valid < results.len() / 20, "{valid}");
-}
-
-#[test]
-fn what_a_thief_of_the_key_signs_is_judged_the_same_in_python() {
-    let with_manifest = |result: &Value| {
-        let manifest = "/_meta/aegis-custodian~1amtss/manifest";
-        result.pointer(manifest).is_some_and(Value::is_object)
-    };
-    let mut results: Vec<Value> = changed().into_iter().filter(with_manifest).collect();
-    results.iter_mut().for_each(resign);
-    let results: Vec<String> = results.iter().map(Value::to_string).collect();
-    are_the_same(&results);
-}
-
-#[test]
-fn numbers_and_texts_at_the_edge_of_the_canonical_form_are_the_same_in_python() {
-    let numbers = [
-        "0",
-        "-0",
-        "-0.0",
-        "1.0",
-        "1e2",
-        "9007199254740991",
-        "-9007199254740991",
-        "9007199254740992.0",
-        "1e21",
-        "123456789012345680000.0",
-        "1e-7",
-        "5e-324",
-        "1.7976931348623157e308",
-        "0.1000000000000000055511",
-        "333333333.33333329",
-    ];
-    let texts = [
-        r#""""#,
-        r#""\u0000\u001f\u007f\"\\\/""#,
-        "\"\u{e9}e\u{301}\u{212b}\u{1f600}\"",
-        "\"\\ud83d\\ude00\"",
-        "\"\u{2028}\u{2029}\u{feff}\"",
-    ];
-    let tools: Vec<String> = numbers.iter().chain(&texts).zip(0..).map(|(value, at)| {
-        format!("{{\"name\":\"t{at}\",\"v\":{value},\"\u{1f600}\":1,\"\u{fb33}\":2,\"\\r\":3,\"1\":[{value}]}}")
-    }).collect();
-    let list = signed(&format!("[{}]", tools.join(",")));
-    assert_eq!(are_the_same(&[list]), 1);
+        .filter(|one| one.is_null())
+        .count();
+    assert!(
+        refused > 20 && numbers.len() > 10_000,
+        "{refused} of {}",
+        numbers.len()
+    );
 }
