@@ -118,7 +118,16 @@ def main() -> int:
     parser.add_argument("--arguments", default="{}", metavar="JSON", help="what to call it with (%(default)s)")
     parser.add_argument("--mode", default="auto", help="the version of the protocol, as the SDK takes it (%(default)s)")
     parser.add_argument("command", nargs="+", help="the command that starts the server")
-    return anyio.run(use, parser.parse_args())
+    arguments = parser.parse_args()
+    try:
+        return anyio.run(use, arguments)
+    except Exception as error:
+        sys.exit(f"mcp_client: {_first(error)}")
+
+
+def _first(error: Any) -> Any:
+    """The first of errors that came together."""
+    return _first(error.exceptions[0]) if hasattr(error, "exceptions") else error
 
 
 if __name__ == "__main__":

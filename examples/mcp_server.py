@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -19,9 +20,10 @@ from typing import Any
 
 import anyio
 import anyio.to_thread
-from mcp import Client
+from mcp import Client, MCPError
 from mcp.server import MCPServer
 from mcp.server.context import CallNext, ServerRequestContext
+from mcp.types import INTERNAL_ERROR, INVALID_PARAMS
 
 from custodian_client import Custodian, Refused
 
@@ -65,9 +67,9 @@ class SignedTools:
             known = await anyio.to_thread.run_sync(self._sign, tools)
             self._signatures = {**self._signatures, form: known}
         except (OSError, Refused) as error:
-            if known is None or now >= known.expires_at:
-                raise
-            print(f"mcp_server: not signed anew, the older signature goes on: {error}", file=sys.stderr)
+            print(f"mcp_server: the tools were not signed: {error}", file=sys.stderr)
+        if known is None or now >= known.expires_at:
+            raise MCPError(INTERNAL_ERROR, "the tools could not be signed")
         return known
 
     def _sign(self, tools: list[Any]) -> Signature:
@@ -87,10 +89,17 @@ class Pages:
         result = await call_next(ctx)
         if ctx.method != "tools/list":
             return result
-        start = int((ctx.params or {}).get("cursor") or 0)
+        start = self._start((ctx.params or {}).get("cursor"))
         end = start + self._size
         page = {**result, "tools": result["tools"][start:end]}
         return page if end >= len(result["tools"]) else {**page, "nextCursor": str(end)}
+
+    def _start(self, cursor: str | None) -> int:
+        if cursor is None:
+            return 0
+        if not re.fullmatch("[1-9][0-9]{0,9}", cursor):
+            raise MCPError(INVALID_PARAMS, "this cursor is not one of this server's")
+        return int(cursor)
 
 
 def make_server(name: str, middleware: list[Any]) -> MCPServer:
@@ -114,11 +123,15 @@ def make_server(name: str, middleware: list[Any]) -> MCPServer:
     return server
 
 
-async def serve(server: MCPServer) -> None:
-    """Lists the tools once by itself, so that whatever keeps them from being signed shows at the start."""
+async def serve(server: MCPServer) -> str | None:
+    """Serves, after it has listed the tools once by itself: what keeps them from being signed shows at the start."""
     async with Client(server) as client:
-        await client.list_tools()
+        try:
+            await client.list_tools()
+        except MCPError as error:
+            return error.message
     await server.run_stdio_async()
+    return None
 
 
 def _time(text: str) -> datetime:
@@ -135,7 +148,9 @@ def main() -> None:
     arguments = parser.parse_args()
     custodian = Custodian(arguments.url, arguments.token_file, attempts=3)
     signed = SignedTools(custodian, arguments.server, arguments.expires_in)
-    anyio.run(serve, make_server(arguments.server, [Pages(arguments.page), signed]))
+    failure = anyio.run(serve, make_server(arguments.server, [Pages(arguments.page), signed]))
+    if failure:
+        sys.exit(f"mcp_server: {failure}")
 
 
 if __name__ == "__main__":

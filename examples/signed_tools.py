@@ -109,7 +109,7 @@ def verify(
     names = _compare(tools, manifest.tools)
     try:
         manifest.check(server, at or datetime.now(timezone.utc))
-        _check_names(tools, names)
+        _check(tools, names)
         error = None
     except Fault as fault:
         error = str(fault)
@@ -120,15 +120,15 @@ def digest(tool: Any) -> Optional[str]:
     """SHA-256 over the canonical form in hex; `None` for a tool that has no such form, so that nobody signed it."""
     try:
         return hashlib.sha256(_canonical(tool)).hexdigest()
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 
 def _read(meta: Any, pinned: PinnedKeys) -> _Manifest:
     """The manifest, once it is known who signed it."""
-    amtss = meta.get(META) if isinstance(meta, dict) else None
-    if amtss is None:
+    if meta is None or (isinstance(meta, dict) and meta.get(META) is None):
         raise Fault("ManifestMissing")
+    amtss = meta[META] if isinstance(meta, dict) else meta
     alg, key_id, manifest, signature = _just(amtss, ["alg", "keyid", "manifest", "signature"])
     if not all(isinstance(text, str) for text in [alg, key_id, signature]):
         raise Fault("ManifestShapeInvalid")
@@ -187,13 +187,13 @@ def _signed_form(manifest: Any) -> bytes:
 
 
 def _compare(tools: Any, signed: dict[str, str]) -> dict[str, list[str]]:
-    """Names of tools beside those that were signed."""
+    """Names of tools beside those that were signed; none, if they are no list of tools."""
+    if not _are_tools(tools):
+        return {}
     found: dict[str, Optional[str]] = {}
-    for tool in tools if isinstance(tools, list) else []:
-        name = _name(tool)
-        if name is not None:
-            # Of two tools of one name neither is the signed one.
-            found[name] = None if name in found else digest(tool)
+    for tool in tools:
+        # Of two tools of one name neither is the signed one.
+        found[_name(tool)] = None if _name(tool) in found else digest(tool)
     both = sorted(set(found) & set(signed))
     return {
         "verified": [name for name in both if found[name] == signed[name]],
@@ -203,8 +203,8 @@ def _compare(tools: Any, signed: dict[str, str]) -> dict[str, list[str]]:
     }
 
 
-def _check_names(tools: Any, names: dict[str, list[str]]) -> None:
-    if not isinstance(tools, list) or None in map(_name, tools):
+def _check(tools: Any, names: dict[str, list[str]]) -> None:
+    if not _are_tools(tools):
         raise Fault("ToolsMalformed")
     if len(set(map(_name, tools))) < len(tools):
         raise Fault("ToolNameTwice")
@@ -212,11 +212,15 @@ def _check_names(tools: Any, names: dict[str, list[str]]) -> None:
         raise Fault("ToolsDiffer")
 
 
-def _name(tool: Any) -> Optional[str]:
+def _are_tools(tools: Any) -> bool:
+    return isinstance(tools, list) and all(_name(tool) for tool in tools)
+
+
+def _name(tool: Any) -> str:
+    """The name of a tool; an empty text, if it has none of 1 to 256 characters."""
     name = tool.get("name") if isinstance(tool, dict) else None
-    if not isinstance(name, str) or not 1 <= len(_nfc(name)) <= 256:
-        return None
-    return _nfc(name)
+    name = _nfc(name) if isinstance(name, str) else ""
+    return name if len(name) <= 256 else ""
 
 
 def _canonical(value: Any) -> bytes:

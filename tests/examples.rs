@@ -11,28 +11,41 @@
 
 use std::{
     io::Write,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Command, Output, Stdio},
 };
 
+#[path = "support/ceremony.rs"]
+mod ceremony;
 #[path = "examples/encrypt_event.rs"]
 mod encrypt_event;
 #[path = "examples/kek_provider.rs"]
 mod kek_provider;
+#[path = "examples/mcp.rs"]
+mod mcp;
 #[path = "support/service.rs"]
 mod service;
+#[path = "examples/signed_tools.rs"]
+mod signed_tools;
+#[path = "support/toolbox.rs"]
+mod toolbox;
 
-/// Runs an example with these arguments and this standard input.
-fn example(name: &str, arguments: &[&str], input: &[u8]) -> Output {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let python = root.join(".venv/bin/python");
+/// Python with what the examples need.
+fn python() -> PathBuf {
+    let python = Path::new(env!("CARGO_MANIFEST_DIR")).join(".venv/bin/python");
     assert!(
         python.exists(),
         "run `make test`: it makes .venv with what the examples need"
     );
-    let mut child = Command::new(python)
+    python
+}
+
+/// Runs an example with these arguments and this standard input.
+fn example(name: &str, arguments: &[&str], input: &[u8]) -> Output {
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    let mut child = Command::new(python())
         .arg("-B")
-        .arg(root.join("examples").join(name))
+        .arg(examples.join(name))
         .args(arguments)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
