@@ -1,7 +1,7 @@
 # Thin: each target says what it runs; the work is in scripts/ and in cargo.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench load tamper model approvals races crash fuzz fuzz-api docs-browser clean
+.PHONY: help demo test check features bench load tamper model approvals races crash fuzz fuzz-api docs-browser clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
@@ -30,10 +30,14 @@ check: ## The gate: format, lints, docs, dependencies
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
 	./scripts/cargo-deny.sh
 
+features: ## Build with every set of features, and move one database between two builds
+	./softhsm/install.sh
+	./scripts/features.sh
+
 bench: ## Run the benchmarks
 	cargo bench --locked
 
-load: ## Measure requests a second of a release build beside the raw token, and submissions of signatures
+load: ## Measure requests a second of a release build beside the raw token, events, and submissions of signatures
 	python3 scripts/load.py
 
 model: ## Play 50,000 random requests against a model of the contract (release build)
@@ -46,7 +50,7 @@ approvals: ## Play 40,000 random steps of two-key overrides against a model, and
 races: ## Shut keys and people while many clients use them, for a minute each way (release build)
 	RACES_SECONDS=60 RACES_CLIENTS=32 cargo test --locked --release --test races -- --nocapture --test-threads 1
 
-fuzz: ## Fuzz blobs, JSON and request bodies by coverage, FUZZ_SECONDS (60) each
+fuzz: ## Fuzz blobs, certificates, JSON and request bodies by coverage, FUZZ_SECONDS (60) each
 	./scripts/fuzz.sh
 
 fuzz-api: ## Drive the whole API by schemathesis as each role and as nobody (FUZZ="--seed 7")

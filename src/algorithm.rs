@@ -15,7 +15,8 @@ pub enum Algorithm {
 }
 
 impl Algorithm {
-    const ALL: [Self; 2] = [Self::Aes256Gcm, Self::MlKem768X25519];
+    /// Every one.
+    pub const ALL: [Self; 2] = [Self::Aes256Gcm, Self::MlKem768X25519];
 
     /// The name in records, AAD and answers.
     #[must_use]

@@ -6,15 +6,16 @@ use std::{
     ffi::OsString,
     net::SocketAddr,
     path::{Path, PathBuf},
+    sync::LazyLock,
     time::Duration,
 };
 
 use crate::{
     crypto::scheme::{Network, Scheme},
-    custodian::{Quorum, Terms},
+    custodian::{Fields, Quorum, Terms},
     duration::Period,
     http::Limits,
-    id::is_subject,
+    id::{FieldName, is_subject},
     words::Binding,
 };
 
@@ -43,6 +44,8 @@ pub struct Config {
     pub network: Network,
     /// What overrides are subject to.
     pub overrides: Terms,
+    /// The names of fields whose values are personal.
+    pub pii_fields: Fields,
     /// Limits of the transport.
     pub limits: Limits,
 }
@@ -117,9 +120,10 @@ impl Config {
             dek_cache: DEK_CACHE,
             destroy_delay: Duration::ZERO,
             instance: DEV_INSTANCE.to_owned(),
-            schemes: Scheme::ALL.to_vec(),
+            schemes: built_schemes().collect(),
             network: Network::Bitcoin,
             overrides: TERMS,
+            pii_fields: Fields::STANDARD,
             limits: Limits::default(),
         })
     }
@@ -187,11 +191,37 @@ pub fn instance(text: &str) -> Result<String, Unsafe> {
 /// Reads a signature scheme.
 ///
 /// # Errors
-/// [`Unsafe`] says which there are.
+/// [`Unsafe`] says which there are, or what to build.
 pub fn scheme(text: &str) -> Result<Scheme, Unsafe> {
-    Scheme::named(text).ok_or(Unsafe(
+    let scheme = Scheme::named(text).ok_or(Unsafe(
         "a signature scheme is bip340, bip322-simple, ed25519 or ed25519+ml-dsa-44",
-    ))
+    ))?;
+    scheme.missing().map_or(Ok(scheme), |why| Err(Unsafe(why)))
+}
+
+/// The signature schemes that `dev` takes unless others are given, as [`scheme`] reads them: all that this build has.
+#[must_use]
+pub fn dev_schemes() -> &'static str {
+    static NAMES: LazyLock<String> = LazyLock::new(|| {
+        let names = built_schemes().map(Scheme::name);
+        names.collect::<Vec<_>>().join(",")
+    });
+    &NAMES
+}
+
+fn built_schemes() -> impl Iterator<Item = Scheme> {
+    let built = |scheme: &Scheme| scheme.missing().is_none();
+    Scheme::ALL.iter().copied().filter(built)
+}
+
+/// Reads the name of a field whose values are personal.
+///
+/// # Errors
+/// [`Unsafe`] unless it is 1 to 128 of `A-Z a-z 0-9 _ . -`.
+pub fn pii_field(text: &str) -> Result<FieldName, Unsafe> {
+    text.parse().map_err(|_| {
+        Unsafe("the name of a field with personal data is 1 to 128 of A-Z a-z 0-9 _ . -")
+    })
 }
 
 /// Reads a Bitcoin network.

@@ -7,6 +7,7 @@ pub mod canonical;
 pub mod certificate;
 pub mod ed25519;
 mod faults;
+pub mod feature;
 pub mod hybrid;
 pub mod instant;
 pub mod mac;

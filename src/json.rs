@@ -3,7 +3,7 @@
 //! A first pass walks the text and refuses what `serde_json` would let through; a second one reads the
 //! type that the operation wants. Errors carry words of ours only, never the client's.
 
-use std::{collections::HashSet, fmt, marker::PhantomData};
+use std::{collections::HashSet, fmt, marker::PhantomData, slice};
 
 use serde::{
     Deserialize,
@@ -16,9 +16,11 @@ use unicode_normalization::{UnicodeNormalization, is_nfc};
 
 use crate::error::Error;
 
+mod members;
 mod numbers;
 mod tree;
 
+pub use members::{Member, ObjectText};
 pub use tree::Tree;
 
 /// Reads one `T`.
@@ -63,6 +65,25 @@ pub enum OneOrMany<T> {
     Many(Vec<T>),
 }
 
+impl<T> OneOrMany<T> {
+    /// All of them.
+    #[must_use]
+    pub fn as_slice(&self) -> &[T] {
+        match self {
+            Self::One(only) => slice::from_ref(only),
+            Self::Many(all) => all,
+        }
+    }
+
+    /// The same form with other contents; `None` if there are none for one.
+    pub fn refilled<U>(&self, mut contents: Vec<U>) -> Option<OneOrMany<U>> {
+        match self {
+            Self::One(_) => contents.pop().map(OneOrMany::One),
+            Self::Many(_) => Some(OneOrMany::Many(contents)),
+        }
+    }
+}
+
 /// Reads one `T` or a batch of them.
 ///
 /// # Errors
@@ -79,6 +100,14 @@ pub fn read_one_or_many<T: DeserializeOwned>(text: &[u8]) -> Result<OneOrMany<T>
     let batch = object::<Batch<T>>(text)?;
     let items = batch.items.into_iter().map(|item| item.0);
     Ok(OneOrMany::Many(items.collect()))
+}
+
+/// Whether a text is one JSON value and passes the checks of [`read`].
+///
+/// # Errors
+/// [`Error::Malformed`] says where and what was expected.
+pub fn well_formed(text: &[u8]) -> Result<(), Error> {
+    check(text).map(drop)
 }
 
 /// The second pass.

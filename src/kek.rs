@@ -9,7 +9,10 @@ use crate::{algorithm::Mechanism, error::Error, id::KekVersion, secret::Secret};
 pub use crate::crypto::wrapped::{Context, Purpose, WrappedSecret};
 
 pub mod pkcs11;
+mod provider;
 pub mod software;
+
+pub use provider::Provider;
 
 /// The canary's nonce (12 bytes): constant, and used with one plaintext and one AAD only.
 pub(crate) const CANARY_NONCE: [u8; 12] = *b"aegis-canary";
@@ -110,8 +113,8 @@ impl<T: KekKeeper + TokenSigner> KeyHolder for T {}
 /// What a provider is, for people.
 #[derive(Clone, Copy, Debug)]
 pub struct Description {
-    /// `pkcs11` or `software`.
-    pub provider: &'static str,
+    /// Its kind.
+    pub provider: Provider,
     /// How secrets are sealed.
     pub mechanism: Mechanism,
     /// Whether the KEK never leaves a token.

@@ -247,7 +247,11 @@ pub fn rewrap_dek(caller: &Principal, name: &DekName) -> Result<(), Error> {
 pub fn reach_dek(caller: &Principal, action: Action, name: &DekName) -> Result<(), Error> {
     if matches!(
         action,
-        Action::DekDataKey | Action::DekDecrypt | Action::DekEncrypt
+        Action::DekDataKey
+            | Action::DekDecrypt
+            | Action::DekEncrypt
+            | Action::PiiDecrypt
+            | Action::PiiEncrypt
     ) {
         return use_dek(caller, name);
     }

@@ -15,8 +15,8 @@ use aegis_custodian::{
     error::{Error, Part},
     id::KekVersion,
     kek::{
-        Context, KekKeeper, KekProvider, KeyHolder, Keyring, Purpose, RingEntry, TokenSigner,
-        WrappedSecret,
+        Context, KekKeeper, KekProvider, KeyHolder, Keyring, Provider, Purpose, RingEntry,
+        TokenSigner, WrappedSecret,
         pkcs11::{Pkcs11Kek, provision_token},
         software::SoftwareKek,
     },
@@ -56,6 +56,20 @@ fn holders() -> Vec<Holder> {
         (Box::new(software), Box::new(folder)),
         (Box::new(pkcs11), Box::new(token)),
     ]
+}
+
+#[test]
+fn every_provider_that_is_offered_is_held_to_the_contract() {
+    let offered = Provider::ALL
+        .into_iter()
+        .filter(|one| one.missing().is_none());
+    let held: Vec<_> = holders()
+        .iter()
+        .map(|(kek, _)| kek.description().provider)
+        .collect();
+    for provider in offered {
+        assert!(held.contains(&provider), "{}", provider.name());
+    }
 }
 
 /// Every provider, with version 1 adopted.

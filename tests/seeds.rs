@@ -36,6 +36,22 @@ fn blobs() {
 }
 
 #[test]
+fn certificates() {
+    for (name, input) in seeds("certificate") {
+        println!("{name}");
+        checks::certificate::check(&input);
+    }
+}
+
+#[test]
+fn events() {
+    for (name, input) in seeds("events") {
+        println!("{name}");
+        checks::events::check(&input);
+    }
+}
+
+#[test]
 fn json() {
     for (name, input) in seeds("json") {
         println!("{name}");

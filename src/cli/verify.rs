@@ -23,7 +23,7 @@ enum What {
     /// An override's certificate: who approved what, where, and until when.
     ///
     /// Reads no network and needs no service: the keys file says whom to trust. Exit code 0 is valid, 3 is not valid,
-    /// 1 is a mistake in the arguments or the keys file.
+    /// 1 is a mistake in the arguments or the keys file, or a build that cannot judge it.
     Certificate(certificate::Arguments),
     /// The tools of an MCP server: whether they are those that it had signed, and which are not.
     ///

@@ -2,7 +2,7 @@
 //! the service and carrying the signatures of both custodians, so that a verifier needs pinned keys and no service.
 //!
 //! Making one is three steps, since the keys that sign are not here: [`Facts::body`], [`digest`], [`envelope`].
-//! [`verify`] judges one. No clock: the time is an argument.
+//! [`judge`] judges one, as far as this build can. No clock: the time is an argument.
 
 use crate::{
     error::Error,
@@ -24,7 +24,7 @@ pub use super::pinned::Pinned;
 pub use dsse::{PAYLOAD_TYPE, digest, envelope};
 pub use fault::Fault;
 pub use verdict::{AsOfIssue, Pinning, Summary, SummarySignature, Verdict};
-pub use verify::{Expected, verify};
+pub use verify::{Expected, judge, verify};
 
 use known::{FAIL, Known, NONCE_BYTES, OVERRIDE, RISK_CLASS, STATEMENT};
 use statement::{

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-use super::{Caller, Custodian};
+use super::{Caller, Custodian, envelope::Used};
 use crate::{
     crypto::aes_gcm,
     error::Error,
@@ -74,7 +74,12 @@ impl Caller {
     /// Whether the caller may still do, when its work is written down, what it was let in for: a token revoked
     /// or a grant taken while the request was on its way opens nothing any more. Answers the
     /// caller as it is by then.
-    pub(super) fn still_may(&self, view: &View<'_>, now: Timestamp) -> Result<Principal, Error> {
+    pub(super) fn still_may(
+        &self,
+        view: &View<'_>,
+        now: Timestamp,
+        used: &Used,
+    ) -> Result<Principal, Error> {
         let found = view.bearer(&self.token, now)?.map(|found| found.principal);
         let same = |found: &Principal| {
             found.id == self.principal.id && found.roles == self.principal.roles
@@ -82,9 +87,8 @@ impl Caller {
         let found = found.filter(same).ok_or(Error::Unauthenticated(
             "the token was revoked while this request was on its way",
         ))?;
-        if let Some(dek) = &self.dek {
-            policy::reach_dek(&found, self.action, dek)?;
-        }
+        let mut deks = self.dek.iter().chain(used.iter().map(|(dek, _)| dek));
+        deks.try_for_each(|dek| policy::reach_dek(&found, self.action, dek))?;
         Ok(found)
     }
 }

@@ -40,7 +40,8 @@ impl Custodian {
     /// Judges a certificate by this service's own keys and by all custodians that it knows, now.
     ///
     /// # Errors
-    /// [`Error::Unavailable`], [`Error::Corrupt`]; a certificate that is not valid is no error.
+    /// [`Error::Unavailable`], [`Error::Corrupt`]; [`Error::Conflict`] if this build lacks what it takes. A certificate
+    /// that is not valid is no error.
     pub fn judge_now(&self, envelope: &[u8], expectation: &Expectation) -> Result<Verdict, Error> {
         let all = self.store.read(every_custodian)?;
         self.judge(envelope, expectation, all.iter(), self.clock.now())
@@ -61,7 +62,7 @@ impl Custodian {
             instance: Some(&self.rules.instance),
         };
         let pinned = self.pinned(custodians)?;
-        Ok(certificate::verify(envelope, &pinned, &expected))
+        certificate::judge(envelope, &pinned, &expected)
     }
 
     /// The same JSON that an auditor pins.

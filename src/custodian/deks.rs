@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     algorithm::Algorithm,
-    crypto::{aes_gcm, hybrid},
+    crypto::{aes_gcm, hybrid::Opener},
     duration::Period,
     error::Error,
     id::{DekName, DekVersion, KekVersion},
@@ -101,7 +101,8 @@ impl Custodian {
     /// Makes a DEK with its first version.
     ///
     /// # Errors
-    /// [`Error::Exists`] if the name is taken; [`Error::Unavailable`].
+    /// [`Error::Invalid`] for an algorithm that this build has not; [`Error::Exists`] if the name is taken;
+    /// [`Error::Unavailable`].
     pub fn create_dek(
         &self,
         who: &Caller,
@@ -171,6 +172,9 @@ impl Custodian {
     }
 
     fn make_dek(&self, who: &Caller, new: &NewDek, once: Option<&Once>) -> Result<DekView, Error> {
+        if let Some(why) = new.algorithm.missing() {
+            return Err(Error::Invalid(why));
+        }
         let period = new.rotation_period.map(seconds).transpose()?;
         let created_at = self.clock.now();
         let dek = DekRow {
@@ -234,7 +238,7 @@ impl Custodian {
         let secret = aes_gcm::fresh_key()?;
         let public_key = match dek.algorithm {
             Algorithm::Aes256Gcm => None,
-            Algorithm::MlKem768X25519 => Some(hybrid::public_key(secret.expose())?),
+            Algorithm::MlKem768X25519 => Some(Opener::new(secret.expose())?.public_key()),
         };
         Ok(VersionRow {
             number,

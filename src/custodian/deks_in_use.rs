@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use super::{
     Caller, Custodian,
-    envelope::{Decrypted, Encrypted, InUse},
+    envelope::{Decrypted, Encrypted, InUse, usable_here},
     items::{Items, ToOpen, ToSeal},
 };
 use crate::{
@@ -135,7 +135,7 @@ impl Custodian {
     ///
     /// # Errors
     /// [`Error::NotFound`]; [`Error::Corrupt`] for a version that never was; [`Error::Conflict`] for an `aes-256-gcm`
-    /// DEK or a disabled version; [`Error::Destroyed`]; [`Error::Unavailable`].
+    /// DEK, a disabled version, or a build that could not decrypt; [`Error::Destroyed`]; [`Error::Unavailable`].
     pub fn public_key(
         &self,
         who: &Caller,
@@ -155,6 +155,7 @@ impl Custodian {
             "this DEK is aes-256-gcm: only hybrid DEKs have public keys",
         ))?;
         row.state.usable()?;
+        usable_here(&dek)?;
         Ok(PublicKeyView {
             version: row.version,
             algorithm: dek.algorithm,

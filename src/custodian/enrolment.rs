@@ -50,6 +50,9 @@ pub struct NewCustodian {
 impl Rules {
     /// The key of a custodian, as far as its scheme and its network are still trusted here.
     pub(super) fn key(&self, who: &Identity) -> Result<PublicKey, Error> {
+        if let Some(why) = who.scheme.missing() {
+            return Err(Error::Conflict(why));
+        }
         if !self.schemes.contains(&who.scheme) {
             return Err(Error::Conflict(
                 "this custodian's signature scheme is switched off here; enrol another key",
@@ -146,6 +149,9 @@ impl Custodian {
     }
 
     fn checked_key(&self, new: &NewCustodian) -> Result<PublicKey, Error> {
+        if let Some(why) = new.scheme.missing() {
+            return Err(Error::Invalid(why));
+        }
         if !self.rules.schemes.contains(&new.scheme) {
             return Err(Error::Invalid(
                 "this signature scheme is switched off here; /v1/capabilities lists those that are on",

@@ -10,6 +10,7 @@ use super::{
     once::{self, Made, Once},
     override_record::Record,
     override_view::{OverrideView, shown},
+    signing_keys::countersignable,
 };
 use crate::{
     crypto::messages::{Asked, Bound},
@@ -45,8 +46,8 @@ impl Custodian {
     /// Requests an override.
     ///
     /// # Errors
-    /// [`Error::Invalid`], [`Error::NotOverridable`] for the gate `complexity`, [`Error::Exists`] for a question that
-    /// was asked before, [`Error::Unavailable`].
+    /// [`Error::Invalid`], [`Error::NotOverridable`] for the gate `complexity`, [`Error::Conflict`] in a build that
+    /// cannot countersign, [`Error::Exists`] for a question that was asked before, [`Error::Unavailable`].
     pub fn request_override(
         &self,
         who: &Caller,
@@ -56,6 +57,7 @@ impl Custodian {
         self.once(who, once, || {
             let open = self.open_for(new.expires_in)?;
             let asked = self.checked(&new)?;
+            countersignable()?;
             let (terms, by) = (self.rules.clone(), who.principal.subject.clone());
             let once = once.cloned();
             self.change(who, move |tx, now| {

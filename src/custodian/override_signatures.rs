@@ -10,6 +10,7 @@ use super::{
     override_record::Record,
     override_view::{OverrideView, shown},
     overrides::distrust,
+    signing_keys::countersignable,
 };
 use crate::{
     crypto::{messages::Rejection, scheme::Shown},
@@ -68,7 +69,7 @@ impl Custodian {
     ///
     /// # Errors
     /// [`Error::Denied`] for another custodian's principal; then, in this order, [`Error::NotFound`],
-    /// [`Error::Conflict`] or [`Error::Expired`], [`Error::BadSignature`], [`Error::Conflict`], [`Error::TwoPerson`];
+    /// [`Error::Conflict`] in a build that cannot countersign, [`Error::Conflict`] or [`Error::Expired`], [`Error::BadSignature`], [`Error::Conflict`], [`Error::TwoPerson`];
     /// [`Error::Unavailable`], also when only the countersignature failed: the same signature again then asks for it.
     pub fn sign_override(
         &self,
@@ -77,6 +78,7 @@ impl Custodian {
         new: NewSignature,
     ) -> Result<OverrideView, Error> {
         let (record, custodian) = self.acting(who, id, &new.custodian_id)?;
+        countersignable()?;
         // Key and hash never change, so what is found here still holds in the transaction.
         let found = self
             .rules

@@ -23,6 +23,20 @@ pub(super) const KEYS: [(KeyPurpose, KeyAlgorithm); 4] = [
     (KeyPurpose::Schema, KeyAlgorithm::Ed25519),
 ];
 
+/// Why this build cannot sign what a purpose takes; `None` if it can.
+pub(super) fn missing(purpose: KeyPurpose) -> Option<&'static str> {
+    let mut of = KEYS.iter().filter(|(of, _)| *of == purpose);
+    of.find_map(|(_, algorithm)| algorithm.missing())
+}
+
+/// Whether this build makes both signatures of a certificate: with one alone there is none.
+///
+/// # Errors
+/// [`Error::Conflict`] says what to build.
+pub(super) fn countersignable() -> Result<(), Error> {
+    missing(KeyPurpose::Override).map_or(Ok(()), |why| Err(Error::Conflict(why)))
+}
+
 /// A signing key as the API shows it: verifiers pin it.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct SigningKeyView {
@@ -38,7 +52,8 @@ pub struct SigningKeyView {
 }
 
 impl Custodian {
-    /// Makes the keys that there are not yet, and finishes those whose making was interrupted.
+    /// Makes the keys that there are not yet, and finishes those whose making was interrupted. One that this build
+    /// cannot make stays announced: the first start of a build that can makes it.
     ///
     /// # Errors
     /// [`Error::Unavailable`] if token or store do not answer; [`Error::Conflict`] if a key of that id is in the token
@@ -63,7 +78,13 @@ impl Custodian {
             );
         }
         let mut unmade = rows.into_iter().filter(|row| row.made.is_none());
-        unmade.try_for_each(|row| self.finish_signing_key(row))
+        unmade.try_for_each(|row| match row.algorithm.missing() {
+            None => self.finish_signing_key(row),
+            Some(why) => {
+                tracing::warn!(key = reference(&row), why, "a signing key is not made");
+                Ok(())
+            }
+        })
     }
 
     /// Every key that signs.
@@ -127,7 +148,7 @@ impl Custodian {
         let seed = self.kek.unwrap(&wrapped, &context)?;
         let public_key = match row.algorithm {
             KeyAlgorithm::Ed25519 => ed25519::public_key(seed.expose()).into(),
-            KeyAlgorithm::MlDsa65 => MlDsa65.public_key(seed.expose()),
+            KeyAlgorithm::MlDsa65 => MlDsa65.public_key(seed.expose())?,
         };
         Ok(MadeKey {
             public_key,

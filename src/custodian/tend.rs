@@ -61,8 +61,9 @@ impl Custodian {
     fn rotate_due(&self, dek: &DekRow, now: Timestamp, uses: u64) -> Result<(), Error> {
         let newest = self.store.read(|view| view.newest_version(dek))?;
         let due = dek.rotate_at.is_some_and(|at| at <= now) || newest.reserved >= uses;
-        // An operator who disabled the version that encrypts wants nothing encrypted.
-        if !due || newest.state != DekState::Enabled {
+        // An operator who disabled the version that encrypts wants nothing encrypted; and what this build cannot make
+        // waits for one that can.
+        if !due || newest.state != DekState::Enabled || dek.algorithm.missing().is_some() {
             return Ok(());
         }
         match self.make_next_version(By::Itself, dek, None) {

@@ -7,14 +7,20 @@ use actix_web::{
 };
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
-use super::{Service, reply, wrong_method};
+use super::{
+    Service,
+    problem::Problem,
+    reply::{self, block},
+    wrong_method,
+};
 use crate::custodian::capabilities::Capabilities;
 
 /// What this build, configuration and token can do.
 #[utoipa::path(get, path = "/v1/capabilities", tag = "discovery",
     responses((status = 200, description = "What can be done here", body = Capabilities)))]
-pub(super) async fn capabilities(service: Data<Service>) -> HttpResponse {
-    reply::ok(&service.custodian.capabilities())
+pub(super) async fn capabilities(service: Data<Service>) -> Result<HttpResponse, Problem> {
+    let able = block(&service, |custodian| Ok(custodian.capabilities()));
+    Ok(reply::ok(&able.await?))
 }
 
 /// Figures for Prometheus.

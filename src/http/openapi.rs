@@ -10,7 +10,7 @@ use utoipa::{
 
 use super::{
     Entry, audit, certificates, custodians, dek_versions, deks, deks_in_use, health, meta,
-    overrides, principals, problem::ProblemBody, routes, signing_keys, tokens, tools, wrap,
+    overrides, pii, principals, problem::ProblemBody, routes, signing_keys, tokens, tools, wrap,
 };
 
 mod complete;
@@ -71,6 +71,8 @@ mod complete;
         overrides::reject,
         overrides::withdraw,
         certificates::show,
+        pii::encrypt,
+        pii::decrypt,
         tools::sign,
         tools::verify,
         audit::entries,

@@ -23,7 +23,7 @@ use crate::{
     algorithm::Mechanism,
     error::Error,
     id::KekVersion,
-    kek::{Context, Description, KekKeeper, KekProvider, Keyring, WrappedSecret},
+    kek::{Context, Description, KekKeeper, KekProvider, Keyring, Provider, WrappedSecret},
     secret::Secret,
 };
 
@@ -215,7 +215,7 @@ impl KekKeeper for Pkcs11Kek {
 
     fn description(&self) -> Description {
         Description {
-            provider: "pkcs11",
+            provider: Provider::Pkcs11,
             mechanism: Mechanism::AesGcm,
             keys_in_token: true,
         }

@@ -18,7 +18,7 @@ use crate::{
     id::KekVersion,
     kek::{
         CANARY_AAD, CANARY_NONCE, CANARY_SECRET, Context, Description, KekKeeper, KekProvider,
-        Keyring, TokenSigner, WrappedSecret,
+        Keyring, Provider, TokenSigner, WrappedSecret,
     },
     private_file,
     secret::Secret,
@@ -172,7 +172,7 @@ impl KekKeeper for SoftwareKek {
 
     fn description(&self) -> Description {
         Description {
-            provider: "software",
+            provider: Provider::Software,
             mechanism: Mechanism::AesGcm,
             keys_in_token: false,
         }

@@ -77,6 +77,10 @@ pub enum Action {
     OverrideVerify,
     /// Withdraw an override.
     OverrideWithdraw,
+    /// Decrypt what is personal in events.
+    PiiDecrypt,
+    /// Encrypt what is personal in events.
+    PiiEncrypt,
     /// Approve a principal.
     PrincipalApprove,
     /// Make a principal.
@@ -162,6 +166,8 @@ impl Action {
             Self::OverrideSign => ("override.sign", &[Custodian], Change),
             Self::OverrideVerify => ("override.verify", ANY, Read),
             Self::OverrideWithdraw => ("override.withdraw", &[App], Change),
+            Self::PiiDecrypt => ("pii.decrypt", &[App], DekUse),
+            Self::PiiEncrypt => ("pii.encrypt", &[App], DekUse),
             Self::PrincipalApprove => ("principal.approve", &[Admin], Change),
             Self::PrincipalCreate => ("principal.create", &[Admin], Change),
             Self::PrincipalDelete => ("principal.delete", &[Admin], Change),

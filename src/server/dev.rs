@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::Path, str::FromStr, time::Duration};
 use crate::{
     config::{self, Config, Kek},
     crypto::scheme::{Network, Scheme},
-    custodian::{Custodian, Terms, bearer::BearerToken, provision::First},
+    custodian::{Custodian, Fields, Terms, bearer::BearerToken, provision::First},
     error::Source,
     id::Subject,
     policy::{Grants, Role},
@@ -68,6 +68,8 @@ pub struct Choices {
     pub binding: Binding,
     /// Whether each override must name the human behind it.
     pub require_on_behalf_of: bool,
+    /// The names of fields whose values are personal.
+    pub pii_fields: Fields,
 }
 
 /// Opens everything, and makes on the first start what is not there.
@@ -94,6 +96,7 @@ pub fn open(folder: &Folder, choices: &Choices) -> Result<(Config, Custodian), S
             require_on_behalf_of: choices.require_on_behalf_of,
             ..config::TERMS
         },
+        pii_fields: choices.pii_fields.clone(),
         ..Config::dev(&folder.path, choices.listen, kek)?
     };
     let custodian = assemble(&config)?;

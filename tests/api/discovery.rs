@@ -78,6 +78,43 @@ fn words_stand_in_openapi_as_they_are_sent() {
     assert_eq!(request["failed_gates"]["uniqueItems"], true);
 }
 
+#[test]
+fn openapi_describes_every_member_of_the_capabilities() {
+    let service = Service::spawn();
+    let document = service.get("", "/openapi.json").is(200);
+    let able = service.get("auditor", "/v1/capabilities").is(200);
+    let described = described(&document, &able, "#/components/schemas/Capabilities");
+    assert!(described >= 30, "{described}");
+}
+
+/// Asserts that a value has the members of its schema and no others; answers how many there are.
+fn described(document: &Value, value: &Value, reference: &str) -> usize {
+    let schema = document
+        .pointer(reference.strip_prefix('#').unwrap())
+        .unwrap();
+    let Some(properties) = schema["properties"].as_object() else {
+        return 0; // a word
+    };
+    let members = value.as_object().unwrap();
+    assert_eq!(
+        members.keys().collect::<BTreeSet<_>>(),
+        properties.keys().collect(),
+        "{reference}"
+    );
+    let below = properties.iter().map(|(name, property)| {
+        let value = &members[name];
+        match (
+            property["$ref"].as_str(),
+            property["items"]["$ref"].as_str(),
+        ) {
+            (Some(reference), _) => described(document, value, reference),
+            (None, Some(reference)) => described(document, &value[0], reference),
+            (None, None) => 0,
+        }
+    });
+    members.len() + below.sum::<usize>()
+}
+
 fn collect(value: &Value, references: &mut Vec<String>) {
     match value {
         Value::Object(fields) => {

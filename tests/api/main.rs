@@ -18,6 +18,7 @@ mod wire;
 mod audit;
 mod batch;
 mod cache;
+mod capabilities;
 mod ceremony;
 mod conventions;
 mod data_keys;

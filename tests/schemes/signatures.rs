@@ -167,6 +167,8 @@ fn the_message_of_bip340_is_tagged_so_that_no_transaction_is_signed() {
     let wanted = "e678ae5c0ee62be1becc64c0672d8cc9735be57cad95a832386edbc748eca715";
     let found = hex::encode(unbase64(&Scheme::Bip340.message_to_sign(&[0; 32])));
     assert_eq!(found, wanted);
+    let tagged = bip322::tagged_hash(bip322::BIP322_TAG, M);
+    assert_eq!(unbase64(&Scheme::Bip340.message_to_sign(&M)), tagged);
 }
 
 proptest! {

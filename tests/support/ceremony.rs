@@ -186,7 +186,7 @@ impl Case {
 
 /// What the service answers for its keys.
 pub fn service_keys() -> Value {
-    let ml_dsa_65 = ParameterSet::MlDsa65.public_key(&ML_DSA_65);
+    let ml_dsa_65 = ParameterSet::MlDsa65.public_key(&ML_DSA_65).unwrap();
     let ed25519 = |seed| ed25519::public_key(seed).to_vec();
     let item = |purpose: &str, algorithm: KeyAlgorithm, key: &[u8]| {
         json!({
@@ -216,7 +216,7 @@ pub fn countersign_by(seed: &[u8; 32], body: &[u8]) -> Vec<u8> {
     let digest = certificate::digest(body);
     let ed25519_id = key_id(KeyAlgorithm::Ed25519, &ed25519::public_key(seed));
     let set = ParameterSet::MlDsa65;
-    let ml_dsa_65_id = key_id(KeyAlgorithm::MlDsa65, &set.public_key(&ML_DSA_65));
+    let ml_dsa_65_id = key_id(KeyAlgorithm::MlDsa65, &set.public_key(&ML_DSA_65).unwrap());
     let ml_dsa_65 = set.sign(&ML_DSA_65, &digest).unwrap();
     let signatures = [
         (ed25519_id.as_str(), ed25519::sign(seed, &digest).as_slice()),

@@ -103,6 +103,11 @@ impl Service {
 
     /// Starts one on `dir`, which the caller keeps.
     pub fn start(dir: &Path, more: &[&str]) -> Self {
+        Self::start_by(Path::new(env!("CARGO_BIN_EXE_custodian")), dir, more)
+    }
+
+    /// As [`Service::start`], by another build of the binary.
+    pub fn start_by(binary: &Path, dir: &Path, more: &[&str]) -> Self {
         fs::create_dir_all(dir).unwrap();
         let log = dir.join("service.log");
         let file = File::options()
@@ -110,7 +115,7 @@ impl Service {
             .append(true)
             .open(&log)
             .unwrap();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_custodian"))
+        let mut child = Command::new(binary)
             .args([
                 "--log",
                 "trace",

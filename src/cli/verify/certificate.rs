@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::{
     cli::{input, output::Output, screen::Screen},
-    crypto::certificate::{Expected, Fault, Pinned, Pinning, Summary, Verdict, verify},
+    crypto::certificate::{Expected, Fault, Pinned, Pinning, Summary, Verdict, judge},
     custodian::Clock,
     error::Source,
     words::{Binding, Environment},
@@ -54,7 +54,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<bool, Source> {
         environment: arguments.environment.map(Environment::name),
         instance: arguments.instance.as_deref(),
     };
-    let verdict = verify(&certificate, &pinned, &expected);
+    let verdict = judge(&certificate, &pinned, &expected)?;
     arguments.output.print(&verdict, table(&verdict).text())?;
     Ok(verdict.valid)
 }

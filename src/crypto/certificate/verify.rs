@@ -32,7 +32,8 @@ use super::{
 };
 use crate::{
     crypto::{instant::instant, pinned::Pinned},
-    words::{Gate, KeyAlgorithm, KeyPurpose},
+    error::Error,
+    words::{Gate, KeyAlgorithm, KeyPurpose, Scheme},
 };
 
 /// How much earlier than its issue a certificate may be looked at: clocks differ.
@@ -51,7 +52,28 @@ pub struct Expected<'a> {
     pub instance: Option<&'a str>,
 }
 
-/// Judges a certificate; whatever the bytes are, there is a verdict.
+/// Judges a certificate; whatever the bytes are, there is a verdict, if this build has all that one takes.
+///
+/// # Errors
+/// [`Error::Conflict`] says what to build.
+pub fn judge(envelope: &[u8], pinned: &Pinned, expected: &Expected<'_>) -> Result<Verdict, Error> {
+    if let Some(why) = KeyAlgorithm::ALL.iter().find_map(|one| one.missing()) {
+        return Err(Error::Conflict(why));
+    }
+    let verdict = verify(envelope, pinned, expected);
+    unread(&verdict).map_or(Ok(verdict), |why| Err(Error::Conflict(why)))
+}
+
+/// Why a custodian's signature was not even read, where that is what a verdict rests on.
+fn unread(verdict: &Verdict) -> Option<&'static str> {
+    let as_of_issue = verdict.as_of_issue.as_ref().and_then(|issue| issue.error);
+    let rests = [verdict.error, as_of_issue].contains(&Some(Fault::CustodianSignatureInvalid));
+    let signatures = verdict.approval.iter().flat_map(|of| &of.signatures);
+    let mut schemes = signatures.filter_map(|one| Scheme::named(&one.scheme));
+    schemes.find_map(Scheme::missing).filter(|_| rests)
+}
+
+/// Judges a certificate by what this build has: without ML-DSA none is valid. [`judge`] says so instead.
 #[must_use]
 pub fn verify(envelope: &[u8], pinned: &Pinned, expected: &Expected<'_>) -> Verdict {
     let custodians = match pinned.custodians() {

@@ -1,7 +1,7 @@
 //! `bip340`, the default: BIP-340 over the tagged hash of the message.
 
 use base64ct::{Base64, Encoding};
-use bip322::{BIP322_TAG, tagged_hash};
+use sha2::{Digest, Sha256};
 
 use super::{Shown, decode, secp256k1, signing_key::seed};
 use crate::{
@@ -12,9 +12,14 @@ use crate::{
     error::Error,
 };
 
-/// The bytes that BIP-340 signs: the hash by which BIP-322 tells messages from transactions.
+/// By which BIP-322 tells messages from transactions.
+const TAG: &str = "BIP0322-signed-message";
+
+/// The bytes that BIP-340 signs: the tagged hash of its section "Design".
 pub(super) fn message(m: &[u8; MESSAGE_BYTES]) -> [u8; 32] {
-    tagged_hash(BIP322_TAG, m)
+    let tag = Sha256::digest(TAG);
+    let hash = Sha256::new_with_prefix(tag).chain_update(tag);
+    hash.chain_update(m).finalize().into()
 }
 
 #[derive(Debug)]

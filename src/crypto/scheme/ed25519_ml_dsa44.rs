@@ -77,7 +77,7 @@ impl super::Key for Key {
 
 pub(super) fn public_key(secret: &[u8]) -> Result<String, Error> {
     let (first, second) = seeds(secret)?;
-    let lattice = MlDsa44.public_key(second);
+    let lattice = MlDsa44.public_key(second)?;
     let bytes = [&ed25519::public_key(first), lattice.as_slice()].concat();
     Ok(Base64::encode_string(&bytes))
 }
