@@ -5,7 +5,10 @@ use std::{ops::RangeInclusive, time::Duration};
 use actix_web::{HttpResponse, web::Data};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use utoipa::ToSchema;
+use utoipa::{
+    ToSchema,
+    openapi::{Array, ArrayBuilder, ObjectBuilder, Type},
+};
 
 use super::{
     Service,
@@ -33,7 +36,7 @@ const LIFETIMES: RangeInclusive<Duration> = Duration::from_mins(1)..=Duration::f
 #[serde(deny_unknown_fields)]
 pub(super) struct SignTools {
     /// The array of a `tools/list` result, all pages of it: objects with a `name`; integers within ±(2^53 - 1).
-    #[schema(value_type = Vec<Object>, max_items = 4096)]
+    #[schema(schema_with = tools_with_names)]
     tools: Box<RawValue>,
     /// Whose tools they are; absent: the principal's own name. Another one needs a grant.
     #[schema(pattern = r"^[^\u0000-\u001f\u007f-\u009f]{1,128}$")]
@@ -41,6 +44,21 @@ pub(super) struct SignTools {
     /// How long the signature holds, from `1m` to `365d`; absent: `24h`.
     #[schema(example = "24h", pattern = "^[1-9][0-9]*[smhd]$")]
     expires_in: Option<String>,
+}
+
+fn tools_with_names() -> Array {
+    let name = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .min_length(Some(1))
+        .max_length(Some(tools::NAME_CHARACTERS));
+    let tool = ObjectBuilder::new()
+        .schema_type(Type::Object)
+        .property("name", name)
+        .required("name");
+    ArrayBuilder::new()
+        .items(tool)
+        .max_items(Some(tools::MOST_TOOLS))
+        .build()
 }
 
 /// Tools to judge.
