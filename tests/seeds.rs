@@ -60,6 +60,15 @@ fn json() {
 }
 
 #[test]
+fn tools() {
+    for (name, input) in seeds("tools") {
+        println!("{name}");
+        let whole = name.contains("/signed") || name.ends_with("/manifest-version-1.0");
+        assert_eq!(checks::tools::check(&input), whole, "{name}");
+    }
+}
+
+#[test]
 fn bodies_and_each_operation_succeeds_with_one() {
     let mut stage = checks::bodies::Stage::new();
     let mut missing: BTreeSet<String> = stage.operations().collect();

@@ -17,3 +17,4 @@ pub mod bodies;
 pub mod certificate;
 pub mod events;
 pub mod json;
+pub mod tools;

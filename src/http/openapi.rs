@@ -189,6 +189,9 @@ mod tests {
             schemas["WholeGrants"]["properties"]["deks"]["maxItems"],
             256
         );
+        let tools = &schemas["SignTools"]["properties"]["tools"];
+        assert_eq!(tools["items"]["required"], serde_json::json!(["name"]));
+        assert_eq!(tools["maxItems"], 4096);
     }
 
     #[test]

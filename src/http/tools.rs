@@ -18,7 +18,7 @@ use super::{
     reply::{self, block, use_key},
 };
 use crate::{
-    crypto::tools::{self, Amtss, Answer, Verdict},
+    crypto::tools::{self, Amtss, Answer, MOST_TOOLS, NAME_CHARACTERS, Verdict},
     custodian::{
         Custodian,
         tools::{Expectation, ToSign},
@@ -35,8 +35,7 @@ const LIFETIMES: RangeInclusive<Duration> = Duration::from_mins(1)..=Duration::f
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SignTools {
-    /// The array of a `tools/list` result, all pages of it: objects with a `name`; integers within ±(2^53 - 1).
-    #[schema(schema_with = tools_with_names)]
+    #[schema(schema_with = named_tools)]
     tools: Box<RawValue>,
     /// Whose tools they are; absent: the principal's own name. Another one needs a grant.
     #[schema(pattern = r"^[^\u0000-\u001f\u007f-\u009f]{1,128}$")]
@@ -44,21 +43,6 @@ pub(super) struct SignTools {
     /// How long the signature holds, from `1m` to `365d`; absent: `24h`.
     #[schema(example = "24h", pattern = "^[1-9][0-9]*[smhd]$")]
     expires_in: Option<String>,
-}
-
-fn tools_with_names() -> Array {
-    let name = ObjectBuilder::new()
-        .schema_type(Type::String)
-        .min_length(Some(1))
-        .max_length(Some(tools::NAME_CHARACTERS));
-    let tool = ObjectBuilder::new()
-        .schema_type(Type::Object)
-        .property("name", name)
-        .required("name");
-    ArrayBuilder::new()
-        .items(tool)
-        .max_items(Some(tools::MOST_TOOLS))
-        .build()
 }
 
 /// Tools to judge.
@@ -166,6 +150,25 @@ impl JudgeTools {
         };
         Ok((answer, expectation))
     }
+}
+
+/// What the description says of tools that are to be signed.
+fn named_tools() -> Array {
+    let name = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .min_length(Some(1))
+        .max_length(Some(NAME_CHARACTERS));
+    let tool = ObjectBuilder::new()
+        .schema_type(Type::Object)
+        .property("name", name)
+        .required("name");
+    ArrayBuilder::new()
+        .items(tool)
+        .max_items(Some(MOST_TOOLS))
+        .description(Some(
+            "The array of a `tools/list` result, all pages of it; each name once, integers within ±(2^53 - 1).",
+        ))
+        .build()
 }
 
 fn lifetime(asked: Option<&str>) -> Result<Period, Error> {

@@ -1,5 +1,6 @@
-//! The numbers of a JSON text as they are written: `serde_json` gives a double in place of an integer that it has no
-//! type for, and a double that can be off by one in its last digit.
+//! The numbers of a JSON text as they are written: only that tells an integer that is too long for `serde_json`, which
+//! then gives a double. (And its doubles can be off by one in the last digit, unless a feature is on that `serde_jcs`
+//! happens to bring.)
 
 /// The numbers of a text that is sound JSON, in their order. One walk over the text serves them all.
 pub(super) struct Numbers<'t>(&'t [u8]);
