@@ -25,7 +25,7 @@ mod verify;
 
 pub use answer::Answer;
 pub use fault::Fault;
-pub use list::{Digests, MOST_LETTERS, MOST_TOOLS, digests};
+pub use list::{Digests, MOST_TOOLS, NAME_CHARACTERS, digests};
 pub use verdict::{AsOfIssue, Verdict};
 pub use verify::{Expected, verify, verify_text};
 

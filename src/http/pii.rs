@@ -1,9 +1,12 @@
 //! What is personal in events over REST (api.md section 9).
 
 use actix_web::{HttpResponse, web::Data};
-use serde::{Deserialize, Serialize, Serializer, ser::Error as _};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, ser::Error as _};
 use serde_json::value::RawValue;
-use utoipa::ToSchema;
+use utoipa::{
+    ToSchema,
+    openapi::{Array, ArrayBuilder, ObjectBuilder, Type},
+};
 
 use super::{
     Service,
@@ -33,8 +36,10 @@ pub(super) struct EncryptEvents {
     /// A hybrid DEK.
     #[schema(example = "telemetry", pattern = "^[a-z0-9][a-z0-9-]{0,62}$")]
     dek: String,
+    #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Object, required = false)]
     event: Option<ObjectText>,
+    #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Vec<Object>, required = false, min_items = 1, max_items = 256)]
     events: Option<Vec<ObjectText>>,
     /// What becomes of a value that this DEK encrypted before: it stays (`keep`, unless given), or its event is refused.
@@ -45,15 +50,28 @@ pub(super) struct EncryptEvents {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct DecryptEvents {
+    #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Object, required = false)]
     event: Option<ObjectText>,
+    #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Vec<Object>, required = false, min_items = 1, max_items = 256)]
     events: Option<Vec<ObjectText>>,
     /// Only these; unless given, the configured ones and every other one whose value is a blob.
-    #[schema(value_type = Option<Vec<String>>, min_items = 1, max_items = 256)]
+    #[schema(schema_with = field_names, required = false)]
     fields: Option<Vec<String>>,
     /// What becomes of a field that is not encrypted: its event is refused (`refuse`, unless given), or it stays.
     not_encrypted: Option<Choice>,
+}
+
+fn field_names() -> Array {
+    let name = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .pattern(Some("^[A-Za-z0-9_.-]{1,128}$"));
+    ArrayBuilder::new()
+        .items(name)
+        .min_items(Some(1))
+        .max_items(Some(FIELDS))
+        .build()
 }
 
 /// What becomes of a value that needs nothing done.
@@ -151,6 +169,11 @@ fn named(fields: Vec<String>) -> Result<Fields, Error> {
     let fields = fields.iter().map(|field| field.parse::<FieldName>());
     let fields: Vec<_> = fields.collect::<Result<_, _>>().map_err(|_| REFUSED)?;
     Ok(Fields::of(fields))
+}
+
+/// A `null` is no event.
+fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(from).map(Some)
 }
 
 fn as_json<S: Serializer>(event: &ObjectText, to: S) -> Result<S::Ok, S::Error> {

@@ -18,7 +18,7 @@ use super::{
     reply::{self, block, use_key},
 };
 use crate::{
-    crypto::tools::{self, Amtss, Answer, MOST_LETTERS, MOST_TOOLS, Verdict},
+    crypto::tools::{self, Amtss, Answer, MOST_TOOLS, NAME_CHARACTERS, Verdict},
     custodian::{
         Custodian,
         tools::{Expectation, ToSign},
@@ -158,7 +158,7 @@ fn named_tools() -> Array {
     let name = ObjectBuilder::new()
         .schema_type(Type::String)
         .min_length(Some(1))
-        .max_length(Some(MOST_LETTERS));
+        .max_length(Some(NAME_CHARACTERS));
     let tool = ObjectBuilder::new()
         .schema_type(Type::Object)
         .property("name", name)

@@ -14,7 +14,7 @@ pub type Digests = BTreeMap<String, String>;
 pub const MOST_TOOLS: usize = 4096;
 
 /// Most characters of a tool's name, as Unicode scalars after NFC.
-pub const MOST_LETTERS: usize = 256;
+pub const NAME_CHARACTERS: usize = 256;
 
 /// A tool as a verifier sees it.
 pub(super) struct Tool {
@@ -72,7 +72,7 @@ pub(super) fn received(tool: &RawValue) -> Option<Tool> {
 
 fn name(tool: &Tree) -> Option<String> {
     let name = tool.member("name")?.text()?;
-    let fits = (1..=MOST_LETTERS).contains(&name.chars().count());
+    let fits = (1..=NAME_CHARACTERS).contains(&name.chars().count());
     fits.then(|| name.to_owned())
 }
 
