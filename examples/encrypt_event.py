@@ -32,21 +32,25 @@ FIELDS = (
 ).split()
 
 SUITE = hpke.Suite(hpke.KEM.MLKEM768_X25519, hpke.KDF.HKDF_SHA256, hpke.AEAD.AES_256_GCM)
-MLKEM_BYTES, X25519_BYTES = 1184, 32
+MLKEM_BYTES = 1184
 # What encrypting adds: both shares of the key, and a tag.
 ADDED_BYTES = 1120 + 16
 VERSION = r"dek-v[1-9][0-9]*-[0-9]{8}"
 SPACE = re.compile(r"[ \t\n\r]*")
+# What the custodian takes: levels of an event that is alone in its request (in a batch one less), values, and bytes of
+# the encrypted event, which leave room for the rest of the request that decrypts it.
+LEVELS, VALUES, EVENT_BYTES = 126, 4096, 8 * 1024 * 1024 - 64 * 1024
 
 
 class EventEncryptor:
     """Encrypts to one version of one hybrid DEK. `public` is what `public-key` answered."""
 
     def __init__(self, dek: str, public: dict[str, Any], fields: Iterable[str] = FIELDS) -> None:
-        if public.get("algorithm") != "mlkem768-x25519" or not re.fullmatch(VERSION, public.get("version", "")):
+        version = _text(public, "version")
+        if _text(public, "algorithm") != "mlkem768-x25519" or not re.fullmatch(VERSION, version):
             raise ValueError("this is not the public key of a hybrid DEK: take the answer of public-key as it is")
-        self._key = _read_key(base64.b64decode(public["public_key"], validate=True))
-        self._reference = f"{dek}/{public['version']}"
+        self._key = _read_key(_text(public, "public_key"))
+        self._reference = f"{dek}/{version}"
         self._blob = re.compile(rf"cst1:hpke:{re.escape(dek)}/{VERSION}:([A-Za-z0-9_-]+)")
         self._fields = frozenset(fields)
 
@@ -60,11 +64,13 @@ class EventEncryptor:
         _check(text)
         found: list[tuple[str, int, int]] = []
         self._find(text, _skip(text, 0), found)
+        if len(found) > VALUES:
+            raise ValueError("an event has at most 4,096 values to encrypt: make several of it")
         parts, done = [], 0
         for name, start, end in found:
             parts += [text[done:start], self._changed(name, text[start:end])]
             done = end
-        return "".join([*parts, text[done:]])
+        return _small_enough("".join([*parts, text[done:]]))
 
     def _find(self, text: str, at: int, found: list[tuple[str, int, int]]) -> int:
         """Adds the name and place of each field within the value at `at`; answers where the value ends."""
@@ -109,11 +115,36 @@ class EventEncryptor:
 
 
 def _check(text: str) -> None:
-    """Refuses what the custodian refuses: no object, a key that stands twice, NaN, half of a surrogate pair."""
-    event = DECODER.decode(text)
+    """Refuses what the custodian refuses: no object, one that is nested too deep, a key that stands twice, NaN, half of
+    a surrogate pair."""
+    try:
+        event = DECODER.decode(text)
+    except RecursionError:
+        raise ValueError(DEEP) from None
     if not isinstance(event, dict):
         raise ValueError("an event is one JSON object")
+    if _levels(event) > LEVELS:
+        raise ValueError(DEEP)
     json.dumps(event, ensure_ascii=False).encode()
+
+
+DEEP = f"an event is nested at most {LEVELS} levels deep: nobody could decrypt this one"
+
+
+def _levels(event: dict[str, Any]) -> int:
+    """How deep it is nested, its own braces counted."""
+    levels, within = 0, [event]
+    while within:
+        levels += 1
+        inner = (item for value in within for item in (value.values() if isinstance(value, dict) else value))
+        within = [item for item in inner if isinstance(item, (dict, list))]
+    return levels
+
+
+def _small_enough(encrypted: str) -> str:
+    if len(encrypted.encode()) > EVENT_BYTES:
+        raise ValueError("encrypted, this event would be larger than may be sent to be decrypted: make several of it")
+    return encrypted
 
 
 def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -141,17 +172,35 @@ def _next(text: str, end: int) -> int:
     return _skip(text, at + 1) if text[at] == "," else at
 
 
-def _read_key(key: bytes) -> hpke.MLKEM768X25519PublicKey:
-    if len(key) != MLKEM_BYTES + X25519_BYTES:
-        raise ValueError("the public key is not 1,216 bytes: take the answer of public-key as it is")
-    return hpke.MLKEM768X25519PublicKey(
-        MLKEM768PublicKey.from_public_bytes(key[:MLKEM_BYTES]),
-        X25519PublicKey.from_public_bytes(key[MLKEM_BYTES:]),
-    )
+def _text(public: Any, name: str) -> str:
+    """A member that is a text; an empty one if there is none."""
+    value = public.get(name) if isinstance(public, dict) else None
+    return value if isinstance(value, str) else ""
+
+
+def _read_key(text: str) -> hpke.MLKEM768X25519PublicKey:
+    try:
+        key = base64.b64decode(text, validate=True)
+        return hpke.MLKEM768X25519PublicKey(
+            MLKEM768PublicKey.from_public_bytes(key[:MLKEM_BYTES]),
+            X25519PublicKey.from_public_bytes(key[MLKEM_BYTES:]),
+        )
+    except ValueError:
+        raise ValueError(
+            "public_key is no key of 1,216 bytes in base64: take the answer of public-key as it is"
+        ) from None
 
 
 def _base64url(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def _read_public(path: str) -> Any:
+    with open(path, encoding="utf-8") as file:
+        try:
+            return json.load(file)
+        except (ValueError, RecursionError):
+            raise ValueError(f"{path} is not JSON: put into it what public-key answered") from None
 
 
 def main() -> None:
@@ -161,10 +210,9 @@ def main() -> None:
     parser.add_argument("--field", action="append", metavar="NAME", help="encrypt this field, and not the usual twelve")
     arguments = parser.parse_args()
     try:
-        with open(arguments.public_key, encoding="utf-8") as file:
-            encryptor = EventEncryptor(arguments.dek, json.load(file), arguments.field or FIELDS)
+        encryptor = EventEncryptor(arguments.dek, _read_public(arguments.public_key), arguments.field or FIELDS)
         encrypted = encryptor.encrypt_text(sys.stdin.buffer.read().decode())
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError) as error:
         sys.exit(f"encrypt_event: {error}")
     sys.stdout.buffer.write(encrypted.encode())
 

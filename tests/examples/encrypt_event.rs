@@ -64,7 +64,9 @@ fn what_it_cannot_encrypt_ends_in_a_sentence_and_shows_nothing_of_the_event() {
     )
     .unwrap();
     let other = other.to_str().unwrap();
+    let deep = format!("{{\"actor_id\":{}", "[\"secret\",".repeat(5_000));
     for (file, event, sentence) in [
+        (&*public, &*deep, "126 levels deep"),
         (
             &*public,
             "{\"actor_id\":\"secret\",\"actor_id\":1}",
@@ -83,5 +85,34 @@ fn what_it_cannot_encrypt_ends_in_a_sentence_and_shows_nothing_of_the_event() {
         let said = refused(example("encrypt_event.py", &arguments, event.as_bytes()));
         assert!(said.contains(sentence), "{said}");
         assert!(!said.contains("secret"), "{said}");
+    }
+}
+
+#[test]
+fn a_file_that_is_no_public_key_ends_in_a_sentence_that_says_what_belongs_there() {
+    let home = tempfile::TempDir::new().unwrap();
+    let file = home.path().join("public.json");
+    let file = file.to_str().unwrap();
+    let key = |version: &str, key: &str| {
+        format!("{{\"algorithm\":\"mlkem768-x25519\",\"version\":{version},\"public_key\":{key}}}")
+    };
+    let version = "\"dek-v1-20261123\"";
+    for (text, sentence) in [
+        ("", "is not JSON: put into it what public-key answered"),
+        (&*"[".repeat(5_000), "is not JSON: put"),
+        ("[]", "take the answer of public-key"),
+        ("\"text\"", "take the answer of public-key"),
+        ("{\"algorithm\":[]}", "take the answer of public-key"),
+        (&key("7", "\"\""), "take the answer of public-key"),
+        (&key("null", "\"\""), "take the answer of public-key"),
+        (&key(version, "null"), "1,216 bytes in base64"),
+        (&key(version, "\"%\""), "1,216 bytes in base64"),
+        (&key(version, "\"\u{e9}\""), "1,216 bytes in base64"),
+        (&key(version, "\"AAAA\""), "1,216 bytes in base64"),
+    ] {
+        fs::write(file, text).unwrap();
+        let arguments = ["--public-key", file, "--dek", "telemetry"];
+        let said = refused(example("encrypt_event.py", &arguments, EVENT.as_bytes()));
+        assert!(said.contains(sentence), "{text:.80}: {said}");
     }
 }

@@ -233,6 +233,11 @@ fn python_refuses_what_the_service_refuses() {
         "{\"a\":01}",
         "{\"a\":\"\n\"}",
         "{'a':1}",
+        &nested("actor_id", LEVELS + 1),
+        &nested("other", LEVELS + 1),
+        &nested("actor_id", 200),
+        &nested("actor_id", 5_000),
+        &"{\"a\":".repeat(140),
     ]
     .map(str::to_owned);
     let said = there("refusals", &public(&service, ""), &bad);
@@ -240,5 +245,54 @@ fn python_refuses_what_the_service_refuses() {
         assert!(said.is_string(), "{event}");
         let body = format!("{{\"dek\":\"telemetry\",\"event\":{event}}}");
         post(&service, "encrypt", &body).is_refused(400, "invalid_request");
+    }
+    let many = format!("{{\"a\":[{}1]}}", "{\"actor_id\":1},".repeat(4097));
+    let said = there(
+        "refusals",
+        &public(&service, ""),
+        std::slice::from_ref(&many),
+    );
+    assert!(said[0].as_str().unwrap().contains("4,096"), "{said:?}");
+    let body = format!("{{\"dek\":\"telemetry\",\"event\":{many}}}");
+    post(&service, "encrypt", &body).is_refused(413, "too_large");
+}
+
+/// Levels of an event, its own braces counted, and bytes of an encrypted one.
+const LEVELS: usize = 126;
+const EVENT_BYTES: usize = 8 * 1024 * 1024 - 64 * 1024;
+
+fn nested(name: &str, levels: usize) -> String {
+    let (open, close) = ("[".repeat(levels - 1), "]".repeat(levels - 1));
+    format!("{{\"{name}\":{open}1{close}}}")
+}
+
+#[test]
+fn the_deepest_and_the_largest_event_that_python_encrypts_comes_back() {
+    let service = Service::spawn();
+    make(&service, "telemetry");
+    let key = public(&service, "");
+    let padded = |bytes| format!("{{\"pad\":\"{}\",\"actor_id\":1}}", "x".repeat(bytes));
+    let empty = there("encrypt", &key, &[padded(0)])[0]
+        .as_str()
+        .unwrap()
+        .len();
+    let pad = EVENT_BYTES - empty;
+    let said = there("refusals", &key, &[padded(pad), padded(pad + 1)]);
+    assert_eq!(said[0], Value::Null);
+    assert!(
+        said[1].as_str().unwrap().contains("make several"),
+        "{}",
+        said[1]
+    );
+    let events = [
+        nested("actor_id", LEVELS),
+        nested("other", LEVELS),
+        padded(pad),
+    ];
+    for (event, sealed) in events.iter().zip(there("encrypt", &key, &events)) {
+        let body = format!("{{\"event\":{}}}", sealed.as_str().unwrap());
+        let opened = post(&service, "decrypt", &body);
+        assert_eq!(opened.status, 200);
+        assert!(opened.text.contains(&**event));
     }
 }
