@@ -16,6 +16,9 @@ from typing import Any, Optional
 
 Context = Optional[dict[str, str]]
 
+# What every refusal of the custodian has (RFC 9457).
+PROBLEM = {"status", "code", "detail", "request_id"}
+
 
 class Refused(Exception):
     """An answer that is no success. `code` is stable, so programs decide by it; `detail` is for people."""
@@ -23,6 +26,10 @@ class Refused(Exception):
     def __init__(self, problem: dict[str, Any]) -> None:
         super().__init__(f"{problem['status']} {problem['code']}: {problem['detail']} ({problem['request_id']})")
         self.status, self.code, self.request_id = problem["status"], problem["code"], problem["request_id"]
+
+
+class Unanswered(ConnectionError):
+    """No answer came that is the custodian's: it cannot be reached, or something between answered in its place."""
 
 
 class Custodian:
@@ -47,9 +54,9 @@ class Custodian:
         for left in reversed(range(self._attempts)):
             try:
                 status, wait, answer = self._once(method, path, data, headers)
-            except (OSError, http.client.HTTPException):
+            except (OSError, http.client.HTTPException, ValueError) as error:
                 if not left:
-                    raise
+                    raise Unanswered(f"no answer of the custodian from {self._address}: {error!r}") from error
                 time.sleep(1)
                 continue
             if status not in (429, 503) or not left:
@@ -65,7 +72,10 @@ class Custodian:
             connection.request(method, path, data, headers)
             response = connection.getresponse()
             raw = response.read()
-            return response.status, int(response.headers.get("Retry-After", 1)), json.loads(raw) if raw else None
+            answer = json.loads(raw) if raw else None
+            if response.status >= 400 and not (isinstance(answer, dict) and PROBLEM <= answer.keys()):
+                raise ValueError(f"status {response.status} without a reason")
+            return response.status, int(response.headers.get("Retry-After", 1)), answer
         finally:
             connection.close()
 

@@ -17,6 +17,8 @@ use std::{
 
 #[path = "support/ceremony.rs"]
 mod ceremony;
+#[path = "examples/custodian_client.rs"]
+mod custodian_client;
 #[path = "examples/encrypt_event.rs"]
 mod encrypt_event;
 #[path = "examples/kek_provider.rs"]
