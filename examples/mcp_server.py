@@ -25,9 +25,11 @@ from mcp.server import MCPServer
 from mcp.server.context import CallNext, ServerRequestContext
 from mcp.types import INTERNAL_ERROR, INVALID_PARAMS
 
-from custodian_client import Custodian, Refused
+from custodian_client import Custodian
 
 META = "aegis-custodian/amtss"
+# How many lists of tools have their signature kept: a server may show different tools to different clients.
+KEPT = 16
 
 
 @dataclass(frozen=True)
@@ -65,12 +67,16 @@ class SignedTools:
             return known
         try:
             known = await anyio.to_thread.run_sync(self._sign, tools)
-            self._signatures = {**self._signatures, form: known}
-        except (OSError, Refused) as error:
+            self._keep(form, known)
+        except Exception as error:  # whatever it was, the signature that there is goes on
             print(f"mcp_server: the tools were not signed: {error}", file=sys.stderr)
         if known is None or now >= known.expires_at:
             raise MCPError(INTERNAL_ERROR, "the tools could not be signed")
         return known
+
+    def _keep(self, form: str, signature: Signature) -> None:
+        others = [(known, its) for known, its in self._signatures.items() if known != form]
+        self._signatures = dict([*others, (form, signature)][-KEPT:])
 
     def _sign(self, tools: list[Any]) -> Signature:
         body = {"tools": tools, "server": self._server, "expires_in": self._expires_in}

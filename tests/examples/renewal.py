@@ -2,6 +2,7 @@
 while that fails. Ends without a word if all is well.
 """
 
+import http.client
 import pathlib
 import sys
 import types
@@ -11,18 +12,27 @@ import anyio
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "examples"))
 from mcp import MCPError  # noqa: E402
-from mcp_server import META, SignedTools  # noqa: E402
+from mcp_server import KEPT, META, SignedTools  # noqa: E402
+
+
+# How signing may fail.
+AWAY = [
+    ConnectionRefusedError("nobody there"),
+    http.client.BadStatusLine("hello"),
+    ValueError("no JSON"),
+    KeyError("_meta"),
+]
 
 
 class Custodian:
     """Signs for `seconds`, of which `gone` are over."""
 
     def __init__(self, seconds, gone):
-        self.seconds, self.gone, self.calls, self.away = seconds, gone, [], False
+        self.seconds, self.gone, self.calls, self.away = seconds, gone, [], None
 
     def call(self, method, path, body):
-        if self.away:
-            raise ConnectionRefusedError("nobody there")
+        if self.away is not None:
+            raise self.away
         self.calls.append(body)
         issued_at = datetime.now(timezone.utc) - timedelta(seconds=self.gone)
         times = {"issued_at": issued_at, "expires_at": issued_at + timedelta(seconds=self.seconds)}
@@ -58,7 +68,7 @@ def main():
     assert ask(signed, tools)["_meta"]["other"] == 1
     assert number(ask(signed, others)) == 2
     assert fresh.calls[0] == {"tools": tools, "server": "weather", "expires_in": "24h"}
-    fresh.away = True
+    fresh.away = AWAY[0]
     assert number(ask(signed, tools)) == 1
     assert fails(signed, [{"name": "c"}])
     assert fails(signed, tools, nextCursor="1")
@@ -66,17 +76,25 @@ def main():
     old = Custodian(seconds=100, gone=60)
     signed = SignedTools(old, "weather")
     assert [number(ask(signed, tools)) for _ in range(3)] == [1, 2, 3]
-    old.away = True
-    assert number(ask(signed, tools)) == 3
-    old.away = False
+    for old.away in AWAY:
+        assert number(ask(signed, tools)) == 3
+    old.away = None
     assert number(ask(signed, tools)) == 4
 
     gone = Custodian(seconds=100, gone=101)
     signed = SignedTools(gone, "weather")
-    gone.away = True
+    gone.away = AWAY[0]
     assert fails(signed, tools)
-    gone.away = False
+    gone.away = None
     assert fails(signed, tools)
+
+    many = Custodian(seconds=100, gone=10)
+    signed = SignedTools(many, "weather")
+    lists = [[{"name": str(at)}] for at in range(KEPT + 1)]
+    for tools in lists:
+        ask(signed, tools)
+    many.away = AWAY[0]
+    assert [fails(signed, tools) for tools in lists] == [True] + KEPT * [False]
 
 
 main()
