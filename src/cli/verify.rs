@@ -6,6 +6,7 @@ use clap::Subcommand;
 
 use crate::error::Source;
 
+mod basis;
 mod certificate;
 mod tools;
 
@@ -24,6 +25,10 @@ enum What {
     ///
     /// Reads no network and needs no service: the keys file says whom to trust. Exit code 0 is valid, 3 is not valid,
     /// 1 is a mistake in the arguments or the keys file, or a build that cannot judge it.
+    ///
+    /// With a list `custodians` beside `items` in the keys file, of
+    /// `{"id","role","subject","scheme","public_key","from","until"}`, the people are pinned too. Without one a stolen
+    /// key of the service could invent them.
     Certificate(certificate::Arguments),
     /// The tools of an MCP server: whether they are those that it had signed, and which are not.
     ///

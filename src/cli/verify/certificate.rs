@@ -2,12 +2,10 @@
 
 use std::path::PathBuf;
 
-use jiff::Timestamp;
-
+use super::basis::Basis;
 use crate::{
-    cli::{input, output::Output, screen::Screen},
-    crypto::certificate::{Expected, Fault, Pinned, Pinning, Summary, Verdict, judge},
-    custodian::Clock,
+    cli::screen::Screen,
+    crypto::certificate::{Expected, Fault, Pinning, Summary, Verdict, judge},
     error::Source,
     words::{Binding, Environment},
 };
@@ -17,15 +15,8 @@ pub(super) struct Arguments {
     /// The certificate, as `/v1/overrides/{id}/certificate` answers it; `-` is standard input.
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// Whom to trust: the answer of `/v1/signing-keys`, got over a way that you trust, and once.
-    ///
-    /// With a list `custodians` beside `items`, of `{"id","role","subject","scheme","public_key","from","until"}`,
-    /// the people are pinned too. Without one a stolen key of the service could invent them.
-    #[arg(long, value_name = "FILE")]
-    keys: PathBuf,
-    /// The time as of which to judge, RFC 3339; now, if absent.
-    #[arg(long, value_name = "TIME")]
-    at: Option<Timestamp>,
+    #[command(flatten)]
+    basis: Basis,
     /// What must have been approved: the message hash, 64 hex digits.
     #[arg(long, value_name = "HEX", value_parser = message_hash)]
     message_hash: Option<String>,
@@ -35,27 +26,20 @@ pub(super) struct Arguments {
     /// Which custodian service must have approved it, by its configured name.
     #[arg(long, value_name = "NAME")]
     instance: Option<String>,
-    /// For people or for programs.
-    #[arg(long, value_name = "json|table", default_value = "table")]
-    output: Output,
 }
 
 /// Prints the verdict and answers whether it is yes.
 pub(super) fn run(arguments: &Arguments) -> Result<bool, Source> {
-    if input::is_standard(&arguments.file) && input::is_standard(&arguments.keys) {
-        return Err("only one of the certificate and --keys can be standard input".into());
-    }
-    let pinned = Pinned::read(&input::read(&arguments.keys)?)
-        .map_err(|error| format!("{}: {error}", arguments.keys.display()))?;
-    let certificate = input::read(&arguments.file)?;
+    let (text, pinned) = arguments.basis.read(&arguments.file, "certificate")?;
     let expected = Expected {
-        at: arguments.at.unwrap_or_else(|| Clock::system().now()),
+        at: arguments.basis.at(),
         message_hash: arguments.message_hash.as_deref(),
         environment: arguments.environment.map(Environment::name),
         instance: arguments.instance.as_deref(),
     };
-    let verdict = judge(&certificate, &pinned, &expected)?;
-    arguments.output.print(&verdict, table(&verdict).text())?;
+    let verdict = judge(&text, &pinned, &expected)?;
+    let report = table(&verdict);
+    arguments.basis.output.print(&verdict, report.text())?;
     Ok(verdict.valid)
 }
 

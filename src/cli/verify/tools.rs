@@ -2,15 +2,10 @@
 
 use std::path::PathBuf;
 
-use jiff::Timestamp;
-
+use super::basis::Basis;
 use crate::{
-    cli::{input, output::Output, screen::Screen},
-    crypto::{
-        pinned::Pinned,
-        tools::{Expected, Fault, Verdict, verify_text},
-    },
-    custodian::Clock,
+    cli::screen::Screen,
+    crypto::tools::{Expected, Fault, Verdict, verify_text},
     error::Source,
 };
 
@@ -19,37 +14,27 @@ pub(super) struct Arguments {
     /// What an MCP server answered to `tools/list`: the result, or the whole JSON-RPC response; `-` is standard input.
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// Whom to trust: the answer of `/v1/signing-keys`, got over a way that you trust, and once.
-    #[arg(long, value_name = "FILE")]
-    keys: PathBuf,
-    /// The time as of which to judge, RFC 3339; now, if absent.
-    #[arg(long, value_name = "TIME")]
-    at: Option<Timestamp>,
+    #[command(flatten)]
+    basis: Basis,
     /// Whose tools they must be. Without it any server's pass that the same service signed for.
     #[arg(long, value_name = "NAME")]
     server: Option<String>,
     /// These are one page of the list, or one tool of it: what is missing is said, and no fault.
     #[arg(long)]
     partial: bool,
-    /// For people or for programs.
-    #[arg(long, value_name = "json|table", default_value = "table")]
-    output: Output,
 }
 
 /// Prints the verdict and answers whether it is yes.
 pub(super) fn run(arguments: &Arguments) -> Result<bool, Source> {
-    if input::is_standard(&arguments.file) && input::is_standard(&arguments.keys) {
-        return Err("only one of the tools and --keys can be standard input".into());
-    }
-    let pinned = Pinned::read(&input::read(&arguments.keys)?)
-        .map_err(|error| format!("{}: {error}", arguments.keys.display()))?;
+    let (text, pinned) = arguments.basis.read(&arguments.file, "tools")?;
     let expected = Expected {
-        at: arguments.at.unwrap_or_else(|| Clock::system().now()),
+        at: arguments.basis.at(),
         server: arguments.server.as_deref(),
         partial: arguments.partial,
     };
-    let verdict = verify_text(&input::read(&arguments.file)?, &pinned, &expected);
-    arguments.output.print(&verdict, table(&verdict).text())?;
+    let verdict = verify_text(&text, &pinned, &expected);
+    let report = table(&verdict);
+    arguments.basis.output.print(&verdict, report.text())?;
     Ok(verdict.valid)
 }
 
