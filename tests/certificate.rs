@@ -29,6 +29,8 @@ mod stolen;
 mod table;
 #[path = "certificate/times.rs"]
 mod times;
+#[path = "support/verifier.rs"]
+mod verifier;
 
 use ceremony::{Case, KINDS, NOW, carrying, changed};
 

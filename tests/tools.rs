@@ -25,6 +25,8 @@ mod lists;
 mod members;
 #[path = "support/toolbox.rs"]
 mod toolbox;
+#[path = "support/verifier.rs"]
+mod verifier;
 
 use toolbox::{EXPIRES_AT, ISSUED_AT, NOW, SERVER, amtss, judge, judge_as, now, resign, usual};
 

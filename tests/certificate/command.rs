@@ -1,70 +1,14 @@
 //! `custodian verify certificate`, by the real binary.
 
-use std::{
-    fs,
-    io::Write,
-    path::PathBuf,
-    process::{Command, Output, Stdio},
+use serde_json::json;
+
+use super::{
+    ceremony::{Case, NOW, service_keys},
+    verifier::Verifier,
 };
 
-use serde_json::{Value, json};
-use tempfile::TempDir;
-
-use super::ceremony::{Case, NOW, service_keys};
-
-struct Desk {
-    home: TempDir,
-}
-
-impl Desk {
-    fn new(case: &Case) -> Self {
-        let desk = Self {
-            home: TempDir::new().unwrap(),
-        };
-        desk.put("certificate.json", &case.envelope());
-        desk.put("keys.json", case.keys().to_string().as_bytes());
-        desk
-    }
-
-    fn put(&self, name: &str, bytes: &[u8]) {
-        fs::write(self.path(name), bytes).unwrap();
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.home.path().join(name)
-    }
-
-    /// Runs the command in the folder, with `input` on standard input; answers exit code, output and errors.
-    fn run_with(&self, input: &[u8], arguments: &[&str]) -> (i32, String, String) {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_custodian"))
-            .args(["verify", "certificate"])
-            .args(arguments)
-            .current_dir(self.home.path())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let _ = child.stdin.take().unwrap().write_all(input); // it may not read it
-        let Output {
-            status,
-            stdout,
-            stderr,
-        } = child.wait_with_output().unwrap();
-        let text = |bytes| String::from_utf8(bytes).unwrap();
-        (status.code().unwrap(), text(stdout), text(stderr))
-    }
-
-    fn run(&self, arguments: &[&str]) -> (i32, String, String) {
-        self.run_with(b"", arguments)
-    }
-
-    fn json(&self, arguments: &[&str]) -> (i32, Value) {
-        let arguments = [arguments, &["--output", "json"]].concat();
-        let (code, out, _) = self.run(&arguments);
-        assert!(out.is_ascii());
-        (code, serde_json::from_str(&out).unwrap())
-    }
+fn desk(case: &Case) -> Verifier {
+    Verifier::new("certificate", case.envelope(), &case.keys())
 }
 
 const USUAL: [&str; 5] = ["certificate.json", "--keys", "keys.json", "--at", NOW];
@@ -72,7 +16,7 @@ const USUAL: [&str; 5] = ["certificate.json", "--keys", "keys.json", "--at", NOW
 #[test]
 fn a_valid_certificate_is_reported_to_people_and_exits_with_0() {
     let case = Case::usual();
-    let (code, out, err) = Desk::new(&case).run(&USUAL);
+    let (code, out, err) = desk(&case).run(&USUAL);
     assert_eq!((code, &*err), (0, ""));
     for line in [
         "VALID as of 2026-11-23T12:00:00Z",
@@ -100,7 +44,7 @@ fn nothing_in_a_certificate_moves_the_cursor_or_turns_the_text() {
     case.asked.justification =
         "fine\r\u{1b}[2J\u{9b}1m\u{202e}\u{200b}\ncustodians    | unpinned".to_owned();
     case.requested_by = "app\nVALID".to_owned();
-    let desk = Desk::new(&case);
+    let desk = desk(&case);
     let (code, out, _) = desk.run(&USUAL);
     assert_eq!(code, 0, "{out}");
     let plain = |letter: char| letter == '\n' || letter == ' ' || letter.is_ascii_graphic();
@@ -121,7 +65,7 @@ fn nothing_in_a_certificate_moves_the_cursor_or_turns_the_text() {
 #[test]
 fn a_certificate_that_is_not_valid_exits_with_3_and_says_why() {
     let case = Case::usual();
-    let desk = Desk::new(&case);
+    let desk = desk(&case);
     let cases: [(&[&str], &str); 4] = [
         (
             &["--environment", "staging"],
@@ -168,7 +112,7 @@ fn a_certificate_that_is_not_valid_exits_with_3_and_says_why() {
 #[test]
 fn all_that_is_expected_may_be_asked_for_at_once() {
     let case = Case::usual();
-    let desk = Desk::new(&case);
+    let desk = desk(&case);
     let hash = hex::encode(case.message_hash());
     let more = [
         "--message-hash",
@@ -185,7 +129,7 @@ fn all_that_is_expected_may_be_asked_for_at_once() {
 #[test]
 fn standard_input_is_a_dash_and_the_clock_is_the_default() {
     let case = Case::usual();
-    let desk = Desk::new(&case);
+    let desk = desk(&case);
     let (code, ..) = desk.run_with(&case.envelope(), &["-", "--keys", "keys.json", "--at", NOW]);
     assert_eq!(code, 0);
     let keys = service_keys().to_string();
@@ -201,9 +145,9 @@ fn standard_input_is_a_dash_and_the_clock_is_the_default() {
 
 #[test]
 fn a_mistake_in_the_arguments_or_the_keys_file_exits_with_1() {
-    let desk = Desk::new(&Case::usual());
+    let desk = desk(&Case::usual());
     desk.put("bad.json", br#"{"items":[{"key_id":"ed25519:0"}]}"#);
-    desk.put("big.json", &vec![b' '; (8 << 20) + 1]);
+    desk.put("big.json", vec![b' '; (8 << 20) + 1]);
     let wrong: [(&[&str], &str); 9] = [
         (&["certificate.json"], "--keys"),
         (

@@ -1,79 +1,22 @@
 //! `custodian verify tools`, by the real binary.
 
-use std::{
-    fs,
-    io::Write,
-    path::PathBuf,
-    process::{Command, Output, Stdio},
-};
-
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
 use crate::{
     ceremony,
     toolbox::{NOW, amtss, resign, signed, usual},
+    verifier::Verifier,
 };
 
-struct Desk {
-    home: TempDir,
-}
-
-impl Desk {
-    fn new(answer: &Value) -> Self {
-        let desk = Self {
-            home: TempDir::new().unwrap(),
-        };
-        desk.put("tools.json", &answer.to_string());
-        desk.put("keys.json", &ceremony::service_keys().to_string());
-        desk
-    }
-
-    fn put(&self, name: &str, text: &str) {
-        fs::write(self.path(name), text).unwrap();
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.home.path().join(name)
-    }
-
-    /// Runs the command in the folder, with `input` on standard input; answers exit code, output and errors.
-    fn run_with(&self, input: &[u8], arguments: &[&str]) -> (i32, String, String) {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_custodian"))
-            .args(["verify", "tools"])
-            .args(arguments)
-            .current_dir(self.home.path())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let _ = child.stdin.take().unwrap().write_all(input); // it may not read it
-        let Output {
-            status,
-            stdout,
-            stderr,
-        } = child.wait_with_output().unwrap();
-        let text = |bytes| String::from_utf8(bytes).unwrap();
-        (status.code().unwrap(), text(stdout), text(stderr))
-    }
-
-    fn run(&self, arguments: &[&str]) -> (i32, String, String) {
-        self.run_with(b"", arguments)
-    }
-
-    fn json(&self, arguments: &[&str]) -> (i32, Value) {
-        let (code, out, _) = self.run(&[arguments, &["--output", "json"]].concat());
-        assert!(out.is_ascii());
-        (code, serde_json::from_str(&out).unwrap())
-    }
+fn desk(answer: &Value) -> Verifier {
+    Verifier::new("tools", answer.to_string(), &ceremony::service_keys())
 }
 
 const USUAL: [&str; 5] = ["tools.json", "--keys", "keys.json", "--at", NOW];
 
 #[test]
 fn a_valid_list_is_reported_to_people_and_exits_with_0() {
-    let (code, out, err) = Desk::new(&usual()).run(&USUAL);
+    let (code, out, err) = desk(&usual()).run(&USUAL);
     assert_eq!((code, &*err), (0, ""));
     let lines: Vec<_> = out.lines().collect();
     let wanted = [
@@ -95,7 +38,7 @@ fn a_list_that_is_not_valid_exits_with_3_and_names_what_differs() {
         .as_array_mut()
         .unwrap()
         .push(json!({"name": "delete"}));
-    let desk = Desk::new(&result);
+    let desk = desk(&result);
     let (code, out, _) = desk.run(&USUAL);
     assert_eq!(code, 3, "{out}");
     for line in [
@@ -119,7 +62,7 @@ fn a_list_that_is_not_valid_exits_with_3_and_names_what_differs() {
 fn what_is_asked_for_is_compared() {
     let mut result = usual();
     result["tools"].as_array_mut().unwrap().remove(2);
-    let desk = Desk::new(&json!({"jsonrpc": "2.0", "id": 1, "result": result}));
+    let desk = desk(&json!({"jsonrpc": "2.0", "id": 1, "result": result}));
     let run = |more: &[&str]| desk.run(&[&USUAL, more].concat()).0;
     assert_eq!(run(&[]), 3);
     assert_eq!(run(&["--partial"]), 0);
@@ -158,7 +101,7 @@ fn nothing_in_a_list_moves_the_cursor_or_turns_the_text() {
     amtss(&mut result)["manifest"]["server"] = json!(evil);
     resign(&mut result);
     result["tools"] = json!([{"name": format!("{evil}2")}]);
-    let desk = Desk::new(&result);
+    let desk = desk(&result);
     let (code, out, _) = desk.run(&USUAL);
     assert_eq!(code, 3);
     let plain = |letter: char| letter == '\n' || letter == ' ' || letter.is_ascii_graphic();
@@ -173,7 +116,7 @@ fn nothing_in_a_list_moves_the_cursor_or_turns_the_text() {
 
 #[test]
 fn either_file_can_be_standard_input_and_a_mistake_exits_with_1() {
-    let desk = Desk::new(&usual());
+    let desk = desk(&usual());
     let keys = ceremony::service_keys().to_string();
     let tools = usual().to_string();
     assert_eq!(
