@@ -42,6 +42,8 @@ mod table;
 mod toolbox;
 #[path = "interop/tools.rs"]
 mod tools;
+#[path = "support/twelve.rs"]
+mod twelve;
 
 const PLAINTEXT: &str = "bWFkZSBoZXJl"; // "made here"
 const ELSEWHERE: &str = "bWFkZSBlbHNld2hlcmU="; // "made elsewhere"

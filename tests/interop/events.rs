@@ -11,25 +11,11 @@ use super::{
     independently,
     service::{Answer, Service},
     software_kek,
+    twelve::TWELVE,
 };
 
 const EVENTS: usize = 256;
 const DEPTH: usize = 30;
-
-const FIELDS: [&str; 12] = [
-    "actor_id",
-    "actor_name",
-    "actor_email",
-    "requested_by",
-    "approved_by",
-    "reviewer_id",
-    "override_justification",
-    "proposal_title",
-    "proposal_description",
-    "proposal_context",
-    "client_ip",
-    "user_agent",
-];
 
 /// Values as texts: every type, and what a reader of JSON is tempted to write otherwise.
 const VALUES: [&str; 16] = [
@@ -70,7 +56,7 @@ fn event(dice: &mut Dice) -> String {
 }
 
 fn object(dice: &mut Dice, inner: Option<(&str, &str)>) -> String {
-    let (field, other) = (dice.one_of(&FIELDS), dice.one_of(&OTHERS));
+    let (field, other) = (dice.one_of(&TWELVE), dice.one_of(&OTHERS));
     let mut members = vec![format!("\"{other}\":{}", dice.one_of(&VALUES))];
     if dice.once_in(4) {
         members.push(format!("\"{field}\" : {}", dice.one_of(&VALUES)));
