@@ -102,83 +102,96 @@ fn a_lifetime_is_from_a_minute_to_a_year() {
     }
 }
 
+/// Sends tools that cannot be signed; the sentence that refuses them has these words.
+#[track_caller]
+fn refuses(service: &Service, tools: &str, wanted: &str) {
+    let answer = sign(service, &format!("{{\"tools\":{tools}}}"));
+    answer.is_refused(400, "invalid_request");
+    let detail = answer.json()["detail"].as_str().unwrap().to_owned();
+    assert!(detail.contains(wanted), "{tools:.80}: {detail}");
+}
+
+const NO_TOOLS: [(&str, &str); 8] = [
+    ("{}", "tools is an array"),
+    ("null", "tools is an array"),
+    ("[7]", "item 1 of the list: an object with a `name`"),
+    (
+        r#"[{"name":"a"},{}]"#,
+        "item 2 of the list: an object with a `name`",
+    ),
+    (r#"[{"name":""}]"#, "1 to 256 characters"),
+    (r#"[{"name":7}]"#, "a `name`, a text"),
+    (
+        r#"[{"name":"a"},{"name":"b"},{"name":"a"}]"#,
+        "item 3 of the list: a name that no tool before it has",
+    ),
+    ("[{\"name\":\"e\u{301}\"},{\"name\":\"\u{e9}\"}]", "item 2"),
+];
+
 #[test]
-fn what_cannot_be_signed_is_refused_with_a_sentence() {
+fn what_is_no_list_of_tools_with_names_of_their_own_is_refused() {
     let service = Service::spawn();
-    let many: Vec<_> = (0..4097)
-        .map(|name| json!({"name": name.to_string()}))
-        .collect();
-    let deep = format!("{}{}", "[".repeat(124), "]".repeat(124));
-    let deeper = format!("{}{}", "[".repeat(125), "]".repeat(125));
-    for (tools, status, wanted) in [
-        ("{}", 400, "tools is an array"),
-        ("null", 400, "tools is an array"),
-        ("[7]", 400, "item 1 of the list: an object with a `name`"),
-        (
-            r#"[{"name":"a"},{}]"#,
-            400,
-            "item 2 of the list: an object with a `name`",
-        ),
-        (r#"[{"name":""}]"#, 400, "1 to 256 characters"),
-        (r#"[{"name":7}]"#, 400, "a `name`, a text"),
-        (
-            r#"[{"name":"a"},{"name":"b"},{"name":"a"}]"#,
-            400,
-            "item 3 of the list: a name that no tool before it has",
-        ),
-        (
-            "[{\"name\":\"e\u{301}\"},{\"name\":\"\u{e9}\"}]",
-            400,
-            "item 2",
-        ),
-        (
-            r#"[{"name":"a","n":9007199254740992}]"#,
-            400,
-            "item 1 of the list: integers from -9007199254740991 to",
-        ),
-        (
-            r#"[{"name":"a","n":-9007199254740992}]"#,
-            400,
-            "send them as texts",
-        ),
-        (
-            r#"[{"name":"a","n":123456789012345678901234567890}]"#,
-            400,
-            "send them as texts",
-        ),
-        (
-            r#"[{"name":"a","n":1e400}]"#,
-            400,
-            "numbers that a 64-bit double can hold",
-        ),
+    for (tools, wanted) in NO_TOOLS {
+        refuses(&service, tools, wanted);
+    }
+    let many = (0..4097).map(|name| json!({"name": name.to_string()}));
+    let body = json!({"tools": many.collect::<Vec<_>>()}).to_string();
+    let answer = sign(&service, &body);
+    answer.is_refused(413, "too_large");
+    assert!(answer.text.contains("4,096"), "{}", answer.text);
+}
+
+const NO_NUMBERS: [(&str, &str); 8] = [
+    (
+        "9007199254740992",
+        "item 1 of the list: integers from -9007199254740991 to",
+    ),
+    ("-9007199254740992", "send them as texts"),
+    ("123456789012345678901234567890", "send them as texts"),
+    ("9007199254740992.0", "send them as texts"),
+    ("9007199254740993.0", "send them as texts"),
+    ("1e20", "send them as texts"),
+    ("1e400", "numbers that a 64-bit double can hold"),
+    ("-1e400", "numbers that a 64-bit double can hold"),
+];
+
+#[test]
+fn a_number_that_rfc_8785_does_not_carry_is_refused() {
+    let service = Service::spawn();
+    for (number, wanted) in NO_NUMBERS {
+        refuses(
+            &service,
+            &format!(r#"[{{"name":"a","n":{number}}}]"#),
+            wanted,
+        );
+    }
+}
+
+#[test]
+fn a_tool_that_can_be_read_in_two_ways_is_refused() {
+    let service = Service::spawn();
+    let deep = format!("{}{}", "[".repeat(125), "]".repeat(125));
+    let deep = format!(r#"[{{"name":"a","deep":{deep}}}]"#);
+    for (tools, wanted) in [
         (
             r#"[{"name":"a","b":1,"b":2}]"#,
-            400,
             "each key of an object once",
         ),
         (
             "[{\"name\":\"a\",\"e\u{301}\":1,\"\u{e9}\":2}]",
-            400,
             "each key of an object once",
         ),
-        (r#"[{"name":"\ud800"}]"#, 400, "well-formed JSON"),
-        (
-            &format!(r#"[{{"name":"a","deep":{deeper}}}]"#),
-            400,
-            "nested at most 127 deep",
-        ),
-        (&json!(many).to_string(), 413, "4,096"),
+        (r#"[{"name":"\ud800"}]"#, "well-formed JSON"),
+        (&deep, "nested at most 127 deep"),
     ] {
-        let answer = sign(&service, &format!("{{\"tools\":{tools}}}"));
-        let code = if status == 413 {
-            "too_large"
-        } else {
-            "invalid_request"
-        };
-        answer.is_refused(status, code);
-        let detail = answer.json()["detail"].as_str().unwrap().to_owned();
-        assert!(detail.contains(wanted), "{tools:.80}: {detail}");
+        refuses(&service, tools, wanted);
     }
+}
+
+#[test]
+fn what_is_just_within_every_limit_is_signed_and_valid() {
+    let service = Service::spawn();
+    let deep = format!("{}{}", "[".repeat(124), "]".repeat(124));
     let fine = format!(
         r#"[{{"name":"a","deep":{deep},"n":[9007199254740991,-9007199254740991.0,1e21]}}]"#
     );
@@ -234,47 +247,71 @@ fn each_signing_leaves_one_entry_that_tells_which_manifest_it_was() {
     }
 }
 
-#[test]
-fn a_list_is_judged_with_all_that_differs() {
-    let service = Service::spawn();
+/// A list of three tools.
+fn three(service: &Service) -> Value {
     let tools =
         json!([{"name": "add", "description": "Adds."}, {"name": "pay"}, {"name": "clock"}]);
-    let result = signed(&service, &tools);
-    let said = verify(&service, result.clone(), &json!({"expected_server": "app"}));
-    assert_eq!(
-        (&said["valid"], &said["error"], &said["server"]),
-        (&json!(true), &Value::Null, &json!("app"))
+    signed(service, &tools)
+}
+
+const VERDICT: [&str; 11] = [
+    "added",
+    "as_of_issue",
+    "at",
+    "changed",
+    "error",
+    "expires_at",
+    "issued_at",
+    "keyid",
+    "missing",
+    "server",
+    "valid",
+];
+
+#[test]
+fn a_list_as_it_was_signed_is_valid_and_the_verdict_says_whose_it_is() {
+    let service = Service::spawn();
+    let said = verify(
+        &service,
+        three(&service),
+        &json!({"expected_server": "app"}),
     );
-    let members: Vec<_> = said
-        .as_object()
-        .unwrap()
-        .keys()
-        .map(String::as_str)
-        .collect();
-    let all = [
-        "added",
-        "as_of_issue",
-        "at",
-        "changed",
-        "error",
-        "expires_at",
-        "issued_at",
-        "keyid",
-        "missing",
-        "server",
-        "valid",
-    ];
-    assert_eq!(members, all);
-    let word = |more: Value| verify(&service, result.clone(), &more)["error"].clone();
     assert_eq!(
-        word(json!({"expected_server": "apps"})),
-        "ManifestServerMismatch"
+        (&said["valid"], &said["error"]),
+        (&json!(true), &Value::Null)
     );
+    assert_eq!(said["server"], "app");
+    let members: Vec<_> = said.as_object().unwrap().keys().collect();
+    assert_eq!(members, VERDICT);
+}
+
+#[test]
+fn what_is_not_as_it_must_be_has_its_word() {
+    let service = Service::spawn();
+    let result = three(&service);
     let page = json!([{"name": "add", "description": "Adds."}]);
-    assert_eq!(word(json!({"tools": page})), "ToolsDiffer");
-    assert_eq!(word(json!({"tools": page, "partial": true})), Value::Null);
-    assert_eq!(word(json!({"_meta": {}})), "ManifestMissing");
-    assert_eq!(word(json!({"tools": [7]})), "ToolsMalformed");
+    for (more, wanted) in [
+        (
+            json!({"expected_server": "apps"}),
+            json!("ManifestServerMismatch"),
+        ),
+        (json!({"tools": page}), json!("ToolsDiffer")),
+        (json!({"tools": page, "partial": true}), Value::Null),
+        (json!({"_meta": {}}), json!("ManifestMissing")),
+        (json!({"tools": [7]}), json!("ToolsMalformed")),
+    ] {
+        assert_eq!(
+            verify(&service, result.clone(), &more)["error"],
+            wanted,
+            "{more}"
+        );
+    }
+}
+
+#[test]
+fn each_tool_that_differs_is_named() {
+    let service = Service::spawn();
+    let result = three(&service);
     let changed =
         json!([{"name": "add", "description": "Adds!"}, {"name": "pay"}, {"name": "delete"}]);
     let said = verify(&service, result.clone(), &json!({"tools": changed}));
@@ -282,9 +319,10 @@ fn a_list_is_judged_with_all_that_differs() {
         (&said["valid"], &said["error"]),
         (&json!(false), &json!("ToolsDiffer"))
     );
+    let differ = ["changed", "missing", "added"].map(|how| said[how].clone());
     assert_eq!(
-        (&said["changed"], &said["missing"], &said["added"]),
-        (&json!(["add"]), &json!(["clock"]), &json!(["delete"]))
+        differ,
+        [json!(["add"]), json!(["clock"]), json!(["delete"])]
     );
     // A tool with an integer that no double carries was never signed.
     let text = result

@@ -1,7 +1,13 @@
 //! Each member of what came with the tools, changed by a stranger and by a thief of the key.
 
 use aegis_custodian::{
-    crypto::{ed25519, pinned::key_id, tools::Fault},
+    crypto::{
+        ed25519,
+        pinned::key_id,
+        tools::Fault::{
+            self, AlgorithmUnknown, KeyPurpose, KeyUnknown, ShapeInvalid, SignatureInvalid,
+        },
+    },
     words::KeyAlgorithm,
 };
 use base64ct::{Base64, Encoding};
@@ -12,81 +18,63 @@ use crate::{
     toolbox::{amtss, fault, resign, usual},
 };
 
-/// What a stranger puts where, and the word for it.
+/// What a stranger puts where, as JSON, and the word for it: beside the manifest, in its times, and in the rest of it.
+const BESIDE: [(&str, &str, Fault); 12] = [
+    ("/alg", r#""ed448""#, AlgorithmUnknown),
+    ("/alg", r#""Ed25519""#, AlgorithmUnknown),
+    ("/alg", r#""none""#, AlgorithmUnknown),
+    ("/alg", "7", ShapeInvalid),
+    ("/keyid", r#""""#, KeyUnknown),
+    ("/keyid", r#""ml-dsa-65:0000000000000000""#, KeyUnknown),
+    ("/keyid", "null", ShapeInvalid),
+    ("/signature", r#""""#, SignatureInvalid),
+    ("/signature", r#""%""#, SignatureInvalid),
+    ("/signature", "[]", ShapeInvalid),
+    ("/manifest", "{}", ShapeInvalid),
+    ("/manifest", "[1,2,3,4,5]", ShapeInvalid),
+];
+const TIMES: [(&str, &str, Fault); 8] = [
+    (EXPIRES, r#""2027-11-24T10:00:00Z""#, SignatureInvalid),
+    (EXPIRES, r#""2026-11-24T10:00:00.0Z""#, SignatureInvalid),
+    (EXPIRES, r#""2026-11-24T11:00:00+01:00""#, ShapeInvalid),
+    (EXPIRES, r#""tomorrow""#, ShapeInvalid),
+    (EXPIRES, "1795000000", ShapeInvalid),
+    (ISSUED, r#""2026-11-23T10:00:01Z""#, SignatureInvalid),
+    (ISSUED, r#""2026-11-25T10:00:00Z""#, ShapeInvalid),
+    (ISSUED, "null", ShapeInvalid),
+];
+const WITHIN: [(&str, &str, Fault); 9] = [
+    ("/manifest", r#""{}""#, ShapeInvalid),
+    ("/manifest/server", r#""payment""#, SignatureInvalid),
+    ("/manifest/server", r#"["payments"]"#, ShapeInvalid),
+    ("/manifest/tools", "{}", SignatureInvalid),
+    ("/manifest/tools", "[]", ShapeInvalid),
+    ("/manifest/tools/add", "null", ShapeInvalid),
+    ("/manifest/version", "2", ShapeInvalid),
+    ("/manifest/version", r#""1""#, ShapeInvalid),
+    ("/manifest/version", "true", ShapeInvalid),
+];
+const EXPIRES: &str = "/manifest/expires_at";
+const ISSUED: &str = "/manifest/issued_at";
+
+/// All of it, with the values that are made.
 fn table() -> Vec<(&'static str, Value, Fault)> {
-    use Fault::{AlgorithmUnknown, KeyPurpose, KeyUnknown, ShapeInvalid, SignatureInvalid};
-    let id = |seed| key_id(KeyAlgorithm::Ed25519, &ed25519::public_key(seed));
-    vec![
-        ("/alg", json!("ed448"), AlgorithmUnknown),
-        ("/alg", json!("Ed25519"), AlgorithmUnknown),
-        ("/alg", json!("none"), AlgorithmUnknown),
-        ("/alg", json!(7), ShapeInvalid),
-        ("/keyid", json!(id(&[9; 32])), KeyUnknown),
-        ("/keyid", json!(""), KeyUnknown),
-        ("/keyid", json!("ml-dsa-65:0000000000000000"), KeyUnknown),
-        ("/keyid", json!(id(&ceremony::ED25519)), KeyPurpose),
-        ("/keyid", json!(null), ShapeInvalid),
-        ("/signature", json!(""), SignatureInvalid),
-        ("/signature", json!("%"), SignatureInvalid),
-        (
-            "/signature",
-            json!(Base64::encode_string(&[0; 64])),
-            SignatureInvalid,
-        ),
-        (
-            "/signature",
-            json!(Base64::encode_string(&[0; 65])),
-            SignatureInvalid,
-        ),
-        ("/signature", json!([]), ShapeInvalid),
-        ("/manifest", json!({}), ShapeInvalid),
-        ("/manifest", json!("{}"), ShapeInvalid),
-        ("/manifest", json!([1, 2, 3, 4, 5]), ShapeInvalid),
-        (
-            "/manifest/expires_at",
-            json!("2027-11-24T10:00:00Z"),
-            SignatureInvalid,
-        ),
-        (
-            "/manifest/expires_at",
-            json!("2026-11-24T10:00:00.0Z"),
-            SignatureInvalid,
-        ),
-        (
-            "/manifest/expires_at",
-            json!("2026-11-24T11:00:00+01:00"),
-            ShapeInvalid,
-        ),
-        ("/manifest/expires_at", json!("tomorrow"), ShapeInvalid),
-        ("/manifest/expires_at", json!(1_795_000_000), ShapeInvalid),
-        (
-            "/manifest/issued_at",
-            json!("2026-11-23T10:00:01Z"),
-            SignatureInvalid,
-        ),
-        (
-            "/manifest/issued_at",
-            json!("2026-11-25T10:00:00Z"),
-            ShapeInvalid,
-        ),
-        ("/manifest/issued_at", json!(null), ShapeInvalid),
-        ("/manifest/server", json!("payment"), SignatureInvalid),
-        ("/manifest/server", json!(["payments"]), ShapeInvalid),
-        ("/manifest/tools", json!({}), SignatureInvalid),
-        ("/manifest/tools", json!([]), ShapeInvalid),
-        (
-            "/manifest/tools/add",
-            json!("0".repeat(64)),
-            SignatureInvalid,
-        ),
-        ("/manifest/tools/add", json!("A".repeat(64)), ShapeInvalid),
-        ("/manifest/tools/add", json!("0".repeat(63)), ShapeInvalid),
-        ("/manifest/tools/add", json!("g".repeat(64)), ShapeInvalid),
-        ("/manifest/tools/add", json!(null), ShapeInvalid),
-        ("/manifest/version", json!(2), ShapeInvalid),
-        ("/manifest/version", json!("1"), ShapeInvalid),
-        ("/manifest/version", json!(true), ShapeInvalid),
-    ]
+    let id = |seed| json!(key_id(KeyAlgorithm::Ed25519, &ed25519::public_key(seed)));
+    let zeros = |bytes| json!(Base64::encode_string(&vec![0; bytes]));
+    let digest = |digit: &str, digits| json!(digit.repeat(digits));
+    let made = [
+        ("/keyid", id(&[9; 32]), KeyUnknown),
+        ("/keyid", id(&ceremony::ED25519), KeyPurpose),
+        ("/signature", zeros(64), SignatureInvalid),
+        ("/signature", zeros(65), SignatureInvalid),
+        ("/manifest/tools/add", digest("0", 64), SignatureInvalid),
+        ("/manifest/tools/add", digest("A", 64), ShapeInvalid),
+        ("/manifest/tools/add", digest("0", 63), ShapeInvalid),
+        ("/manifest/tools/add", digest("g", 64), ShapeInvalid),
+    ];
+    let written = BESIDE.into_iter().chain(TIMES).chain(WITHIN);
+    let written = written.map(|(at, text, fault)| (at, serde_json::from_str(text).unwrap(), fault));
+    written.chain(made).collect()
 }
 
 #[test]
