@@ -37,7 +37,7 @@ features: ## Build with every set of features, and move one database between two
 bench: ## Run the benchmarks
 	cargo bench --locked
 
-load: ## Measure requests a second of a release build beside the raw token, and submissions of signatures
+load: ## Measure requests a second of a release build beside the raw token, events, and submissions of signatures
 	python3 scripts/load.py
 
 model: ## Play 50,000 random requests against a model of the contract (release build)
@@ -50,7 +50,7 @@ approvals: ## Play 40,000 random steps of two-key overrides against a model, and
 races: ## Shut keys and people while many clients use them, for a minute each way (release build)
 	RACES_SECONDS=60 RACES_CLIENTS=32 cargo test --locked --release --test races -- --nocapture --test-threads 1
 
-fuzz: ## Fuzz blobs, JSON and request bodies by coverage, FUZZ_SECONDS (60) each
+fuzz: ## Fuzz blobs, certificates, events, JSON, signed tools and request bodies, FUZZ_SECONDS (60) each
 	./scripts/fuzz.sh
 
 fuzz-api: ## Drive the whole API by schemathesis as each role and as nobody (FUZZ="--seed 7")

@@ -31,6 +31,8 @@ def main():
     print(f"{'operation':<36}{'connections':>12}{'requests/s':>12}{'of raw':>9}{'p99 ms':>9}{'commits/s':>11}")
     measure([], keys_and_blobs, raw)
     measure(["--dek-cache", "0"], strict, raw)
+    print("\nevents with twelve personal fields:", flush=True)
+    events()
     print("\nsignatures on overrides:", flush=True)
     bench("overrides", capture_output=False)
 
@@ -96,6 +98,42 @@ def decryption(service, name, algorithm):
     return f"/v1/deks/{name}/decrypt", {"ciphertext": sealed, "context": PLAIN["context"]}
 
 
+BATCH = 32
+FIELDS = (
+    "actor_id actor_name actor_email requested_by approved_by reviewer_id override_justification proposal_title "
+    "proposal_description proposal_context client_ip user_agent"
+).split()
+EVENT = {"id": 17, "at": "2026-11-23T10:00:00Z", "score": 0.25} | {name: "a text as fields usually have it" for name in FIELDS}
+
+
+def events():
+    """Events a second, and what share of the service's processor time the KEM alone would take in one thread."""
+    said = bench("events", capture_output=True).stdout
+    print(said)
+    alone = {name: float(rate) for name, rate in re.findall(r"KEM (\w+)\s+(\d+) /s", said)}
+    print(f"{'operation':<36}{'connections':>12}{'events/s':>12}{'ms CPU/event':>14}{'KEM share':>11}{'p99 ms':>9}")
+    with tempfile.TemporaryDirectory() as home, Service(pathlib.Path(home), []) as service:
+        service.post("operator", "/v1/deks", {"name": "events", "algorithm": "mlkem768-x25519"})
+        sealed = service.post("app", "/v1/pii/encrypt", {"dek": "events", "event": EVENT})["event"]
+        for name, path, kem, one, more in (
+            ("encrypt", "/v1/pii/encrypt", alone["encapsulate"], EVENT, {"dek": "events"}),
+            ("decrypt", "/v1/pii/decrypt", alone["decapsulate"], sealed, {}),
+        ):
+            for connections in (1, 8):
+                event_row(service, name, path, {"event": one} | more, 1, connections, kem)
+                event_row(service, f"{name}, batches of {BATCH}", path, {"events": [one] * BATCH} | more, BATCH, connections, kem)
+
+
+def event_row(service, name, path, body, events, connections, kem):
+    before = service.processor_seconds()
+    rate, refused, p99 = service.load(path, body, connections)
+    spent = (service.processor_seconds() - before) / (rate * SECONDS * events)
+    share = len(FIELDS) / kem / spent
+    print(f"{name:<36}{connections:>12}{rate * events:>12,.0f}{spent * 1e3:>14.2f}{share:>11.0%}{p99:>9.2f}", flush=True)
+    if refused:
+        sys.exit(f"{refused} requests were refused or failed")
+
+
 def row(service, name, path, body, connections, raw):
     before = service.syncs()
     rate, refused, p99 = service.load(path, body, connections)
@@ -146,6 +184,11 @@ class Service:
         said = subprocess.run(command, env=os.environ | names, check=True, capture_output=True, text=True).stdout
         requests, micros, refused, p99 = map(int, re.search(r"RESULT (\d+) (\d+) (\d+) (\d+)", said).groups())
         return requests / micros * 1e6, refused, p99 / 1e3
+
+    def processor_seconds(self):
+        """Time that the service has used on all cores so far."""
+        fields = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def syncs(self):
         """Commits so far, as the service counts them; each is one fsync of the write-ahead log."""

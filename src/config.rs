@@ -12,10 +12,10 @@ use std::{
 
 use crate::{
     crypto::scheme::{Network, Scheme},
-    custodian::{Quorum, Terms},
+    custodian::{Fields, Quorum, Terms},
     duration::Period,
     http::Limits,
-    id::is_subject,
+    id::{FieldName, is_subject},
     words::Binding,
 };
 
@@ -44,6 +44,8 @@ pub struct Config {
     pub network: Network,
     /// What overrides are subject to.
     pub overrides: Terms,
+    /// The names of fields whose values are personal.
+    pub pii_fields: Fields,
     /// Limits of the transport.
     pub limits: Limits,
 }
@@ -121,6 +123,7 @@ impl Config {
             schemes: built_schemes().collect(),
             network: Network::Bitcoin,
             overrides: TERMS,
+            pii_fields: Fields::STANDARD,
             limits: Limits::default(),
         })
     }
@@ -209,6 +212,16 @@ pub fn dev_schemes() -> &'static str {
 fn built_schemes() -> impl Iterator<Item = Scheme> {
     let built = |scheme: &Scheme| scheme.missing().is_none();
     Scheme::ALL.iter().copied().filter(built)
+}
+
+/// Reads the name of a field whose values are personal.
+///
+/// # Errors
+/// [`Unsafe`] unless it is 1 to 128 of `A-Z a-z 0-9 _ . -`.
+pub fn pii_field(text: &str) -> Result<FieldName, Unsafe> {
+    text.parse().map_err(|_| {
+        Unsafe("the name of a field with personal data is 1 to 128 of A-Z a-z 0-9 _ . -")
+    })
 }
 
 /// Reads a Bitcoin network.

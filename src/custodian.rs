@@ -29,6 +29,7 @@ pub mod capabilities;
 pub mod certificates;
 pub mod clock;
 mod countersigning;
+mod crew;
 mod current_kek;
 pub mod custodians;
 pub mod dek_versions;
@@ -52,6 +53,7 @@ pub mod override_view;
 pub mod overrides;
 pub mod page;
 mod patrol;
+pub mod pii;
 pub mod principals;
 pub mod provision;
 pub mod signing;
@@ -59,12 +61,14 @@ pub mod signing_keys;
 pub mod strangers;
 pub mod tend;
 pub mod tokens;
+pub mod tools;
 pub mod wrap;
 
 pub use clock::Clock;
 pub use encryptions::Encryptions;
 pub use guard::GuardId;
 pub use overrides::Terms;
+pub use pii::Fields;
 
 /// The service without its transport.
 #[derive(Debug)]
@@ -81,6 +85,7 @@ pub struct Custodian {
     patrol: patrol::Patrol,
     reserved: encryptions::Reserved,
     current_kek: current_kek::CurrentKek,
+    crew: crew::Crew,
     running: Mutex<HashSet<ReplyKey>>,
     /// Held by a rotation that was overtaken, so that it is not overtaken for ever.
     overtaken: Mutex<()>,
@@ -107,6 +112,8 @@ pub struct Rules {
     pub network: Network,
     /// What overrides are subject to.
     pub overrides: Terms,
+    /// The names of fields whose values are personal.
+    pub pii_fields: pii::Fields,
 }
 
 /// How many admins it takes.
@@ -173,6 +180,7 @@ impl Custodian {
             patrol: patrol::Patrol::default(),
             reserved: encryptions::Reserved::default(),
             current_kek: current_kek::CurrentKek::default(),
+            crew: crew::Crew::default(),
             running: Mutex::default(),
             overtaken: Mutex::default(),
         }

@@ -1,6 +1,7 @@
 //! Owns what can go wrong, said without HTTP: each variant is named for what the caller can do about it.
 //!
-//! Texts are `&'static str`, so that no secret and no client byte gets into an answer by accident.
+//! Texts are `&'static str`, so that no secret and no client byte gets into an answer by accident. The one exception
+//! is [`Error::InField`], which tells a caller the name of its own field, and tells nobody else.
 
 use std::error::Error as StdError;
 
@@ -42,6 +43,16 @@ pub enum Error {
     /// Its time is over.
     #[error("{0}")]
     Expired(&'static str),
+    /// One value of the caller's event is the reason.
+    #[error("{because}")]
+    InField {
+        /// The member's name, for the caller only.
+        field: String,
+        /// Where it is in the event (RFC 6901), for the caller only.
+        pointer: String,
+        /// Why.
+        because: Box<Error>,
+    },
     /// A defect of the service itself.
     #[error("internal: {what}")]
     Internal {
@@ -54,6 +65,14 @@ pub enum Error {
     /// The request is not well formed.
     #[error("{0}")]
     Invalid(&'static str),
+    /// One of a list is not what it must be. `expected` holds words of ours only, never the client's.
+    #[error("item {number} of the list: {expected}")]
+    Item {
+        /// Which one, from 1.
+        number: usize,
+        /// What was expected.
+        expected: String,
+    },
     /// The JSON is not what this operation reads. `expected` holds words of ours only, never the client's.
     #[error("line {line}, column {column}: {expected}")]
     Malformed {
@@ -112,6 +131,12 @@ impl Error {
             what,
             source: Some(source.into()),
         }
+    }
+
+    /// Whether a part is out of order, or the service itself: nothing that the caller sent is the reason.
+    #[must_use]
+    pub fn is_ours(&self) -> bool {
+        matches!(self, Self::Unavailable { .. } | Self::Internal { .. })
     }
 
     /// A defect of ours.

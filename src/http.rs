@@ -29,6 +29,7 @@ mod limits;
 mod meta;
 mod openapi;
 mod overrides;
+mod pii;
 mod principals;
 mod problem;
 mod query;
@@ -37,6 +38,7 @@ mod segment;
 mod signing_keys;
 mod telemetry;
 mod tokens;
+mod tools;
 mod wrap;
 
 pub use limits::Limits;
@@ -57,7 +59,7 @@ struct Entry {
 #[rustfmt::skip] // One line a route: this is the screen that lists them.
 fn routes() -> Vec<Entry> {
     use Action as Do;
-    use Code::{AlreadyExists as Exists, BadSignature, Conflict, Destroyed, Expired, NotOverridable, IdempotencyMismatch as Mismatch, IntegrityFailure as Integrity};
+    use Code::{AlreadyExists as Exists, BadSignature, Conflict, Destroyed, Expired, NotOverridable, IdempotencyMismatch as Mismatch, IntegrityFailure as Integrity, NotFound as Missing};
     use Code::{InvalidRequest as Invalid, KekUnavailable as Kek, TwoPersonRule as TwoPerson};
     const GET: Method = Method::GET;
     const PUT: Method = Method::PUT;
@@ -112,6 +114,10 @@ fn routes() -> Vec<Entry> {
         entry(POST, "/v1/overrides/{id}/reject", Do::OverrideReject, &[BadSignature, Conflict, Expired], || web::to(overrides::reject)),
         entry(POST, "/v1/overrides/{id}/withdraw", Do::OverrideWithdraw, &[Conflict, Expired], || web::to(overrides::withdraw)),
         entry(GET, "/v1/overrides/{id}/certificate", Do::OverrideRead, &[Conflict, Integrity], || web::to(certificates::show)),
+        entry(POST, "/v1/pii/encrypt", Do::PiiEncrypt, &[Conflict, Integrity, Missing], || web::to(pii::encrypt)),
+        entry(POST, "/v1/pii/decrypt", Do::PiiDecrypt, &[Conflict, Destroyed, Integrity, Kek], || web::to(pii::decrypt)),
+        entry(POST, "/v1/mcp/tools/sign", Do::ToolsSign, &[Kek], || web::to(tools::sign)),
+        entry(POST, "/v1/mcp/tools/verify", Do::ToolsVerify, &[Integrity], || web::to(tools::verify)),
         entry(GET, "/v1/audit/entries", Do::AuditRead, &[Invalid, Integrity], || web::to(audit::entries)),
     ]
 }
@@ -123,6 +129,7 @@ pub struct Service {
     limits: Limits,
     openapi: web::Bytes,
     key_uses: Semaphore,
+    event_uses: Semaphore,
     failed_sign_ins: DefaultKeyedRateLimiter<Option<std::net::IpAddr>>,
 }
 
@@ -142,6 +149,7 @@ impl Service {
             limits,
             openapi: openapi::text(),
             key_uses: Semaphore::new(limits.key_uses),
+            event_uses: Semaphore::new(limits.event_uses),
             failed_sign_ins: RateLimiter::keyed(quota),
         }
     }

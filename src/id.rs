@@ -70,6 +70,11 @@ name!(
     |text| version_number(text, "dek").is_some()
 );
 name!(
+    /// The name of a field of an event: 1 to 128 of `[A-Za-z0-9_.-]`.
+    FieldName,
+    is_field_name
+);
+name!(
     /// Names a human or a service: 1 to 128 of `[A-Za-z0-9._@+-]`, kept in lower case.
     Subject,
     |text| is_subject(text) && !text.bytes().any(|byte| byte.is_ascii_uppercase())
@@ -146,6 +151,11 @@ fn is_dek_name(text: &str) -> bool {
     (1..=63).contains(&text.len())
         && text.bytes().all(|byte| plain(byte) || byte == b'-')
         && text.bytes().next().is_some_and(plain)
+}
+
+fn is_field_name(text: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
+    (1..=128).contains(&text.len()) && text.bytes().all(allowed)
 }
 
 fn version_name(kind: &str, number: u32, at: Timestamp) -> Box<str> {

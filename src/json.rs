@@ -3,7 +3,7 @@
 //! A first pass walks the text and refuses what `serde_json` would let through; a second one reads the
 //! type that the operation wants. Errors carry words of ours only, never the client's.
 
-use std::{collections::HashSet, fmt, marker::PhantomData};
+use std::{collections::HashSet, fmt, marker::PhantomData, slice};
 
 use serde::{
     Deserialize,
@@ -16,8 +16,11 @@ use unicode_normalization::{UnicodeNormalization, is_nfc};
 
 use crate::error::Error;
 
+mod members;
+mod numbers;
 mod tree;
 
+pub use members::{Member, ObjectText};
 pub use tree::Tree;
 
 /// Reads one `T`.
@@ -62,6 +65,25 @@ pub enum OneOrMany<T> {
     Many(Vec<T>),
 }
 
+impl<T> OneOrMany<T> {
+    /// All of them.
+    #[must_use]
+    pub fn as_slice(&self) -> &[T] {
+        match self {
+            Self::One(only) => slice::from_ref(only),
+            Self::Many(all) => all,
+        }
+    }
+
+    /// The same form with other contents; `None` if there are none for one.
+    pub fn refilled<U>(&self, mut contents: Vec<U>) -> Option<OneOrMany<U>> {
+        match self {
+            Self::One(_) => contents.pop().map(OneOrMany::One),
+            Self::Many(_) => Some(OneOrMany::Many(contents)),
+        }
+    }
+}
+
 /// Reads one `T` or a batch of them.
 ///
 /// # Errors
@@ -78,6 +100,14 @@ pub fn read_one_or_many<T: DeserializeOwned>(text: &[u8]) -> Result<OneOrMany<T>
     let batch = object::<Batch<T>>(text)?;
     let items = batch.items.into_iter().map(|item| item.0);
     Ok(OneOrMany::Many(items.collect()))
+}
+
+/// Whether a text is one JSON value and passes the checks of [`read`].
+///
+/// # Errors
+/// [`Error::Malformed`] says where and what was expected.
+pub fn well_formed(text: &[u8]) -> Result<(), Error> {
+    check(text).map(drop)
 }
 
 /// The second pass.
@@ -162,7 +192,11 @@ impl<'de> Visitor<'de> for Strict {
     }
 }
 
+/// Said by readers of ours, and kept in the refusal.
 const TWICE: &str = "each key of an object once (after Unicode NFC)";
+const BEYOND: &str = "integers from -9007199254740991 to 9007199254740991: RFC 8785 carries no others, send them as texts";
+const INFINITE: &str = "numbers that a 64-bit double can hold: send others as texts";
+const DEEP: &str = "values nested at most 127 deep";
 
 /// Text in Unicode NFC, in which keys and contexts are compared.
 #[must_use]
@@ -186,8 +220,13 @@ fn expected(message: &str) -> String {
     let ours = message
         .rsplit_once(" at line ")
         .map_or(message, |(text, _)| text);
-    if ours == TWICE || ours.starts_with("missing field `") {
+    if [TWICE, BEYOND, INFINITE].contains(&ours) || ours.starts_with("missing field `") {
         return ours.to_owned();
+    }
+    match ours {
+        "number out of range" => return INFINITE.to_owned(),
+        "recursion limit exceeded" => return DEEP.to_owned(),
+        _ => {}
     }
     if ours.ends_with(", there are no fields") {
         return "no field at all".to_owned();

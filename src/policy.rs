@@ -11,6 +11,7 @@ use utoipa::{
 use crate::{
     error::Error,
     id::{DekName, Id, Subject},
+    json::normal,
 };
 
 mod action;
@@ -55,7 +56,7 @@ pub struct Principal {
     pub subject: Subject,
     /// What it may be.
     pub roles: Roles,
-    /// Which DEKs it may use.
+    /// Which DEKs it may use, and which MCP servers it speaks for.
     pub grants: Grants,
     /// Bound into each blob of `/v1/wrap`; only the same scope opens it.
     pub wrap_scope: String,
@@ -63,7 +64,7 @@ pub struct Principal {
     pub custodian: Option<Id>,
 }
 
-/// The DEKs that a principal may use: names, or prefixes with one final `*`.
+/// What a principal may use and speak for: names, or prefixes with one final `*`.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Grants {
@@ -71,9 +72,13 @@ pub struct Grants {
     #[serde(default)]
     #[schema(schema_with = dek_patterns)]
     pub deks: Vec<String>,
+    /// MCP servers, beside the one of the principal's own name, whose tools it may have signed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(schema_with = server_patterns)]
+    pub servers: Vec<String>,
 }
 
-/// Most patterns of one principal.
+/// Most patterns of one principal, of each kind.
 const PATTERNS: usize = 256;
 
 /// How grants look in the API's description: what [`Grants::check`] takes.
@@ -88,12 +93,49 @@ pub(crate) fn dek_patterns() -> Array {
         .build()
 }
 
+/// The same for servers.
+pub(crate) fn server_patterns() -> Array {
+    let pattern = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .pattern(Some(r"^(\*|[^*\u0000-\u001f\u007f-\u009f]{1,128}\*?)$"));
+    ArrayBuilder::new()
+        .items(pattern)
+        .max_items(Some(PATTERNS))
+        .examples([serde_json::json!(["payments", "team-a/*"])])
+        .build()
+}
+
+/// Whether `text` may name a principal or an MCP server: 1 to 128 characters, none of them a control character.
+#[must_use]
+pub fn is_name(text: &str) -> bool {
+    (1..=128).contains(&text.chars().count()) && !text.contains(char::is_control)
+}
+
 impl Grants {
-    /// Whether every pattern is a DEK name or a prefix of one with a final `*`.
+    /// Whether every pattern is a name of its kind or a prefix of one with a final `*`.
     ///
     /// # Errors
     /// [`Error::Invalid`] says what a pattern looks like.
     pub fn check(&self) -> Result<(), Error> {
+        self.check_deks()?;
+        self.check_servers()
+    }
+
+    fn check_servers(&self) -> Result<(), Error> {
+        let plain = |pattern: &str| {
+            let stem = pattern.strip_suffix('*').unwrap_or(pattern);
+            pattern == "*" || is_name(stem) && !stem.contains('*')
+        };
+        if self.servers.len() <= PATTERNS && self.servers.iter().all(|pattern| plain(pattern)) {
+            return Ok(());
+        }
+        Err(Error::Invalid(
+            "each of grants.servers (at most 256) is the name of an MCP server, or the start of one followed by one \
+             final `*`",
+        ))
+    }
+
+    fn check_deks(&self) -> Result<(), Error> {
         let plain = |pattern: &str| {
             let stem = pattern.strip_suffix('*').unwrap_or(pattern);
             pattern == "*" || stem.parse::<DekName>().is_ok()
@@ -109,12 +151,21 @@ impl Grants {
     /// Whether `name` is covered.
     #[must_use]
     pub fn cover(&self, name: &DekName) -> bool {
-        self.deks
-            .iter()
-            .any(|pattern| match pattern.strip_suffix('*') {
-                Some(prefix) => name.as_str().starts_with(prefix),
-                None => name.as_str() == pattern,
-            })
+        let name = name.as_str();
+        self.deks.iter().any(|pattern| matches(pattern, name))
+    }
+
+    /// Whether the server is covered, in whatever normal form either is.
+    fn cover_server(&self, name: &str) -> bool {
+        let mut patterns = self.servers.iter().map(|pattern| normal(pattern.clone()));
+        patterns.any(|pattern| matches(&pattern, name))
+    }
+}
+
+fn matches(pattern: &str, name: &str) -> bool {
+    match pattern.strip_suffix('*') {
+        Some(prefix) => name.starts_with(prefix),
+        None => name == pattern,
     }
 }
 
@@ -196,7 +247,11 @@ pub fn rewrap_dek(caller: &Principal, name: &DekName) -> Result<(), Error> {
 pub fn reach_dek(caller: &Principal, action: Action, name: &DekName) -> Result<(), Error> {
     if matches!(
         action,
-        Action::DekDataKey | Action::DekDecrypt | Action::DekEncrypt
+        Action::DekDataKey
+            | Action::DekDecrypt
+            | Action::DekEncrypt
+            | Action::PiiDecrypt
+            | Action::PiiEncrypt
     ) {
         return use_dek(caller, name);
     }
@@ -210,6 +265,21 @@ pub fn reach_dek(caller: &Principal, action: Action, name: &DekName) -> Result<(
 #[must_use]
 pub fn sees_all_deks(caller: &Principal) -> bool {
     caller.roles.contains(&Role::Operator) || caller.roles.contains(&Role::Auditor)
+}
+
+/// Whether the caller may have the tools of this MCP server signed.
+///
+/// # Errors
+/// [`Error::Denied`] if the server is neither the caller's own name nor in its grants.
+pub fn speak_for(caller: &Principal, server: &str) -> Result<(), Error> {
+    let server = normal(server.to_owned());
+    if server == normal(caller.name.clone()) || caller.grants.cover_server(&server) {
+        return Ok(());
+    }
+    Err(Error::Denied(
+        "`server` is neither your principal's name nor among its grants.servers: leave it out, or ask an admin for \
+         the grant",
+    ))
 }
 
 /// What a DEK that is not there, or not for this caller, answers.
@@ -242,6 +312,7 @@ mod tests {
     fn a_grant_is_a_name_or_a_prefix_with_one_final_star() {
         let grants = |list: &[&str]| Grants {
             deks: list.iter().map(ToString::to_string).collect(),
+            ..Grants::default()
         };
         assert!(grants(&["telemetry", "payroll-*", "*"]).check().is_ok());
         for bad in ["", "**", "a*b", "*a", "A", "a b"] {

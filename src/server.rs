@@ -55,6 +55,7 @@ pub fn assemble(config: &Config) -> Result<Custodian, Error> {
         schemes: config.schemes.clone().into(),
         network: config.network,
         overrides: config.overrides.clone(),
+        pii_fields: config.pii_fields.clone(),
     };
     let store = Store::open(&config.database())?;
     let kek = key_holder(&config.kek)?;

@@ -10,6 +10,7 @@
 #![allow(missing_docs, unreachable_pub, dead_code)]
 
 use std::{
+    collections::BTreeSet,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering::SeqCst},
@@ -25,10 +26,13 @@ use aegis_custodian::{
         bearer::BearerToken,
         deks::NewDek,
         guard::{Guard, Uses},
+        items::Items,
         once::Made,
+        pii::Otherwise,
         provision::First,
     },
     id::{DekName, DekVersion, Id, Subject},
+    json::{ObjectText, OneOrMany},
     policy::{Action, Grants, Role},
     store::Store,
 };
@@ -117,11 +121,38 @@ impl Bench {
         let uses = Uses {
             caller: None,
             action,
-            dek: Some(dek.parse().unwrap()),
+            deks: [dek.parse().unwrap()].into(),
         };
         let guard = Guard::begin(self.custodian.clone(), uses);
         guard.signed_in(&self.custodian.bearer(token).unwrap().unwrap());
         guard
+    }
+
+    /// An answer on its way that came of an event, whose body names the DEK.
+    fn event_answer(&self, action: Action, event: &str) -> (Guard, String) {
+        let uses = Uses {
+            caller: None,
+            action,
+            deks: BTreeSet::new(),
+        };
+        let guard = Guard::begin(self.custodian.clone(), uses);
+        let bearer = self.custodian.bearer(&self.app).unwrap().unwrap();
+        guard.signed_in(&bearer);
+        let mut who = Caller::new(bearer, action, None, "request".into());
+        who.guard = Some(guard.id());
+        let event = OneOrMany::One(ObjectText::read(event.as_bytes()).unwrap());
+        let text = if action == Action::PiiEncrypt {
+            let done = self
+                .custodian
+                .encrypt_events(&who, &self.dek, &event, Otherwise::Keep);
+            only(done.unwrap()).event
+        } else {
+            let done = self
+                .custodian
+                .decrypt_events(&who, &event, None, Otherwise::Keep);
+            only(done.unwrap()).event
+        };
+        (guard, text.expose().to_owned())
     }
 
     fn disable(&self) {
@@ -129,6 +160,14 @@ impl Bench {
         let done = self
             .custodian
             .disable_version(&who, &self.dek, &self.version);
+        done.unwrap();
+    }
+
+    fn enable(&self) {
+        let who = self.caller(&self.operator, Action::DekEnable);
+        let done = self
+            .custodian
+            .enable_version(&who, &self.dek, &self.version);
         done.unwrap();
     }
 
@@ -146,8 +185,16 @@ fn first(name: &'static str, role: Role) -> First {
         role,
         grants: Grants {
             deks: vec!["*".to_owned()],
+            ..Grants::default()
         },
         token: BearerToken::fresh().unwrap(),
+    }
+}
+
+fn only<T>(items: Items<T>) -> T {
+    match items {
+        OneOrMany::One(item) => item.unwrap(),
+        OneOrMany::Many(_) => panic!("a batch"),
     }
 }
 
@@ -183,6 +230,24 @@ fn a_change_of_a_dek_does_not_wait_for_answers_about_others_or_about_nothing() {
     assert!(!waits_for(|| bench.disable(), other));
     let metadata = bench.answer(&bench.app, Action::DekRead, "telemetry");
     assert!(!waits_for(|| bench.disable(), metadata));
+}
+
+#[test]
+fn a_change_of_a_dek_waits_for_events_whose_fields_it_encrypted_or_decrypted_and_for_no_others() {
+    let bench = Bench::new();
+    let (encrypted, text) = bench.event_answer(Action::PiiEncrypt, r#"{"actor_id":1}"#);
+    drop(encrypted);
+    let (decrypted, back) = bench.event_answer(Action::PiiDecrypt, &text);
+    assert_eq!(back, r#"{"actor_id":1}"#);
+    let (encrypted, _) = bench.event_answer(Action::PiiEncrypt, r#"{"actor_id":2}"#);
+    drop(decrypted);
+    assert!(waits_for(|| bench.disable(), encrypted));
+    bench.enable();
+    let (decrypted, _) = bench.event_answer(Action::PiiDecrypt, &text);
+    assert!(waits_for(|| bench.disable(), decrypted));
+    let (without, _) = bench.event_answer(Action::PiiDecrypt, r#"{"id":1}"#);
+    bench.enable();
+    assert!(!waits_for(|| bench.disable(), without));
 }
 
 #[test]

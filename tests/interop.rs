@@ -1,7 +1,7 @@
 //! Blobs and stored records against an implementation that the project did not write (formats.md sections 1 and 2):
 //! Python's `cryptography` and `rfc8785`. Where a seed or a key is needed outside, the KEK is the software one, since
-//! only that can be read by a test. Here are the blobs of AES-GCM; hybrid ones are in `interop/hybrid.rs`, certificates
-//! in `interop/certificate.rs`.
+//! only that can be read by a test. Here are the blobs of AES-GCM; hybrid ones are in `interop/hybrid.rs`, events with
+//! such in `interop/events.rs`, certificates in `interop/certificate.rs`, signed tools in `interop/tools.rs`.
 
 #![allow(
     clippy::disallowed_methods,
@@ -28,12 +28,20 @@ use tempfile::TempDir;
 mod ceremony;
 #[path = "interop/certificate.rs"]
 mod certificate;
+#[path = "support/dice.rs"]
+mod dice;
+#[path = "interop/events.rs"]
+mod events;
 #[path = "interop/hybrid.rs"]
 mod hybrid;
 #[path = "support/service.rs"]
 mod service;
 #[path = "certificate/table.rs"]
 mod table;
+#[path = "support/toolbox.rs"]
+mod toolbox;
+#[path = "interop/tools.rs"]
+mod tools;
 
 const PLAINTEXT: &str = "bWFkZSBoZXJl"; // "made here"
 const ELSEWHERE: &str = "bWFkZSBlbHNld2hlcmU="; // "made elsewhere"

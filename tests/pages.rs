@@ -1,5 +1,5 @@
-//! The pages for users hold: every block of `README.md`, `docs/applications.md` and `docs/custodians.md` runs, in order, on a fresh
-//! service, and answers what the page shows. `pages/run_page.py` does it; here it is also shown that it can say no.
+//! The pages for users hold: every block of `README.md` and of the pages in `docs/` runs, in order, on a fresh service,
+//! and answers what the page shows. `pages/run_page.py` does it; here it is also shown that it can say no.
 
 #![allow(
     clippy::unwrap_used,
@@ -24,7 +24,15 @@ fn like_the_repository() -> TempDir {
         Path::new(env!("CARGO_MANIFEST_DIR")),
         TempDir::new().unwrap(),
     );
-    for name in ["docs", "softhsm", "scripts", "Makefile", "README.md"] {
+    for name in [
+        "docs",
+        "examples",
+        "softhsm",
+        "scripts",
+        "Makefile",
+        "README.md",
+        ".venv",
+    ] {
         symlink(root.join(name), home.path().join(name)).unwrap();
     }
     fs::create_dir_all(home.path().join("target/release")).unwrap();
@@ -79,6 +87,16 @@ fn the_page_for_custodians_holds() {
 #[test]
 fn the_page_for_applications_holds() {
     holds_here("docs/applications.md");
+}
+
+#[test]
+fn the_page_for_mcp_servers_holds() {
+    holds_here("docs/mcp.md");
+}
+
+#[test]
+fn the_page_for_telemetry_holds() {
+    holds_here("docs/telemetry.md");
 }
 
 /// Runs a page of its own, which needs no service, and answers whether it holds.

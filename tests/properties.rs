@@ -1,5 +1,5 @@
-//! What holds for every input, tried with inputs that chance makes: blobs, certificates, contexts, the JSON reader and
-//! the ciphers. Real keys, for `kek` blobs in a real SoftHSM token. `PROPTEST_CASES` sets how many.
+//! What holds for every input, tried with inputs that chance makes: blobs, certificates, signed tools, contexts, the
+//! JSON reader and the ciphers. Real keys, for `kek` blobs in a real SoftHSM token. `PROPTEST_CASES` sets how many.
 
 #![allow(
     clippy::unwrap_used,
@@ -27,6 +27,10 @@ mod given;
 mod reader;
 #[path = "support/softhsm.rs"]
 mod softhsm;
+#[path = "support/toolbox.rs"]
+mod toolbox;
+#[path = "properties/tools.rs"]
+mod tools;
 #[path = "properties/tree.rs"]
 mod tree;
 

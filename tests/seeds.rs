@@ -36,10 +36,35 @@ fn blobs() {
 }
 
 #[test]
+fn certificates() {
+    for (name, input) in seeds("certificate") {
+        println!("{name}");
+        checks::certificate::check(&input);
+    }
+}
+
+#[test]
+fn events() {
+    for (name, input) in seeds("events") {
+        println!("{name}");
+        checks::events::check(&input);
+    }
+}
+
+#[test]
 fn json() {
     for (name, input) in seeds("json") {
         println!("{name}");
         checks::json::check(&input);
+    }
+}
+
+#[test]
+fn tools() {
+    for (name, input) in seeds("tools") {
+        println!("{name}");
+        let whole = name.contains("/signed") || name.ends_with("/manifest-version-1.0");
+        assert_eq!(checks::tools::check(&input), whole, "{name}");
     }
 }
 

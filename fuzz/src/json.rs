@@ -120,13 +120,15 @@ fn distinct(text: &[u8]) -> bool {
 }
 
 /// All that a refusal of the types above may say: a list, so that no byte of a client can be in it.
-const WORDS: [&str; 19] = [
+const WORDS: [&str; 21] = [
     "each key of an object once (after Unicode NFC)",
     "well-formed JSON in UTF-8 was expected",
     "missing field `items`",
     "missing field `name`",
     "missing field `names`",
     "no field at all",
+    "numbers that a 64-bit double can hold: send others as texts",
+    "values nested at most 127 deep",
     "no other field than `items`",
     "no other field than `names`",
     "no other field than one of `name`, `kind`, `count`, `on`, `context`, `roles`, `inner`",

@@ -14,4 +14,7 @@
 
 pub mod blob;
 pub mod bodies;
+pub mod certificate;
+pub mod events;
 pub mod json;
+pub mod tools;

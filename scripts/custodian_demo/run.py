@@ -9,7 +9,7 @@ import tempfile
 import time
 import traceback
 
-from . import approvals, keys, refusals, screen, states, witness
+from . import approvals, keys, refusals, screen, states, telemetry, tools, witness
 from .calls import Client, Mismatch, expect
 from .service import Service, prepare
 
@@ -22,6 +22,8 @@ STEPS = (
     keys.rotate,
     keys.rewrap,
     states.hybrid,
+    telemetry.protect,
+    telemetry.rename_a_field,
     states.data_key,
     states.disable_and_enable,
     refusals.tampering,
@@ -33,6 +35,7 @@ STEPS = (
     approvals.approve,
     approvals.verify_offline,
     approvals.refusals,
+    tools.sign,
     witness.token_away,
     approvals.expired,
     witness.audit,

@@ -8,6 +8,7 @@ from .calls import Mismatch, expect
 from .keys import FILE_CONTEXT, unb64, unwrap
 
 AWAY_SECONDS = 2
+FORGOTTEN_SECONDS = 4
 BACK_SECONDS = 15
 
 
@@ -20,28 +21,41 @@ def token_away(state):
     started = time.monotonic()
     directory.rename(away)
     try:
-        _until(state, 503, started, AWAY_SECONDS)
+        _until(state, 503, started, AWAY_SECONDS, *_unwrapping(state))
         seconds = time.monotonic() - started
         answer = unwrap(state, state.wrapped, status=503, code="kek_unavailable")
         expect(seconds <= AWAY_SECONDS, f"the refusal came {seconds:.2f} s after the token had gone")
         expect(answer.headers.get("Retry-After", "").isdigit(), "Retry-After says when to come again")
+        _events_go_on(state, started)
     finally:
         away.rename(directory)
     screen.line()
     screen.say("It is moved back. Nothing is restarted.")
     started = time.monotonic()
-    _until(state, 200, started, BACK_SECONDS)
+    _until(state, 200, started, BACK_SECONDS, *_unwrapping(state))
     seconds = time.monotonic() - started
     answer = unwrap(state, state.wrapped)
     expect(unb64(answer["plaintext"]) == state.key, f"it works again after {seconds:.2f} s")
     expect(state.service.process.poll() is None, f"in the same process ({process})")
 
 
-def _until(state, status, started, seconds):
-    """Unwraps again and again until the answer has this status."""
-    body = {"wrapped": state.wrapped, "context": FILE_CONTEXT}
+def _events_go_on(state, started):
+    """Keys that were opened before are forgotten within a second or so; then no event is decrypted either."""
+    body = {"dek": "events", "event": {"actor_id": "ada"}}
+    answer = state.client.call("app", "POST", "/v1/pii/encrypt", body, show=["version"])
+    expect(answer["encrypted"] == ["actor_id"], "events are still encrypted: a public key is enough for that")
+    _until(state, 503, started, FORGOTTEN_SECONDS, "/v1/pii/decrypt", {"event": state.event})
+    expect(True, f"none is decrypted, {time.monotonic() - started:.2f} s after the token had gone")
+
+
+def _unwrapping(state):
+    return "/v1/unwrap", {"wrapped": state.wrapped, "context": FILE_CONTEXT}
+
+
+def _until(state, status, started, seconds, path, body):
+    """Sends it again and again until the answer has this status."""
     while True:
-        answer = state.client.send("app", "POST", "/v1/unwrap", body)
+        answer = state.client.send("app", "POST", path, body)
         late = time.monotonic() - started > seconds
         if answer.status == status and not late:
             return

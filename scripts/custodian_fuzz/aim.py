@@ -79,7 +79,21 @@ def _body(case, known, fields, dice):
         body["confirm"] = f"{named.get('name')}/{named.get('version')}"
     if dice.random() < OFTEN:
         _approval(case, body, known, fields, dice)
+        _events_and_tools(body, known, fields, dice)
     return body
+
+
+def _events_and_tools(body, known, fields, dice):
+    """A hybrid DEK and an event that it encrypted; the caller's own server, and tools that were signed."""
+    hybrid = [name for name in sorted(known.deks) if name.endswith("-pq")]
+    if "dek" in fields and hybrid:
+        body["dek"] = dice.choice(hybrid)
+    elif "not_encrypted" in fields and "event" in body and known.event:
+        body["event"] = known.event
+    if "_meta" in fields:
+        body.update(known.signed)
+    elif "tools" in fields:
+        body.pop("server", None)
 
 
 def _approval(case, body, known, fields, dice):

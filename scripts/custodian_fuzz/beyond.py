@@ -10,6 +10,9 @@ from schemathesis.openapi.checks import IgnoredAuth, MissingHeaderNotRejected, R
 REFUSALS = {
     "each key of an object once": "no schema knows of Unicode NFC; generated keys may be equal after it",
     "two keys of the context are equal": "no schema knows of Unicode NFC; generated keys may be equal after it",
+    "a name that no tool before it has": "no schema asks for names that differ",
+    "integers from -9007199254740991": "of the integers in a tool RFC 8785 carries those that a double does",
+    "numbers that a 64-bit double": "no schema says how large a number may be that stands anywhere",
     "a context has at most": "the bytes of a context are counted in its canonical form",
     "cursor is the next_cursor": "a cursor is good if a page gave it",
     "expires_in is a whole number": "a duration is at most 3650d, whichever unit it has",
@@ -56,10 +59,10 @@ def _json(response):
 
 
 def _detail(response):
-    """Without the place in the text, which malformed JSON has in front."""
+    """Without the place in the text or in a list, which is in front."""
     body = _json(response)
     detail = str(body.get("detail")) if isinstance(body, dict) else ""
-    return re.sub(r"^line \d+, column \d+: ", "", detail)
+    return re.sub(r"^(line \d+, column \d+|item \d+ of the list): ", "", detail)
 
 
 def _has_a_refused_item(response):

@@ -7,8 +7,8 @@ from . import description
 
 # Who may not call an operation learns nothing from it, whatever the body: the order of refusals.
 SHUT_OUT = (401, 403, 404, 405, 429)
-# A custodian acts for itself only, so that its role is not enough.
-FOR_ONESELF = ("/v1/overrides/{id}/signatures", "/v1/overrides/{id}/reject")
+# A custodian acts for itself only, and an app for its own server, so that their roles are not enough.
+FOR_ONESELF = ("/v1/overrides/{id}/signatures", "/v1/overrides/{id}/reject", "/v1/mcp/tools/sign")
 PROBLEM = {"type", "title", "status", "detail", "code", "request_id"}
 
 

@@ -12,6 +12,8 @@ class Known:
         self.ours = set(state["ours"])
         self.kept = set(state["kept"])
         self.blobs = state["blobs"]
+        self.event = state["event"]
+        self.signed = state["signed"]
         for one in state["principals"]:
             self._principal(one)
         council = state["council"]

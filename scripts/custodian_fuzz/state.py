@@ -12,6 +12,8 @@ from custodian_demo.calls import Mismatch
 from .council import Council
 
 ALGORITHMS = {"aes": "aes-256-gcm", "pq": "mlkem768-x25519"}
+EVENT = {"actor_id": "ada", "score": 0.5, "context": [{"client_ip": None}]}
+TOOLS = [{"name": "add", "inputSchema": {"type": "object"}}, {"name": "subtract", "description": "Subtracts."}]
 CONTEXTS = (None, {"tenant": "acme"}, {"tenant": "acme", "of": "fuzz-api"})
 PRINCIPALS = 12
 PAGE = 500
@@ -32,6 +34,8 @@ class State:
             self._fill(f"spend-{short}", 5)
             self._spoil(f"spend-{short}")
         self._wrap()
+        self.event = self._event()
+        self.signed = self._do("app", "POST", "/v1/mcp/tools/sign", {"tools": TOOLS}).body
         for number in range(PRINCIPALS):
             self._principal(number)
         self.council = Council(self._do, client.tokens)
@@ -46,6 +50,8 @@ class State:
             "deks": {dek["name"]: [version["version"] for version in dek["versions"]] for dek in deks},
             "principals": self._do("admin", "GET", f"/v1/admin/principals?limit={PAGE}")["items"],
             "blobs": self.blobs,
+            "event": self.event,
+            "signed": self.signed,
             "council": self.council.state(),
         }
         path.touch(mode=0o600)
@@ -61,6 +67,8 @@ class State:
                     self._opens(f"/v1/deks/{blob['name']}/decrypt", "ciphertext", blob)
             for blob in self.blobs["wrapped"]:
                 self._opens("/v1/unwrap", "wrapped", blob)
+            if self.event and self._do("app", "POST", "/v1/pii/decrypt", {"event": self.event})["event"] != EVENT:
+                raise Mismatch("/v1/pii/decrypt: another event came back than was put in")
             return self.council.lost()
         except Mismatch as error:
             return [f"afterwards: {error}"]
@@ -101,6 +109,12 @@ class State:
         for context in CONTEXTS:
             made = self._do("app", "POST", "/v1/wrap", self._plain(context))
             self.blobs["wrapped"].append({"name": None, "blob": made["wrapped"], "context": context})
+
+    def _event(self):
+        """Encrypted; `None` where this version makes no hybrid DEKs."""
+        if "pq" not in self.algorithms:
+            return None
+        return self._do("app", "POST", "/v1/pii/encrypt", {"dek": "keep-pq", "event": EVENT})["event"]
 
     def _principal(self, number):
         roles = (["app"], ["auditor"], ["operator"], ["metrics"])[number % 4]

@@ -12,7 +12,9 @@ use std::{
 use crate::{
     config,
     crypto::scheme::{Network, Scheme},
+    custodian::Fields,
     error::Source,
+    id::FieldName,
     server::{
         self,
         dev::{self, Choice, Choices, Folder},
@@ -50,6 +52,9 @@ pub(super) struct Arguments {
     /// Refuse an override that does not name the human behind it.
     #[arg(long)]
     require_on_behalf_of: bool,
+    /// Fields whose values /v1/pii/encrypt encrypts, instead of the twelve standard ones; separated by commas.
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = config::pii_field)]
+    pii_fields: Option<Vec<FieldName>>,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), Source> {
@@ -67,6 +72,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Source> {
         network: arguments.bitcoin_network,
         binding: arguments.override_binding,
         require_on_behalf_of: arguments.require_on_behalf_of,
+        pii_fields: match &arguments.pii_fields {
+            Some(names) => Fields::of(names.iter().cloned()),
+            None => Fields::STANDARD,
+        },
     };
     let (config, custodian) = dev::open(&folder, &choices)?;
     let taken = |error| {

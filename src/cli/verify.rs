@@ -7,6 +7,7 @@ use clap::Subcommand;
 use crate::error::Source;
 
 mod certificate;
+mod tools;
 
 /// Verification says no.
 const NO: u8 = 3;
@@ -24,11 +25,17 @@ enum What {
     /// Reads no network and needs no service: the keys file says whom to trust. Exit code 0 is valid, 3 is not valid,
     /// 1 is a mistake in the arguments or the keys file, or a build that cannot judge it.
     Certificate(certificate::Arguments),
+    /// The tools of an MCP server: whether they are those that it had signed, and which are not.
+    ///
+    /// Reads no network and needs no service: the keys file says whom to trust. Exit code 0 is valid, 3 is not valid,
+    /// 1 is a mistake in the arguments or the keys file.
+    Tools(tools::Arguments),
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Source> {
     let valid = match &arguments.what {
         What::Certificate(arguments) => certificate::run(arguments)?,
+        What::Tools(arguments) => tools::run(arguments)?,
     };
     Ok(if valid {
         ExitCode::SUCCESS

@@ -16,14 +16,13 @@ mod dsse;
 mod fault;
 mod known;
 mod people;
-mod pinned;
 mod statement;
 mod verdict;
 mod verify;
 
+pub use super::pinned::Pinned;
 pub use dsse::{PAYLOAD_TYPE, digest, envelope};
 pub use fault::Fault;
-pub use pinned::{Pinned, key_id};
 pub use verdict::{AsOfIssue, Pinning, Summary, SummarySignature, Verdict};
 pub use verify::{Expected, judge, verify};
 

@@ -8,12 +8,15 @@ mod absent;
 mod present;
 
 #[cfg(not(feature = "pqc"))]
-pub use absent::{open, public_key, seal};
+pub use absent::{Opener, Sealer};
 #[cfg(feature = "pqc")]
-pub use present::{open, public_key, seal};
+pub use present::{Opener, Sealer};
 
 /// Bytes of a public key: ML-KEM-768 encapsulation key (FIPS 203), then X25519 (RFC 7748).
 pub const PUBLIC_KEY_BYTES: usize = 1216;
 
 /// Bytes of an encapsulated key.
 pub const ENCAPSULATED_BYTES: usize = 1120;
+
+/// Bytes that encryption adds: the encapsulated key and the tag.
+pub const ADDED_BYTES: usize = ENCAPSULATED_BYTES + 16;

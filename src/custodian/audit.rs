@@ -1,16 +1,15 @@
 //! Writes the audit log: each change with its entry in one transaction, each use of a key before its answer.
 
-use std::{collections::BTreeSet, sync::atomic::Ordering};
+use std::{iter, sync::atomic::Ordering};
 
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use super::{Caller, Custodian};
+use super::{Caller, Custodian, envelope::Used};
 use crate::{
     error::{Error, Part},
-    id::{DekName, DekVersion},
     log::{Actor, Entry, Outcome},
-    policy::{self, Action},
+    policy::{self, Action, Grants},
     store::Tx,
 };
 
@@ -52,6 +51,16 @@ impl Event {
         event.with("code", code)
     }
 
+    /// Adds what a principal was granted.
+    #[must_use]
+    pub(super) fn with_grants(self, grants: Grants) -> Self {
+        let event = self.with("deks", grants.deks);
+        match grants.servers.is_empty() {
+            true => event,
+            false => event.with("servers", grants.servers),
+        }
+    }
+
     /// Adds a detail. Never a secret, a plaintext or a token.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
@@ -68,11 +77,11 @@ impl Custodian {
         work: impl FnOnce(&Tx<'_>, Timestamp) -> Result<(T, Event), Error> + Send + 'static,
     ) -> Result<T, Error> {
         let (caller, clock) = (who.clone(), self.clock.clone());
-        self.guards.rely(who.guard);
+        self.guards.rely(who.guard, iter::empty());
         let changed = self.store.transact(move |tx| {
             // Of the writer, so that whoever is later in its order is not earlier in time.
             let now = clock.now();
-            caller.still_may(tx, now)?;
+            caller.still_may(tx, now, &Used::new())?;
             let (value, event) = work(tx, now)?;
             append(tx, now, caller.action.name(), Some(&caller), &event)?;
             Ok(value)
@@ -98,17 +107,28 @@ impl Custodian {
 
     /// Writes down a use of keys; answers when it is on disk. Whoever was shut out meanwhile, and what used a DEK
     /// version that was, is refused instead.
-    pub(super) fn record_use(
+    pub(super) fn record_use(&self, who: &Caller, event: Event, used: Used) -> Result<(), Error> {
+        let caller = who.clone();
+        self.guards.rely(who.guard, used.iter().map(|(dek, _)| dek));
+        self.write_down(who, move |tx, now| {
+            caller.still_may(tx, now, &used)?;
+            still_usable(tx, &used)?;
+            append(tx, now, caller.action.name(), Some(&caller), &event)
+        })
+    }
+
+    /// Writes down that tools of an MCP server were signed; answers when it is on disk. Whoever was shut out
+    /// meanwhile, or speaks for the server no more, is refused instead.
+    pub(super) fn record_signing(
         &self,
         who: &Caller,
         event: Event,
-        used: BTreeSet<DekVersion>,
+        server: String,
     ) -> Result<(), Error> {
         let caller = who.clone();
-        self.guards.rely(who.guard);
+        self.guards.rely(who.guard, iter::empty());
         self.write_down(who, move |tx, now| {
-            caller.still_may(tx, now)?;
-            still_usable(tx, caller.dek.as_ref(), &used)?;
+            policy::speak_for(&caller.still_may(tx, now, &Used::new())?, &server)?;
             append(tx, now, caller.action.name(), Some(&caller), &event)
         })
     }
@@ -163,13 +183,8 @@ fn unwritten(error: Error) -> Error {
 }
 
 /// Whether each version that a request used may still be used when that is written down.
-fn still_usable(
-    tx: &Tx<'_>,
-    dek: Option<&DekName>,
-    used: &BTreeSet<DekVersion>,
-) -> Result<(), Error> {
-    let Some(dek) = dek else { return Ok(()) };
-    used.iter().try_for_each(|version| {
+fn still_usable(tx: &Tx<'_>, used: &Used) -> Result<(), Error> {
+    used.iter().try_for_each(|(dek, version)| {
         let row = tx.dek_version(dek, version)?;
         row.ok_or(policy::NO_VERSION)?.state.usable()
     })

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-use super::{Caller, Custodian};
+use super::{Caller, Custodian, envelope::Used};
 use crate::{
     crypto::aes_gcm,
     error::Error,
@@ -72,8 +72,14 @@ impl Custodian {
 
 impl Caller {
     /// Whether the caller may still do, when its work is written down, what it was let in for: a token revoked
-    /// or a grant taken while the request was on its way opens nothing any more.
-    pub(super) fn still_may(&self, view: &View<'_>, now: Timestamp) -> Result<(), Error> {
+    /// or a grant taken while the request was on its way opens nothing any more. Answers the
+    /// caller as it is by then.
+    pub(super) fn still_may(
+        &self,
+        view: &View<'_>,
+        now: Timestamp,
+        used: &Used,
+    ) -> Result<Principal, Error> {
         let found = view.bearer(&self.token, now)?.map(|found| found.principal);
         let same = |found: &Principal| {
             found.id == self.principal.id && found.roles == self.principal.roles
@@ -81,10 +87,9 @@ impl Caller {
         let found = found.filter(same).ok_or(Error::Unauthenticated(
             "the token was revoked while this request was on its way",
         ))?;
-        match &self.dek {
-            Some(dek) => policy::reach_dek(&found, self.action, dek),
-            None => Ok(()),
-        }
+        let mut deks = self.dek.iter().chain(used.iter().map(|(dek, _)| dek));
+        deks.try_for_each(|dek| policy::reach_dek(&found, self.action, dek))?;
+        Ok(found)
     }
 }
 

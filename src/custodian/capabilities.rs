@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     algorithm::Algorithm,
-    crypto::certificate::key_id,
+    crypto::pinned::key_id,
     error::Error,
     store::SigningKeyRow,
     words::{KeyAlgorithm, KeyLocation, KeyPurpose},
@@ -34,6 +34,7 @@ pub struct Capabilities {
     encryption: Vec<Algorithm>,
     /// Every algorithm of DEKs.
     encryption_table: Vec<Offered>,
+    pii: Pii,
     schema_signing: SchemaSigning,
     countersigning: Countersigning,
     /// What else is on.
@@ -51,6 +52,17 @@ struct KekCapabilities {
     keys_in_token: bool,
     /// Everyone who could hold it.
     providers: Vec<Offered>,
+}
+
+/// What is encrypted in events.
+#[derive(Debug, Serialize, ToSchema)]
+struct Pii {
+    /// The names of fields whose values are personal; whoever encrypts elsewhere encrypts the same.
+    fields: Vec<String>,
+    /// Whether hybrid DEKs, which events need, can be used.
+    available: bool,
+    /// Why not, and what to build.
+    reason: Option<&'static str>,
 }
 
 /// Whether MCP tool schemas can be signed.
@@ -105,6 +117,7 @@ impl Custodian {
             signature_scheme_table,
             encryption: Algorithm::ALL.into_iter().filter(encrypts).collect(),
             encryption_table: tables::encryption(),
+            pii: self.pii(),
             schema_signing: self.schema_signing(),
             countersigning: self.countersigning(),
             features: features(),
@@ -118,6 +131,15 @@ impl Custodian {
             mechanism: kek.mechanism.name(),
             keys_in_token: kek.keys_in_token,
             providers: tables::providers(),
+        }
+    }
+
+    fn pii(&self) -> Pii {
+        let reason = Algorithm::MlKem768X25519.missing();
+        Pii {
+            fields: self.rules.pii_fields.names().map(str::to_owned).collect(),
+            available: reason.is_none(),
+            reason,
         }
     }
 

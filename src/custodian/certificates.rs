@@ -66,7 +66,7 @@ impl Custodian {
     }
 
     /// The same JSON that an auditor pins.
-    fn pinned<'a>(
+    pub(super) fn pinned<'a>(
         &self,
         custodians: impl Iterator<Item = &'a CustodianRow>,
     ) -> Result<Pinned, Error> {

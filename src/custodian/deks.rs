@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     algorithm::Algorithm,
-    crypto::{aes_gcm, hybrid},
+    crypto::{aes_gcm, hybrid::Opener},
     duration::Period,
     error::Error,
     id::{DekName, DekVersion, KekVersion},
@@ -238,7 +238,7 @@ impl Custodian {
         let secret = aes_gcm::fresh_key()?;
         let public_key = match dek.algorithm {
             Algorithm::Aes256Gcm => None,
-            Algorithm::MlKem768X25519 => Some(hybrid::public_key(secret.expose())?),
+            Algorithm::MlKem768X25519 => Some(Opener::new(secret.expose())?.public_key()),
         };
         Ok(VersionRow {
             number,

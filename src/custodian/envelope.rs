@@ -4,6 +4,7 @@ use std::{
     cell::{OnceCell, RefCell},
     collections::{BTreeSet, HashMap, hash_map::Entry},
     rc::Rc,
+    sync::Arc,
 };
 
 use super::{
@@ -16,7 +17,7 @@ use crate::{
     crypto::{
         aes_gcm,
         blob::{DekBlob, DekBlobKind},
-        hybrid,
+        hybrid::{Opener, Sealer},
     },
     error::Error,
     id::{DekName, DekVersion},
@@ -54,7 +55,12 @@ pub(super) struct InUse<'a> {
     versions: RefCell<HashMap<DekVersion, Rc<VersionRow>>>,
     /// `None` is one that is not what was stored.
     keys: RefCell<HashMap<DekVersion, Option<Rc<OpenKey>>>>,
+    sealer: OnceCell<Arc<Sealer>>,
+    openers: RefCell<HashMap<DekVersion, Arc<Opener>>>,
 }
+
+/// DEK versions that an answer came of.
+pub(super) type Used = BTreeSet<(DekName, DekVersion)>;
 
 impl Custodian {
     /// Takes a DEK into use.
@@ -68,6 +74,8 @@ impl Custodian {
             newest: OnceCell::new(),
             versions: RefCell::default(),
             keys: RefCell::default(),
+            sealer: OnceCell::new(),
+            openers: RefCell::default(),
         })
     }
 }
@@ -75,10 +83,11 @@ impl Custodian {
 impl InUse<'_> {
     /// The versions that were used: the answer stands only while they may be. One that was out of use already made
     /// nothing: its items are refused alone.
-    pub(super) fn used(&self) -> BTreeSet<DekVersion> {
+    pub(super) fn used(&self) -> Used {
         let versions = self.versions.borrow();
         let used = versions.values().filter(|row| row.state.usable().is_ok());
-        used.map(|row| row.version.clone()).collect()
+        used.map(|row| (self.dek.name.clone(), row.version.clone()))
+            .collect()
     }
 
     /// The version that encrypts.
@@ -111,9 +120,8 @@ impl InUse<'_> {
                 (DekBlobKind::Aead, payload)
             }
             Algorithm::MlKem768X25519 => {
-                let public_key = row.public_key.as_ref().ok_or(DAMAGED)?;
                 let info = DekBlob::info(name, version, &item.context);
-                let payload = hybrid::seal(public_key, &info, plaintext)?;
+                let payload = self.read_sealer(&row)?.seal(&info, plaintext)?;
                 (DekBlobKind::Hpke, payload)
             }
         };
@@ -135,18 +143,18 @@ impl InUse<'_> {
         if blob.name != self.dek.name {
             return Err(Error::Corrupt("this blob was made by another DEK"));
         }
-        let row = self.usable(&blob.version)?;
         let (name, version, context) = (&blob.name, &blob.version, &item.context);
         let plaintext = match (self.dek.algorithm, blob.kind) {
             (Algorithm::Aes256Gcm, DekBlobKind::Aead) => {
+                let key = self.key(&*self.usable(version)?)?;
                 let aad = DekBlob::aad(name, version, context);
-                aes_gcm::open(self.key(&row)?.expose(), &aad, &blob.payload)?
+                aes_gcm::open(key.expose(), &aad, &blob.payload)?
             }
             (Algorithm::MlKem768X25519, DekBlobKind::Hpke) => {
                 let info = DekBlob::info(name, version, context);
-                hybrid::open(self.key(&row)?.expose(), &info, &blob.payload)?
+                self.opener(version)?.open(&info, &blob.payload)?
             }
-            _ => return Err(Error::Corrupt("this DEK makes no blobs of this kind")),
+            _ => return Err(OTHER_KIND),
         };
         Ok(Decrypted {
             plaintext,
@@ -161,6 +169,49 @@ impl InUse<'_> {
             plaintext,
             context: item.context,
         })
+    }
+
+    /// The version that encrypts, and its public key.
+    pub(super) fn sealer(&self) -> Result<(DekVersion, Arc<Sealer>), Error> {
+        if self.dek.algorithm != Algorithm::MlKem768X25519 {
+            return Err(Error::Conflict(
+                "this DEK is aes-256-gcm: events need a hybrid one, mlkem768-x25519; name another",
+            ));
+        }
+        let row = self.usable(&self.newest()?)?;
+        Ok((row.version.clone(), self.read_sealer(&row)?))
+    }
+
+    /// What opens blobs to the public key of a version.
+    pub(super) fn opener(&self, version: &DekVersion) -> Result<Arc<Opener>, Error> {
+        if self.dek.algorithm != Algorithm::MlKem768X25519 {
+            return Err(OTHER_KIND);
+        }
+        let row = self.usable(version)?;
+        if let Some(known) = self.openers.borrow().get(version) {
+            return Ok(known.clone());
+        }
+        let opener = Arc::new(Opener::new(self.key(&row)?.expose())?);
+        self.openers
+            .borrow_mut()
+            .insert(version.clone(), opener.clone());
+        Ok(opener)
+    }
+
+    /// Whether there is such a version that is not to be destroyed.
+    pub(super) fn lives(&self, version: &DekVersion) -> Result<bool, Error> {
+        let (store, name) = (&self.custodian.store, &self.dek.name);
+        let row = store.read(|view| view.dek_version(name, version))?;
+        Ok(row.is_some_and(|row| row.state.changeable().is_ok()))
+    }
+
+    fn read_sealer(&self, row: &VersionRow) -> Result<Arc<Sealer>, Error> {
+        if let Some(known) = self.sealer.get() {
+            return Ok(known.clone());
+        }
+        let public_key = row.public_key.as_ref().ok_or(DAMAGED)?;
+        let sealer = Arc::new(Sealer::new(public_key)?);
+        Ok(self.sealer.get_or_init(|| sealer).clone())
     }
 
     fn usable(&self, version: &DekVersion) -> Result<Rc<VersionRow>, Error> {
@@ -230,3 +281,4 @@ pub(super) fn usable_here(dek: &DekRow) -> Result<(), Error> {
 
 const DAMAGED: Error =
     Error::Corrupt("the stored DEK version is damaged; restore it from a backup");
+const OTHER_KIND: Error = Error::Corrupt("this DEK makes no blobs of this kind");

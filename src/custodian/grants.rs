@@ -1,4 +1,4 @@
-//! Which DEKs a principal may use: changed by one admin, put in force by another (api.md section 2).
+//! What a principal may use and speak for: changed by one admin, put in force by another (api.md section 2).
 
 use super::{
     Caller, Custodian, Quorum,
@@ -10,7 +10,7 @@ use super::{
 use crate::{error::Error, id::Id, policy::Grants};
 
 impl Custodian {
-    /// Changes which DEKs a principal may use; with a quorum of two it waits for another admin.
+    /// Changes what a principal may use; with a quorum of two it waits for another admin.
     ///
     /// # Errors
     /// [`Error::Invalid`], [`Error::NotFound`], [`Error::Unavailable`].
@@ -33,7 +33,7 @@ impl Custodian {
                 Quorum::One => tx.set_grants(&id, &grants)?,
                 Quorum::Two => tx.propose_grants(&id, &grants, &by)?,
             }
-            let event = Event::done(id.to_string()).with("deks", grants.deks);
+            let event = Event::done(id.to_string()).with_grants(grants);
             Ok((shown(tx, live(tx, &id)?)?, event))
         })?;
         if quorum == Quorum::One {
@@ -66,7 +66,7 @@ impl Custodian {
                 ));
             }
             tx.set_grants(&id, &grants)?;
-            let event = Event::done(id.to_string()).with("deks", grants.deks);
+            let event = Event::done(id.to_string()).with_grants(grants);
             Ok((shown(tx, live(tx, &id)?)?, event))
         })?;
         self.guards.wait(who.guard, &Shut::Principal(whose));

@@ -57,8 +57,8 @@ pub struct Uses {
     pub caller: Option<(Id, Id)>,
     /// What the caller wants.
     pub action: Action,
-    /// The DEK that the path names.
-    pub dek: Option<DekName>,
+    /// The DEKs that it uses: the one that its path names, or those that its body turned out to.
+    pub deks: BTreeSet<DekName>,
 }
 
 /// What was shut.
@@ -131,11 +131,12 @@ impl Drop for Guard {
 }
 
 impl Guards {
-    /// From now on the request relies on what it is about to see for the last time.
-    pub(super) fn rely(&self, own: Option<GuardId>) {
+    /// From now on the request relies on what it is about to see for the last time: these DEKs among it.
+    pub(super) fn rely<'a>(&self, own: Option<GuardId>, deks: impl Iterator<Item = &'a DekName>) {
         let mut held = self.held();
         if let Some(request) = own.and_then(|own| held.requests.get_mut(&own)) {
             request.relies = true;
+            request.uses.deks.extend(deks.cloned());
         }
     }
 
@@ -180,7 +181,7 @@ impl Guards {
 impl Uses {
     fn hurt_by(&self, shut: &Shut<'_>) -> bool {
         match shut {
-            Shut::Dek(name) => self.action.uses_dek() && self.dek.as_ref() == Some(name),
+            Shut::Dek(name) => self.action.uses_dek() && self.deks.contains(*name),
             Shut::Principal(id) => self.caller.as_ref().is_none_or(|(own, _)| own == *id),
             Shut::Token(id) => self.caller.as_ref().is_none_or(|(_, own)| own == *id),
         }

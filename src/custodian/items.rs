@@ -1,9 +1,7 @@
 //! One item or a batch of them: what every use of a key has in common, its one audit entry included.
 
-use std::collections::BTreeSet;
-
-use super::{Caller, Custodian, audit::Event};
-use crate::{crypto::canonical, error::Error, id::DekVersion, json::OneOrMany, secret::Plaintext};
+use super::{Caller, Custodian, audit::Event, envelope::Used};
+use crate::{crypto::canonical, error::Error, json::OneOrMany, secret::Plaintext};
 
 /// Most bytes of plaintext in one item.
 pub const PLAINTEXT_BYTES: usize = 64 * 1024;
@@ -67,7 +65,7 @@ impl Custodian {
         &self,
         who: &Caller,
         object: impl Fn(Option<&O>) -> Option<String>,
-        used: impl Fn() -> BTreeSet<DekVersion>,
+        used: impl Fn() -> Used,
         items: Items<I>,
         work: impl FnOnce(Vec<Result<I, Error>>) -> W,
     ) -> Result<Items<O>, Error> {
@@ -108,9 +106,8 @@ pub fn sized<I>(items: Vec<I>) -> Result<Vec<I>, Error> {
 fn available<O>(
     work: impl Iterator<Item = Result<O, Error>>,
 ) -> Result<Vec<Result<O, Error>>, Error> {
-    let ours = |error: &Error| matches!(error, Error::Unavailable { .. } | Error::Internal { .. });
     work.map(|item| match item {
-        Err(error) if ours(&error) => Err(error),
+        Err(error) if error.is_ours() => Err(error),
         item => Ok(item),
     })
     .collect()

@@ -1,11 +1,11 @@
 //! Idempotency keys: what was made once is answered again, not made again (api.md section 1).
 
-use std::{collections::BTreeSet, sync::PoisonError, time::Duration};
+use std::{sync::PoisonError, time::Duration};
 
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{Caller, Custodian, audit::Event, bearer::BearerToken};
+use super::{Caller, Custodian, audit::Event, bearer::BearerToken, envelope::Used};
 use crate::{
     error::{Error, Source},
     store::{KeptReply, ReplyKey, Tx},
@@ -114,7 +114,7 @@ impl Custodian {
             ));
         }
         let event = Event::done(kept.location.clone()).with("replayed", true);
-        self.record_use(who, event, BTreeSet::new())?;
+        self.record_use(who, event, Used::new())?;
         Ok(Made::Earlier(kept))
     }
 

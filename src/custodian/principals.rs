@@ -245,7 +245,7 @@ fn proposed(new: &NewPrincipal) -> Event {
         .with("name", who.name.as_str())
         .with("subject", who.subject.as_str())
         .with("roles", serde_json::json!(who.roles))
-        .with("deks", who.grants.deks.clone())
+        .with_grants(who.grants.clone())
         .with("wrap_scope", who.wrap_scope.as_str())
         .with("custodian_id", who.custodian.as_ref().map(Id::as_str))
         .with("client_cert_sha256", new.client_cert.clone())

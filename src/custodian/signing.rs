@@ -5,7 +5,7 @@ use super::{
     signing_keys::{context, reference, token_id},
 };
 use crate::{
-    crypto::{certificate::key_id, ed25519, ml_dsa::ParameterSet::MlDsa65},
+    crypto::{ed25519, ml_dsa::ParameterSet::MlDsa65, pinned::key_id},
     error::Error,
     secret::Secret,
     store::SigningKeyRow,

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use super::{Custodian, audit::Event};
 use crate::{
-    crypto::{aes_gcm, certificate::key_id, ed25519, ml_dsa::ParameterSet::MlDsa65},
+    crypto::{aes_gcm, ed25519, ml_dsa::ParameterSet::MlDsa65, pinned::key_id},
     error::Error,
     kek::{Context, Purpose},
     policy::Action,

@@ -24,11 +24,12 @@ use crate::{
     custodian::{Caller, items, once::Once},
     error::Error,
     json::{self, OneOrMany},
+    policy::Action,
     secret::Plaintext,
     store::ReplyKey,
 };
 
-/// A body that is too large is read up to here, so that its sender reads the refusal.
+/// Of a body that is too large so much is read, or twice its limit, so that its sender reads the refusal.
 const DRAINED: usize = 8 * 1024 * 1024;
 
 const TOO_LARGE: Problem = Problem::of(
@@ -113,22 +114,25 @@ fn or_empty(bytes: &[u8]) -> &[u8] {
 async fn read(request: &HttpRequest, payload: Payload) -> Result<Zeroizing<Vec<u8>>, Problem> {
     let service = request.app_data::<Data<Service>>();
     let limits = service.map_or_else(Limits::default, |service| service.limits);
+    let limit = limits.body(action(request));
     media_type(request)?;
     // Room for all of it at once: a buffer that grows leaves copies behind that nobody wipes.
     let declared = request.headers().get(header::CONTENT_LENGTH);
     let declared = declared.and_then(|length| length.to_str().ok()?.parse().ok());
-    let room = limits.body_bytes.min(declared.unwrap_or(limits.body_bytes));
-    let collected = collect(
-        payload,
-        limits.body_bytes,
-        Zeroizing::new(Vec::with_capacity(room)),
-    );
+    let room = limit.min(declared.unwrap_or(limit));
+    let collected = collect(payload, limit, Zeroizing::new(Vec::with_capacity(room)));
     let collected = timeout(limits.body, collected).await.unwrap_or(Err(SLOW));
     let empty = collected.as_ref().is_ok_and(|bytes| bytes.is_empty());
     if !empty && !request.headers().contains_key(header::CONTENT_TYPE) {
         return Err(MEDIA);
     }
     collected
+}
+
+/// What the request was let in for.
+fn action(request: &HttpRequest) -> Option<Action> {
+    let caller = request.extensions();
+    caller.get::<Caller>().map(|caller| caller.action)
 }
 
 const SLOW: Problem = Problem::of(
@@ -169,7 +173,7 @@ async fn collect(
             .map_err(|_| Problem::of(Code::InvalidRequest, "the body ended before it was whole"))?;
         seen = seen.saturating_add(chunk.len());
         match seen {
-            _ if seen > DRAINED => return Err(TOO_LARGE),
+            _ if seen > DRAINED.max(limit.saturating_mul(2)) => return Err(TOO_LARGE),
             _ if seen <= limit => bytes.extend_from_slice(&chunk),
             _ => bytes.clear(),
         }

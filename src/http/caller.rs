@@ -60,7 +60,7 @@ pub(super) async fn gate(
     let uses = Uses {
         caller: None,
         action,
-        dek: dek.clone(),
+        deks: dek.iter().cloned().collect(),
     };
     let guard = Guard::begin(service.custodian.clone(), uses);
     let bearer = match sign_in(&service, &request).await {

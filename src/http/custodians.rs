@@ -8,7 +8,7 @@ use super::{
     Service,
     body::{Body, Nothing},
     caller::Who,
-    principals::{NAME, SUBJECT, is_name},
+    principals::{NAME, SUBJECT},
     problem::Problem,
     query::{PageParams, Params},
     reply::{self, List, block},
@@ -19,6 +19,7 @@ use crate::{
     custodian::{custodians::CustodianView, enrolment::NewCustodian, page::Wanted},
     error::Error,
     id::{Id, Subject},
+    policy,
     words::Lead,
 };
 
@@ -181,7 +182,7 @@ pub(super) async fn show(service: Data<Service>, id: Segment<Id>) -> Result<Http
 
 impl Enrol {
     fn check(self) -> Result<NewCustodian, Error> {
-        let name = Some(self.name).filter(|name| is_name(name));
+        let name = Some(self.name).filter(|name| policy::is_name(name));
         let subject = Subject::folded(&self.subject);
         Ok(NewCustodian {
             name: name.ok_or(Error::Invalid(NAME))?,

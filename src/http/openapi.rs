@@ -10,7 +10,7 @@ use utoipa::{
 
 use super::{
     Entry, audit, certificates, custodians, dek_versions, deks, deks_in_use, health, meta,
-    overrides, principals, problem::ProblemBody, routes, signing_keys, tokens, wrap,
+    overrides, pii, principals, problem::ProblemBody, routes, signing_keys, tokens, tools, wrap,
 };
 
 mod complete;
@@ -71,6 +71,10 @@ mod complete;
         overrides::reject,
         overrides::withdraw,
         certificates::show,
+        pii::encrypt,
+        pii::decrypt,
+        tools::sign,
+        tools::verify,
         audit::entries,
     )
 )]
@@ -185,6 +189,9 @@ mod tests {
             schemas["WholeGrants"]["properties"]["deks"]["maxItems"],
             256
         );
+        let tools = &schemas["SignTools"]["properties"]["tools"];
+        assert_eq!(tools["items"]["required"], serde_json::json!(["name"]));
+        assert_eq!(tools["maxItems"], 4096);
     }
 
     #[test]

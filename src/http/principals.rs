@@ -127,22 +127,29 @@ pub(super) async fn approve(
     Ok(reply::ok(&approved.await?))
 }
 
-/// All the DEKs that a principal is to be able to use.
+/// All that a principal is to be able to use and speak for.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct WholeGrants {
     /// Names, or the start of names followed by one final `*`; `[]` is none.
     #[schema(schema_with = policy::dek_patterns)]
     deks: Vec<String>,
+    /// MCP servers whose tools it may have signed, in the same form; absent: only the one of its own name.
+    #[serde(default)]
+    #[schema(schema_with = policy::server_patterns)]
+    servers: Vec<String>,
 }
 
 impl From<WholeGrants> for Grants {
     fn from(whole: WholeGrants) -> Self {
-        Self { deks: whole.deks }
+        Self {
+            deks: whole.deks,
+            servers: whole.servers,
+        }
     }
 }
 
-/// Change which DEKs a principal may use; with a quorum of two it waits for another admin.
+/// Change what a principal may use and speak for; with a quorum of two it waits for another admin.
 #[utoipa::path(put, path = "/v1/admin/principals/{id}/grants", tag = "principals", request_body = WholeGrants,
     params(("id" = String, Path)),
     responses((status = 200, description = "The principal; `pending_grants` wait", body = PrincipalView)))]
@@ -178,7 +185,7 @@ impl CreatePrincipal {
         let subject = self.subject.map(|text| Subject::folded(&text)).transpose();
         let custodian_id = self.custodian_id.map(|text| text.parse()).transpose();
         Ok(Proposal {
-            name: sound(self.name, is_name, NAME)?,
+            name: sound(self.name, policy::is_name, NAME)?,
             subject: subject.map_err(|_| Error::Invalid(SUBJECT))?,
             roles: self.roles.into_iter().collect(),
             grants: self.grants.map(|grants| grants.0).unwrap_or_default(),
@@ -206,10 +213,6 @@ fn sound(
         true => Ok(value),
         false => Err(Error::Invalid(otherwise)),
     }
-}
-
-pub(super) fn is_name(text: &str) -> bool {
-    (1..=128).contains(&text.chars().count()) && !text.contains(char::is_control)
 }
 
 fn is_digest(text: &str) -> bool {

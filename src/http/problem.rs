@@ -103,6 +103,14 @@ pub(super) struct Problem {
     pub(super) code: Code,
     detail: Cow<'static, str>,
     retry_after: Option<u64>,
+    place: Option<Place>,
+}
+
+/// The value of an event that is the reason.
+#[derive(Clone, Debug)]
+struct Place {
+    field: String,
+    pointer: String,
 }
 
 /// What a refusal looks like (RFC 9457 section 3).
@@ -120,6 +128,12 @@ pub(super) struct ProblemBody<'a> {
     /// Stable, for programs.
     code: &'static str,
     request_id: &'a str,
+    /// The field of an event that is the reason.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field: Option<&'a str>,
+    /// Where that field is in its event (RFC 6901).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pointer: Option<&'a str>,
 }
 
 impl Problem {
@@ -128,12 +142,22 @@ impl Problem {
             code,
             detail: Cow::Borrowed(detail),
             retry_after: None,
+            place: None,
         }
     }
 
     pub(super) const fn retry_after(mut self, seconds: u64) -> Self {
         self.retry_after = Some(seconds);
         self
+    }
+
+    /// Names the field of an event that is the reason.
+    fn at(self, field: String, pointer: String) -> Self {
+        Self {
+            detail: Cow::Owned(format!("{field}: {}", self.detail)),
+            place: Some(Place { field, pointer }),
+            ..self
+        }
     }
 
     /// As a response for [`super::telemetry`] to finish.
@@ -149,6 +173,8 @@ impl Problem {
             detail: &self.detail,
             code: self.code.name(),
             request_id,
+            field: self.place.as_ref().map(|place| &*place.field),
+            pointer: self.place.as_ref().map(|place| &*place.pointer),
         }
     }
 
@@ -215,8 +241,13 @@ impl From<Error> for Problem {
             Error::Destroyed(detail) => Self::of(Code::Destroyed, detail),
             Error::Expired(detail) => Self::of(Code::Expired, detail),
             Error::Exists(detail) => Self::of(Code::AlreadyExists, detail),
+            Error::InField {
+                field,
+                pointer,
+                because,
+            } => Self::from(*because).at(field, pointer),
             Error::Invalid(detail) => Self::of(Code::InvalidRequest, detail),
-            Error::Malformed { .. } => Self {
+            Error::Item { .. } | Error::Malformed { .. } => Self {
                 detail: Cow::Owned(error.to_string()),
                 ..Self::of(Code::InvalidRequest, "")
             },

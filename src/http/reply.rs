@@ -1,5 +1,7 @@
 //! Replies: what verbs answer, as JSON with the right status.
 
+use std::iter;
+
 use actix_web::{
     HttpResponse,
     http::{StatusCode, header},
@@ -42,9 +44,19 @@ pub(super) async fn use_key<T: Send + 'static>(
     block(service, verb).await
 }
 
+/// Runs a verb over events, which take more memory and time than others: fewer at once.
+pub(super) async fn use_events<T: Send + 'static>(
+    service: &Data<Service>,
+    verb: impl FnOnce(&Custodian) -> Result<T, Error> + Send + 'static,
+) -> Result<T, Problem> {
+    let place = timeout(service.limits.key_wait, service.event_uses.acquire()).await;
+    let _place = place.ok().and_then(Result::ok).ok_or(BUSY)?;
+    use_key(service, verb).await
+}
+
 const BUSY: Problem = Problem::of(
     Code::NotReady,
-    "more requests use keys than the token keeps up with; send it again after Retry-After",
+    "more requests use keys than the service keeps up with; send it again after Retry-After",
 )
 .retry_after(1);
 
@@ -125,7 +137,8 @@ struct Batch<T> {
     items: Vec<T>,
 }
 
-/// 200 and what came of one item or of each; `show` turns a verb's answer into the reply's form.
+/// 200 and what came of one item or of each; `show` turns a verb's answer into the reply's form. Items without a
+/// reference need none here.
 pub(super) fn items<T, R: Serialize>(
     items: Items<T>,
     references: References,
@@ -158,7 +171,8 @@ fn batch<T, R: Serialize>(
             error: Problem::body(problem, request_id),
         },
     };
-    let items = items.iter().map(Result::as_ref).map(answer).zip(references);
+    let items = items.iter().map(Result::as_ref).map(answer);
+    let items = items.zip(references.into_iter().chain(iter::repeat(None)));
     let items: Vec<_> = items
         .map(|(answer, reference)| Referred { answer, reference })
         .collect();

@@ -77,6 +77,10 @@ pub enum Action {
     OverrideVerify,
     /// Withdraw an override.
     OverrideWithdraw,
+    /// Decrypt what is personal in events.
+    PiiDecrypt,
+    /// Encrypt what is personal in events.
+    PiiEncrypt,
     /// Approve a principal.
     PrincipalApprove,
     /// Make a principal.
@@ -93,6 +97,10 @@ pub enum Action {
     TokenCreate,
     /// Revoke a token.
     TokenRevoke,
+    /// Sign the tools of an MCP server.
+    ToolsSign,
+    /// Verify a signed list of tools.
+    ToolsVerify,
 }
 
 const ANY: &[Role] = &[
@@ -113,12 +121,13 @@ enum Kind {
     /// Reads what only a usable DEK version may show.
     PublicKey,
     Read,
+    SigningKeyUse,
 }
 
 impl Action {
     /// The row of the table: the name in the audit log, the roles that may try it, what it is.
     const fn row(self) -> (&'static str, &'static [Role], Kind) {
-        use Kind::{Change, DekUse, KekUse, PublicKey, Read};
+        use Kind::{Change, DekUse, KekUse, PublicKey, Read, SigningKeyUse};
         use Role::{Admin, App, Auditor, Custodian, Metrics, Operator};
         match self {
             Self::AuditRead => ("audit.read", &[Auditor], Read),
@@ -157,6 +166,8 @@ impl Action {
             Self::OverrideSign => ("override.sign", &[Custodian], Change),
             Self::OverrideVerify => ("override.verify", ANY, Read),
             Self::OverrideWithdraw => ("override.withdraw", &[App], Change),
+            Self::PiiDecrypt => ("pii.decrypt", &[App], DekUse),
+            Self::PiiEncrypt => ("pii.encrypt", &[App], DekUse),
             Self::PrincipalApprove => ("principal.approve", &[Admin], Change),
             Self::PrincipalCreate => ("principal.create", &[Admin], Change),
             Self::PrincipalDelete => ("principal.delete", &[Admin], Change),
@@ -165,6 +176,8 @@ impl Action {
             Self::TokenApprove => ("token.approve", &[Admin], Change),
             Self::TokenCreate => ("token.create", &[Admin], Change),
             Self::TokenRevoke => ("token.revoke", &[Admin], Change),
+            Self::ToolsSign => ("tools.sign", &[App], SigningKeyUse),
+            Self::ToolsVerify => ("tools.verify", &[App, Auditor], Read),
         }
     }
 
@@ -184,7 +197,7 @@ impl Action {
     #[must_use]
     pub const fn audited(self) -> bool {
         match self.row().2 {
-            Kind::Change | Kind::DekUse | Kind::KekUse => true,
+            Kind::Change | Kind::DekUse | Kind::KekUse | Kind::SigningKeyUse => true,
             Kind::PublicKey | Kind::Read => false,
         }
     }
@@ -194,7 +207,7 @@ impl Action {
     pub const fn uses_dek(self) -> bool {
         match self.row().2 {
             Kind::DekUse | Kind::PublicKey => true,
-            Kind::Change | Kind::KekUse | Kind::Read => false,
+            Kind::Change | Kind::KekUse | Kind::Read | Kind::SigningKeyUse => false,
         }
     }
 

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::Path, str::FromStr, time::Duration};
 use crate::{
     config::{self, Config, Kek},
     crypto::scheme::{Network, Scheme},
-    custodian::{Custodian, Terms, bearer::BearerToken, provision::First},
+    custodian::{Custodian, Fields, Terms, bearer::BearerToken, provision::First},
     error::Source,
     id::Subject,
     policy::{Grants, Role},
@@ -69,6 +69,8 @@ pub struct Choices {
     pub binding: Binding,
     /// Whether each override must name the human behind it.
     pub require_on_behalf_of: bool,
+    /// The names of fields whose values are personal.
+    pub pii_fields: Fields,
 }
 
 /// Opens everything, and makes on the first start what is not there.
@@ -95,6 +97,7 @@ pub fn open(folder: &Folder, choices: &Choices) -> Result<(Config, Custodian), S
             require_on_behalf_of: choices.require_on_behalf_of,
             ..config::TERMS
         },
+        pii_fields: choices.pii_fields.clone(),
         ..Config::dev(&folder.path, choices.listen, kek)?
     };
     let custodian = assemble(&config)?;
@@ -123,6 +126,7 @@ fn provision(custodian: &Custodian, data_dir: &Path) -> Result<(), Source> {
         let grants = match role {
             Role::App => Grants {
                 deks: vec!["*".to_owned()],
+                servers: vec!["*".to_owned()],
             },
             Role::Admin | Role::Auditor | Role::Custodian | Role::Metrics | Role::Operator => {
                 Grants::default()

@@ -167,3 +167,15 @@ fn a_signing_key_that_is_damaged_or_gone_is_not_available_and_says_what_to_do() 
         }
     }
 }
+
+#[test]
+fn capabilities_name_the_fields_that_are_personal() {
+    let home = tempfile::TempDir::new().unwrap();
+    let service = Service::start(home.path(), &["--pii-fields", "phone,e-mail"]);
+    let pii = service.get("app", "/v1/capabilities").is(200)["pii"].clone();
+    assert_eq!(pii["fields"], json!(["phone", "e-mail"]));
+    assert_eq!(
+        (&pii["available"], &pii["reason"]),
+        (&json!(true), &json!(null))
+    );
+}

@@ -61,8 +61,14 @@ fn without_its_token_the_service_says_so_and_recovers_by_itself() {
     let service = Service::spawn();
     service.make_dek("telemetry");
     let blob = wrap(&service).is(200)["wrapped"].clone();
+    let tools = json!({"tools": [{"name": "add"}]});
+    let signed = service.post("app", "/v1/mcp/tools/sign", tools.clone());
+    let signed = signed.is(200);
     away(&service);
     each_verb_is_down(&service, &blob);
+    is_down(|| service.post("app", "/v1/mcp/tools/sign", tools.clone()));
+    let judged = service.post("app", "/v1/mcp/tools/verify", signed).is(200);
+    assert_eq!(judged["valid"], true);
     eventually("readiness notices", || {
         service.get("", "/v1/health/ready").status == 503
     });
@@ -78,6 +84,7 @@ fn without_its_token_the_service_says_so_and_recovers_by_itself() {
     back(&service);
     let begun = Instant::now();
     eventually("the token is used again", || wrap(&service).status == 200);
+    service.post("app", "/v1/mcp/tools/sign", tools).is(200);
     assert!(
         begun.elapsed() < Duration::from_secs(5),
         "{:?}",

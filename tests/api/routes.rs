@@ -58,8 +58,8 @@ pub const OPEN: [&str; 4] = [
     "/v1/signing-keys",
 ];
 
-/// What needs a token: api.md sections 2 to 8 and 12.
-pub const GUARDED: [Route; 45] = [
+/// What needs a token: api.md sections 2 to 10 and 12.
+pub const GUARDED: [Route; 49] = [
     route("GET", "/v1/capabilities", &ALL_ROLES, ""),
     route("GET", "/metrics", &["auditor", "metrics"], ""),
     route(
@@ -244,6 +244,30 @@ pub const GUARDED: [Route; 45] = [
         SEES_OVERRIDES,
         "",
     ),
+    route(
+        "POST",
+        "/v1/pii/encrypt",
+        APP,
+        r#"{"dek":"{dek}","event":{"actor_id":1},"already_encrypted":"keep"}"#,
+    ),
+    route(
+        "POST",
+        "/v1/pii/decrypt",
+        APP,
+        r#"{"event":{"actor_id":1},"fields":["actor_id"],"not_encrypted":"keep"}"#,
+    ),
+    route(
+        "POST",
+        "/v1/mcp/tools/sign",
+        APP,
+        r#"{"tools":[{"name":"add"}],"server":"app","expires_in":"1h"}"#,
+    ),
+    route(
+        "POST",
+        "/v1/mcp/tools/verify",
+        &["app", "auditor"],
+        r#"{"tools":[{"name":"add"}],"_meta":{},"expected_server":"app","partial":false}"#,
+    ),
     route("GET", "/v1/audit/entries", &["auditor"], ""),
 ];
 
@@ -332,6 +356,16 @@ impl Route {
         ALL_ROLES
             .into_iter()
             .find(|role| !self.roles.contains(role))
+    }
+
+    /// Bytes: events are larger once they are encrypted.
+    pub fn largest_body(&self) -> usize {
+        let mebibytes = if self.path.starts_with("/v1/pii/") {
+            8
+        } else {
+            1
+        };
+        mebibytes * 1024 * 1024
     }
 
     pub fn takes_body(&self) -> bool {

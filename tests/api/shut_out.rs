@@ -85,6 +85,28 @@ fn a_grant_taken_while_the_body_arrives_opens_nothing_any_more() {
 }
 
 #[test]
+fn a_server_taken_while_the_body_arrives_has_nothing_signed_any_more() {
+    let service = Service::spawn();
+    let (path, token) = app(&service);
+    let grant = |servers: Value| {
+        let grants = json!({"deks": [], "servers": servers});
+        service
+            .call("admin", "PUT", &format!("{path}/grants"), Some(grants))
+            .is(200);
+    };
+    grant(json!(["payments"]));
+    let body = json!({"tools": [], "server": "payments"});
+    let sign = "/v1/mcp/tools/sign";
+    let reply = interrupted(&service, &token, sign, &body, || grant(json!([])));
+    reply.is_refused(403, "forbidden");
+    let entries = service.audit();
+    let mut signed = entries
+        .iter()
+        .filter(|entry| entry["action"] == "tools.sign");
+    assert!(signed.all(|entry| entry["outcome"] == "refused"));
+}
+
+#[test]
 fn a_grant_given_while_the_body_arrives_takes_nothing_away() {
     let service = Service::spawn();
     service.make_dek("telemetry");

@@ -134,7 +134,7 @@ fn what_cannot_be_trusted_is_refused_with_a_sentence() {
 
 #[test]
 fn a_weak_key_of_the_service_is_refused() {
-    use aegis_custodian::{crypto::certificate::key_id, words::KeyAlgorithm};
+    use aegis_custodian::{crypto::pinned::key_id, words::KeyAlgorithm};
     use base64ct::{Base64, Encoding};
     let mut identity = [0; 32];
     identity[0] = 1; // the neutral point: every message is signed by it

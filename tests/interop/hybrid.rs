@@ -14,13 +14,13 @@ use super::{
 };
 
 /// Makes a hybrid DEK and answers its first version.
-fn make(service: &Service, name: &str) -> String {
+pub fn make(service: &Service, name: &str) -> String {
     let body = json!({"name": name, "algorithm": "mlkem768-x25519"});
     let dek = service.post("operator", "/v1/deks", body).is(201);
     dek["current"].as_str().unwrap().to_owned()
 }
 
-fn rotate(service: &Service, name: &str) -> String {
+pub fn rotate(service: &Service, name: &str) -> String {
     let path = format!("/v1/deks/{name}/rotate");
     let made = service.post("operator", &path, json!({})).is(201);
     made["version"].as_str().unwrap().to_owned()

@@ -155,12 +155,9 @@ impl World {
         let (name, version) = (name.parse().unwrap(), version.parse().unwrap());
         let bound = canonical::context(serde_json::from_value(Bound::One.json().unwrap()).unwrap())
             .unwrap();
-        let payload = hybrid::seal(
-            &key,
-            &DekBlob::info(&name, &version, &bound),
-            b"from elsewhere",
-        )
-        .unwrap();
+        let info = DekBlob::info(&name, &version, &bound);
+        let sealer = hybrid::Sealer::new(&key).unwrap();
+        let payload = sealer.seal(&info, b"from elsewhere").unwrap();
         let whose = Whose::Dek {
             name: name.to_string(),
             at: number,

@@ -7,7 +7,7 @@ use aegis_custodian::{
     crypto::{
         aes_gcm,
         blob::{DekBlob, DekBlobKind, KekBlob},
-        hybrid,
+        hybrid::{Opener, Sealer},
         wrapped::{Context, Purpose, WrappedSecret},
     },
     kek::{KekKeeper, KekProvider, Keyring, RingEntry, pkcs11::Pkcs11Kek},
@@ -117,12 +117,11 @@ fn opens(secret: &[u8; 32], text: &str) -> bool {
             &blob.payload,
         )
         .is_ok(),
-        DekBlobKind::Hpke => hybrid::open(
-            secret,
-            &DekBlob::info(&blob.name, &blob.version, CONTEXT),
-            &blob.payload,
-        )
-        .is_ok(),
+        DekBlobKind::Hpke => {
+            let info = DekBlob::info(&blob.name, &blob.version, CONTEXT);
+            let opener = Opener::new(secret).unwrap();
+            opener.open(&info, &blob.payload).is_ok()
+        }
     }
 }
 
@@ -194,8 +193,8 @@ proptest! {
         secret in any::<[u8; 32]>(), name in dek_name(), version in dek_version(), plaintext in bytes(40),
         at in any::<prop::sample::Index>(), new in any_character(), how in any::<u8>(),
     ) {
-        let key = hybrid::public_key(&secret).unwrap();
-        let payload = hybrid::seal(&key, &DekBlob::info(&name, &version, CONTEXT), &plaintext).unwrap();
+        let sealer = Sealer::new(&Opener::new(&secret).unwrap().public_key()).unwrap();
+        let payload = sealer.seal(&DekBlob::info(&name, &version, CONTEXT), &plaintext).unwrap();
         let text = DekBlob { kind: DekBlobKind::Hpke, name, version, payload }.encode();
         prop_assert!(opens(&secret, &text));
         let changed = changed(&text, at, new, how);

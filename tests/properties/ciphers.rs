@@ -3,7 +3,8 @@
 use aegis_custodian::crypto::{
     aes_gcm,
     blob::{DekBlob, DekBlobKind},
-    canonical, hybrid,
+    canonical,
+    hybrid::{Opener, Sealer},
 };
 use proptest::prelude::*;
 
@@ -41,11 +42,14 @@ proptest! {
         seed in any::<[u8; 32]>(), other in any::<[u8; 32]>(), name in dek_name(), version in dek_version(),
         plaintext in bytes(3000), context in bytes(40), else_bound in bytes(40),
     ) {
-        let key = hybrid::public_key(&seed).unwrap();
-        let payload = hybrid::seal(&key, &DekBlob::info(&name, &version, &context), &plaintext).unwrap();
+        let sealer = Sealer::new(&Opener::new(&seed).unwrap().public_key()).unwrap();
+        let payload = sealer.seal(&DekBlob::info(&name, &version, &context), &plaintext).unwrap();
         let blob = DekBlob { kind: DekBlobKind::Hpke, name, version, payload };
         let again = DekBlob::decode(&blob.encode()).unwrap();
-        let open = |seed, context: &[u8]| hybrid::open(seed, &DekBlob::info(&again.name, &again.version, context), &again.payload);
+        let open = |seed, context: &[u8]| {
+            let info = DekBlob::info(&again.name, &again.version, context);
+            Opener::new(seed).unwrap().open(&info, &again.payload)
+        };
         let opened = open(&seed, &context).unwrap();
         prop_assert_eq!(opened.expose(), &plaintext);
         prop_assert_eq!(open(&seed, &else_bound).is_ok(), context == else_bound);

@@ -207,6 +207,32 @@ fn a_change_of_grants_waits_for_a_second_admin_who_sees_it() {
 }
 
 #[test]
+fn a_grant_of_servers_waits_for_a_second_admin_too_and_for_the_same_servers() {
+    let house = House::open();
+    let (path, app) = house.make("app", &["app"]);
+    let sign = || {
+        let body = json!({"tools": [{"name": "add"}], "server": "payments"});
+        house.post(&app, "/v1/mcp/tools/sign", body)
+    };
+    sign().is_refused(403, "forbidden");
+    let grants = json!({"deks": [], "servers": ["payments"]});
+    let proposed = house
+        .call(&house.ada, "PUT", &format!("{path}/grants"), &grants)
+        .is(200);
+    assert_eq!(proposed["grants"], json!({"deks": []}));
+    assert_eq!(proposed["pending_grants"], grants);
+    sign().is_refused(403, "forbidden");
+    let approve = format!("{path}/grants/approve");
+    for other in [json!({"deks": []}), json!({"deks": [], "servers": ["*"]})] {
+        let refused = house.post(&house.bob, &approve, other);
+        refused.is_refused(409, "conflict");
+    }
+    let approved = house.post(&house.bob, &approve, grants.clone()).is(200);
+    assert_eq!(approved["grants"], grants);
+    sign().is(200);
+}
+
+#[test]
 fn a_deleted_proposer_still_cannot_be_its_own_second() {
     let house = House::open();
     let (carol_path, carol) = house.make("carol", &["admin"]);

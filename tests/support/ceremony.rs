@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use aegis_custodian::{
     crypto::{
         canonical,
-        certificate::{self, Facts, Signed, key_id},
+        certificate::{self, Facts, Signed},
         ed25519,
         messages::{Asked, Bound},
         ml_dsa::ParameterSet,
+        pinned::key_id,
         scheme::{AddressKind, Kind, Network, SigningKey},
     },
     secret::Plaintext,
@@ -19,7 +20,7 @@ use serde_json::{Value, json};
 
 pub const ED25519: [u8; 32] = [1; 32];
 pub const ML_DSA_65: [u8; 32] = [2; 32];
-const SCHEMA: [u8; 32] = [3; 32];
+pub const SCHEMA: [u8; 32] = [3; 32];
 const CHECKPOINT: [u8; 32] = [4; 32];
 
 /// When the certificate is looked at.

@@ -15,7 +15,7 @@ use aegis_custodian::{
     config::TERMS,
     crypto::scheme::{Network, Scheme},
     custodian::{
-        Clock, Custodian, Encryptions, Quorum, Rules, bearer::BearerToken, provision::First,
+        Clock, Custodian, Encryptions, Fields, Quorum, Rules, bearer::BearerToken, provision::First,
     },
     duration::Period,
     http::Limits,
@@ -45,6 +45,7 @@ pub const RULES: Rules = Rules {
     schemes: Cow::Borrowed(Scheme::ALL),
     network: Network::Bitcoin,
     overrides: TERMS,
+    pii_fields: Fields::STANDARD,
 };
 
 /// ada and bob are admins that nobody created; operator is an operator and app an app that is granted every DEK.
@@ -187,6 +188,7 @@ fn first(name: &'static str, role: Role) -> First {
         role,
         grants: Grants {
             deks: granted.into_iter().collect(),
+            ..Grants::default()
         },
         token: BearerToken::fresh().unwrap(),
     }

@@ -20,6 +20,11 @@ pub const AIMED: &[Aim] = &[
         &[("grants", "'{\"deks\":[\"*\"]}'")],
         "name = 'two'",
     ),
+    (
+        "principals",
+        &[("grants", "'{\"deks\":[\"beta\"],\"servers\":[\"*\"]}'")],
+        "name = 'two'",
+    ),
     ("principals", &[("state", "'active'")], "state = 'deleted'"),
     ("principals", &[("subject", "'somebody'")], "name = 'app'"),
     ("principals", &[("state", "'deleted'")], "name = 'app'"),

@@ -5,7 +5,7 @@ use std::{borrow::Cow, path::Path, sync::Arc, time::Duration};
 use aegis_custodian::{
     config::TERMS,
     crypto::scheme::{Network, Scheme},
-    custodian::{Clock, Custodian, Encryptions, Quorum, Rules},
+    custodian::{Clock, Custodian, Encryptions, Fields, Quorum, Rules},
     duration::Period,
     kek::software::SoftwareKek,
     store::Store,
@@ -40,6 +40,7 @@ pub fn two_keks(dir: &Path) {
         schemes: Cow::Borrowed(Scheme::ALL),
         network: Network::Bitcoin,
         overrides: TERMS,
+        pii_fields: Fields::STANDARD,
     };
     let store = Store::open(&dir.join("custodian.db")).unwrap();
     let kek = Arc::new(SoftwareKek::open(&dir.join("software-kek")).unwrap());

@@ -124,6 +124,7 @@ pub fn about(table: &str, service: &Service, sample: &Sample) -> Vec<Probe> {
     let mut all = signing_in(service, sample);
     all.extend(people(service, sample));
     all.push(probe("", "GET", "/v1/signing-keys", Value::Null));
+    all.extend(tools(service, sample));
     if !starts(&["custodian", "override"]) {
         all.extend(keys(service));
         all.extend(blobs(service, sample));
@@ -184,6 +185,21 @@ fn people(service: &Service, sample: &Sample) -> Vec<Probe> {
         probe(&sample.two.token, "GET", "/v1/audit/entries", Value::Null),
         audit,
     ]
+}
+
+/// A signed list, and a server that is another's.
+fn tools(service: &Service, sample: &Sample) -> Vec<Probe> {
+    let sign = json!({"tools": [{"name": "add"}]});
+    let signed = service.post("app", "/v1/mcp/tools/sign", sign).is(200);
+    let judge = probe(
+        &service.token("app"),
+        "POST",
+        "/v1/mcp/tools/verify",
+        signed,
+    );
+    let other = json!({"tools": [], "server": "app"});
+    let sign = probe(&sample.two.token, "POST", "/v1/mcp/tools/sign", other);
+    vec![keeping("valid", judge), sign]
 }
 
 fn keys(service: &Service) -> Vec<Probe> {

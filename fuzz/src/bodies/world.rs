@@ -30,7 +30,7 @@ use actix_web::{
 use aegis_custodian::{
     config::TERMS,
     crypto::scheme::{Network, Scheme},
-    custodian::{Clock, Custodian, Encryptions, Quorum, Rules},
+    custodian::{Clock, Custodian, Encryptions, Fields, Quorum, Rules},
     duration::Period,
     http::{self, Limits, Service},
     kek::software::SoftwareKek,
@@ -94,6 +94,7 @@ const RULES: Rules = Rules {
     schemes: Cow::Borrowed(Scheme::ALL),
     network: Network::Bitcoin,
     overrides: TERMS,
+    pii_fields: Fields::STANDARD,
 };
 
 /// Joins the parts as `src/server.rs` and `src/server/dev.rs` do: with [`RULES`], the place to mend when they change.

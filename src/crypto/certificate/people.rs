@@ -3,10 +3,9 @@
 use super::{
     fault::Fault,
     known::{Known, Signer},
-    pinned::Custodian,
 };
 use crate::{
-    crypto::{messages::MESSAGE_BYTES, scheme::PublicKey},
+    crypto::{messages::MESSAGE_BYTES, pinned::Custodian, scheme::PublicKey},
     words::{Network, Scheme},
 };
 

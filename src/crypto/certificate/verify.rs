@@ -25,13 +25,13 @@ use jiff::{SignedDuration, Timestamp};
 use super::{
     dsse::{self, Entry, Envelope},
     fault::Fault,
-    known::{FAIL, Known, instant, known},
+    known::{FAIL, Known, known},
     people,
-    pinned::Pinned,
     statement::Statement,
     verdict::{AsOfIssue, Pinning, Summary, Verdict},
 };
 use crate::{
+    crypto::{instant::instant, pinned::Pinned},
     error::Error,
     words::{Gate, KeyAlgorithm, KeyPurpose, Scheme},
 };
@@ -106,8 +106,9 @@ impl Countersigned {
         let digest = dsse::digest(&envelope.body);
         let made = |algorithm, entry: &Entry, undecoded, unverified| {
             let signature = Base64::decode_vec(&entry.sig).map_err(|_| undecoded)?;
-            let purpose = pinned.purpose_of(algorithm, entry, &digest, &signature);
-            purpose.ok_or(unverified)
+            let key = pinned.key(algorithm, &entry.keyid).ok_or(unverified)?;
+            let made = !key.revoked && key.made(&digest, &signature);
+            made.then_some(key.purpose).ok_or(unverified)
         };
         let purposes = [
             made(

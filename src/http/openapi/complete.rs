@@ -80,6 +80,9 @@ pub(super) fn operation(operation: &mut Operation, entry: &Entry) {
     if takes_batches(action) {
         batches(operation);
     }
+    if [Action::PiiDecrypt, Action::PiiEncrypt].contains(&action) {
+        event_or_events(operation);
+    }
 }
 
 /// The token stands beside the view in the first answer; a replay says that it does not.
@@ -188,6 +191,23 @@ fn batches(operation: &mut Operation) {
     }
     change_answer(operation, "200", |reply| {
         let done = all_of(reply, ObjectBuilder::new().property("reference", text()));
+        either(done.clone(), many(done_or_refused(done)))
+    });
+}
+
+/// Either `event` or `events` in the body; events that are refused have their problem instead.
+fn event_or_events(operation: &mut Operation) {
+    let with = |name| {
+        ObjectBuilder::new()
+            .schema_type(Type::Object)
+            .required(name)
+    };
+    if let Some(content) = body(operation) {
+        let one_of_them = OneOfBuilder::new().item(with("event")).item(with("events"));
+        let both = |body| AllOfBuilder::new().item(body).item(one_of_them).into();
+        content.schema = content.schema.take().map(both);
+    }
+    change_answer(operation, "200", |done| {
         either(done.clone(), many(done_or_refused(done)))
     });
 }

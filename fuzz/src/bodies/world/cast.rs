@@ -53,7 +53,11 @@ impl Cast {
             };
             let token = BearerToken::fresh().unwrap();
             tokens.push((name, token.expose().to_owned()));
-            let (subject, grants) = (Subject::folded(name).unwrap(), Grants { deks });
+            let subject = Subject::folded(name).unwrap();
+            let grants = Grants {
+                servers: deks.clone(),
+                deks,
+            };
             firsts.push(First {
                 name,
                 subject,

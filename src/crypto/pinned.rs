@@ -5,9 +5,8 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
-use super::{dsse::Entry, known::instant};
+use super::{ed25519, instant::instant, ml_dsa::ParameterSet};
 use crate::{
-    crypto::{ed25519, ml_dsa::ParameterSet},
     error::Error,
     json::{self, Object},
     words::{KeyAlgorithm, KeyPurpose, Lead},
@@ -16,8 +15,8 @@ use crate::{
 /// The JSON of `GET /v1/signing-keys`, perhaps with `custodians` beside `items` (formats.md section 5).
 ///
 /// Members that are not known are passed over, since later services may add some; so are keys of algorithms that are
-/// not known, which can sign no certificate. A key whose `state` is `revoked` verifies nothing; in any other state
-/// it does, since a certificate outlives the key that it was signed by.
+/// not known, which can sign nothing that is read here. A key whose `state` is `revoked` verifies nothing; in any
+/// other state it does, since a certificate outlives the key that it was signed by.
 #[derive(Debug)]
 pub struct Pinned {
     keys: Vec<Key>,
@@ -26,12 +25,14 @@ pub struct Pinned {
 
 /// A signing key of the service.
 #[derive(Debug)]
-struct Key {
+pub(super) struct Key {
     id: String,
     algorithm: KeyAlgorithm,
     bytes: Vec<u8>,
-    purpose: Option<KeyPurpose>,
-    revoked: bool,
+    /// `None` is one that this build does not know.
+    pub(super) purpose: Option<KeyPurpose>,
+    /// Then nothing that it signed is to be believed.
+    pub(super) revoked: bool,
 }
 
 /// A custodian that is trusted for a time.
@@ -110,17 +111,10 @@ impl Pinned {
         self.custodians.as_deref()
     }
 
-    /// The purpose of the key that made the signature over `digest`; `None` if no pinned key did.
-    pub(super) fn purpose_of(
-        &self,
-        algorithm: KeyAlgorithm,
-        entry: &Entry,
-        digest: &[u8; 32],
-        signature: &[u8],
-    ) -> Option<Option<KeyPurpose>> {
-        let named = |key: &&Key| key.algorithm == algorithm && key.id == entry.keyid;
-        let key = self.keys.iter().find(named)?;
-        (!key.revoked && key.made(digest, signature)).then_some(key.purpose)
+    /// The key of that algorithm and id; one that was revoked too.
+    pub(super) fn key(&self, algorithm: KeyAlgorithm, id: &str) -> Option<&Key> {
+        let named = |key: &&Key| key.algorithm == algorithm && key.id == id;
+        self.keys.iter().find(named)
     }
 }
 
@@ -152,17 +146,17 @@ impl Key {
         })
     }
 
-    /// Both implementations of ML-DSA have to say so.
-    fn made(&self, digest: &[u8; 32], signature: &[u8]) -> bool {
+    /// Whether it made the signature over `message`, revoked or not. Both implementations of ML-DSA have to say so.
+    pub(super) fn made(&self, message: &[u8], signature: &[u8]) -> bool {
         match self.algorithm {
             KeyAlgorithm::Ed25519 => match (array(&self.bytes), signature.try_into()) {
-                (Ok(key), Ok(signature)) => ed25519::verify(key, digest, signature).is_ok(),
+                (Ok(key), Ok(signature)) => ed25519::verify(key, message, signature).is_ok(),
                 _ => false,
             },
             KeyAlgorithm::MlDsa65 => {
                 let set = ParameterSet::MlDsa65;
-                set.verify_second(&self.bytes, digest, signature).is_ok()
-                    && set.verify(&self.bytes, digest, signature).is_ok()
+                set.verify_second(&self.bytes, message, signature).is_ok()
+                    && set.verify(&self.bytes, message, signature).is_ok()
             }
         }
     }

@@ -1,0 +1,212 @@
+//! What is personal in events over REST (api.md section 9).
+
+use actix_web::{HttpResponse, web::Data};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, ser::Error as _};
+use serde_json::value::RawValue;
+use utoipa::{
+    ToSchema,
+    openapi::{Array, ArrayBuilder, ObjectBuilder, Type},
+};
+
+use super::{
+    Service,
+    body::Body,
+    caller::Who,
+    problem::Problem,
+    reply::{self, use_events},
+};
+use crate::{
+    custodian::{
+        Fields,
+        items::sized,
+        pii::{DecryptedEvent, EncryptedEvent, Otherwise},
+    },
+    error::Error,
+    id::{DekName, DekVersion, FieldName},
+    json::{ObjectText, OneOrMany},
+};
+
+/// Most names in `fields`.
+const FIELDS: usize = 256;
+
+/// Events whose personal fields are to be encrypted: `event`, or `events` for a batch.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct EncryptEvents {
+    /// A hybrid DEK.
+    #[schema(example = "telemetry", pattern = "^[a-z0-9][a-z0-9-]{0,62}$")]
+    dek: String,
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Object, required = false)]
+    event: Option<ObjectText>,
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Vec<Object>, required = false, min_items = 1, max_items = 256)]
+    events: Option<Vec<ObjectText>>,
+    /// What becomes of a value that this DEK encrypted before: it stays (`keep`, unless given), or its event is refused.
+    already_encrypted: Option<Choice>,
+}
+
+/// Events whose fields are to be decrypted: `event`, or `events` for a batch.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct DecryptEvents {
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Object, required = false)]
+    event: Option<ObjectText>,
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Vec<Object>, required = false, min_items = 1, max_items = 256)]
+    events: Option<Vec<ObjectText>>,
+    /// Only these; unless given, the configured ones and every other one whose value is a blob.
+    #[schema(schema_with = field_names, required = false)]
+    fields: Option<Vec<String>>,
+    /// What becomes of a field that is not encrypted: its event is refused (`refuse`, unless given), or it stays.
+    not_encrypted: Option<Choice>,
+}
+
+fn field_names() -> Array {
+    let name = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .pattern(Some("^[A-Za-z0-9_.-]{1,128}$"));
+    ArrayBuilder::new()
+        .items(name)
+        .min_items(Some(1))
+        .max_items(Some(FIELDS))
+        .build()
+}
+
+/// What becomes of a value that needs nothing done.
+#[derive(Clone, Copy, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum Choice {
+    Keep,
+    Refuse,
+}
+
+/// An event whose personal fields are encrypted.
+#[derive(Serialize, ToSchema)]
+pub(super) struct EncryptedEventReply {
+    #[serde(serialize_with = "as_json")]
+    #[schema(value_type = Object)]
+    event: ObjectText,
+    /// Names of what was encrypted now.
+    encrypted: Vec<String>,
+    /// Names of what this DEK had encrypted before.
+    kept: Vec<String>,
+    #[schema(value_type = String, example = "dek-v1-20261123")]
+    version: DekVersion,
+}
+
+/// An event as it was.
+#[derive(Serialize, ToSchema)]
+pub(super) struct DecryptedEventReply {
+    #[serde(serialize_with = "as_json")]
+    #[schema(value_type = Object)]
+    event: ObjectText,
+    /// Names of what was decrypted.
+    decrypted: Vec<String>,
+}
+
+/// Encrypt what is personal in an event: the configured fields, at any depth. Needs no token.
+#[utoipa::path(post, path = "/v1/pii/encrypt", tag = "pii", request_body = EncryptEvents,
+    responses((status = 200, description = "The event, or `items` of a batch", body = EncryptedEventReply)))]
+pub(super) async fn encrypt(
+    service: Data<Service>,
+    Who(who): Who,
+    body: Body<EncryptEvents>,
+) -> Result<HttpResponse, Problem> {
+    let asked = body.value;
+    let dek = asked.dek.parse::<DekName>().map_err(|_| NOT_A_DEK)?;
+    let before = asked.already_encrypted.unwrap_or(Choice::Keep);
+    let events = one_or_many(asked.event, asked.events)?;
+    let id = who.request_id.clone();
+    let done = use_events(&service, move |custodian| {
+        custodian.encrypt_events(&who, &dek, &events, before.into())
+    });
+    reply::items(done.await?, Vec::new(), &id, EncryptedEventReply::from)
+}
+
+/// Decrypt the fields of an event, whichever DEKs and versions of the caller's grants encrypted them.
+#[utoipa::path(post, path = "/v1/pii/decrypt", tag = "pii", request_body = DecryptEvents,
+    responses((status = 200, description = "The event, or `items` of a batch", body = DecryptedEventReply)))]
+pub(super) async fn decrypt(
+    service: Data<Service>,
+    Who(who): Who,
+    body: Body<DecryptEvents>,
+) -> Result<HttpResponse, Problem> {
+    let asked = body.value;
+    let fields = asked.fields.map(named).transpose()?;
+    let plain = asked.not_encrypted.unwrap_or(Choice::Refuse);
+    let events = one_or_many(asked.event, asked.events)?;
+    let id = who.request_id.clone();
+    let done = use_events(&service, move |custodian| {
+        custodian.decrypt_events(&who, &events, fields.as_ref(), plain.into())
+    });
+    reply::items(done.await?, Vec::new(), &id, DecryptedEventReply::from)
+}
+
+const NOT_A_DEK: Error =
+    Error::Invalid("dek is a name of a-z, 0-9 and -, at most 63 characters, for example telemetry");
+
+fn one_or_many(
+    event: Option<ObjectText>,
+    events: Option<Vec<ObjectText>>,
+) -> Result<OneOrMany<ObjectText>, Error> {
+    match (event, events) {
+        (Some(event), None) => Ok(OneOrMany::One(event)),
+        (None, Some(events)) => sized(events).map(OneOrMany::Many),
+        (Some(_), Some(_)) | (None, None) => Err(Error::Invalid(
+            "send one of them: `event`, an object, or `events`, a list of objects",
+        )),
+    }
+}
+
+fn named(fields: Vec<String>) -> Result<Fields, Error> {
+    const REFUSED: Error =
+        Error::Invalid("fields has 1 to 256 names, each 1 to 128 of A-Z a-z 0-9 _ . -");
+    if !(1..=FIELDS).contains(&fields.len()) {
+        return Err(REFUSED);
+    }
+    let fields = fields.iter().map(|field| field.parse::<FieldName>());
+    let fields: Vec<_> = fields.collect::<Result<_, _>>().map_err(|_| REFUSED)?;
+    Ok(Fields::of(fields))
+}
+
+/// A `null` is no event.
+fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(from).map(Some)
+}
+
+fn as_json<S: Serializer>(event: &ObjectText, to: S) -> Result<S::Ok, S::Error> {
+    let raw: &RawValue =
+        serde_json::from_str(event.expose()).map_err(|_| S::Error::custom("an event"))?;
+    raw.serialize(to)
+}
+
+impl From<Choice> for Otherwise {
+    fn from(choice: Choice) -> Self {
+        match choice {
+            Choice::Keep => Self::Keep,
+            Choice::Refuse => Self::Refuse,
+        }
+    }
+}
+
+impl From<EncryptedEvent> for EncryptedEventReply {
+    fn from(done: EncryptedEvent) -> Self {
+        Self {
+            event: done.event,
+            encrypted: done.encrypted,
+            kept: done.kept,
+            version: done.version,
+        }
+    }
+}
+
+impl From<DecryptedEvent> for DecryptedEventReply {
+    fn from(done: DecryptedEvent) -> Self {
+        Self {
+            event: done.event,
+            decrypted: done.decrypted,
+        }
+    }
+}
