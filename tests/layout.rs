@@ -63,6 +63,8 @@ const OWNERS: [(&str, &[&str]); 24] = [
     ("rusqlite", &["store"]),
     ("rusqlite_migration", &["store"]),
     ("rustix", &["custodian/crew"]),
+    // The first two in their tests.
+    ("tempfile", &["kek/pkcs11/pin", "private_file", "server"]),
     ("ureq", &["client"]),
 ];
 
