@@ -71,6 +71,11 @@ impl fmt::Debug for Clock {
     }
 }
 
+/// Not every RFC 3339 reader takes any number of digits: Python's takes three or six until 3.11.
+pub(super) fn whole_second(time: Timestamp) -> Timestamp {
+    Timestamp::from_second(time.as_second()).unwrap_or(time)
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::{

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::{
     Caller, Custodian,
     audit::Event,
+    clock::whole_second,
     once::{self, Made, Once},
     override_record::Record,
     override_view::{OverrideView, shown},
@@ -180,9 +181,4 @@ fn requested(request: &Request) -> Event {
         .with("message_hash", hex::encode(request.message_hash))
         .with("signing_hash", hex::encode(request.signing_hash))
         .with("expires_at", request.expires_at.to_string())
-}
-
-/// Not every RFC 3339 reader takes any number of digits: Python's takes three or six until 3.11.
-fn whole_second(time: Timestamp) -> Timestamp {
-    Timestamp::from_second(time.as_second()).unwrap_or(time)
 }

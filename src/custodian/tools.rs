@@ -2,10 +2,9 @@
 
 use std::iter;
 
-use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
-use super::{Caller, Custodian, audit::Event};
+use super::{Caller, Custodian, audit::Event, clock::whole_second};
 use crate::{
     crypto::tools::{self, Amtss, Answer, Digests, Expected, Manifest, Verdict},
     duration::Period,
@@ -75,8 +74,4 @@ impl Custodian {
         let pinned = self.pinned(iter::empty())?;
         Ok(tools::verify(answer, &pinned, &expected))
     }
-}
-
-fn whole_second(time: Timestamp) -> Timestamp {
-    Timestamp::from_second(time.as_second()).unwrap_or(time)
 }

@@ -94,11 +94,12 @@ pub(super) async fn sign(
         server,
         expires_in,
     } = body.value;
-    let lifetime = lifetime(expires_in.as_deref())?;
     let server = server.map(name).transpose()?;
+    // The verb asks too; whoever may not is not told first what else is wrong.
     if let Some(server) = &server {
         policy::speak_for(&who.principal, server)?;
     }
+    let lifetime = lifetime(expires_in.as_deref())?;
     // Not among those that use keys: reading a long list takes its time.
     let read = move |_: &Custodian| Ok((tools::digests(tools.get())?, tools));
     let (digests, tools) = block(&service, read).await?;

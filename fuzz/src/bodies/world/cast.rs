@@ -107,6 +107,7 @@ impl Cast {
         names.extend(expired(&signers));
         names.extend(overrides::every(&tell, &signers));
         names.extend(signers.names());
+        names.extend(signed_tools(&tell));
         self.names = names;
         self.tokens.extend(signers.tokens());
     }
@@ -188,6 +189,18 @@ fn keys(tell: Tell<'_>) -> Names {
     let confirm = format!(r#"{{"confirm":"telemetry/{}"}}"#, names[5].1);
     tell("operator", &path("{doomed-version}", "destroy"), &confirm);
     names
+}
+
+/// What signs a list of one tool, which has no more than the name `add`.
+fn signed_tools(tell: Tell<'_>) -> Names {
+    let list = r#"{"tools":[{"name":"add"}],"server":"payments","expires_in":"365d"}"#;
+    let signed = tell("app", "POST /v1/mcp/tools/sign", list);
+    let amtss = &signed["_meta"]["aegis-custodian/amtss"];
+    vec![
+        ("{manifest}", amtss["manifest"].to_string()),
+        ("{manifest-key}", text(amtss, "keyid")),
+        ("{manifest-sig}", text(amtss, "signature")),
+    ]
 }
 
 /// A principal that waits for approval, and an active one whose new grants and token wait.
