@@ -238,6 +238,8 @@ def _normal(value: Any) -> Any:
         if len(normal) < len(value):
             raise ValueError("two keys of an object are the same after Unicode NFC")
         return normal
+    if isinstance(value, float) and 2**53 <= abs(value) < 1e21:
+        raise ValueError("its canonical form would be an integer that a double does not carry: the custodian signs none")
     return value
 
 

@@ -50,7 +50,7 @@ pub type Roles = BTreeSet<Role>;
 pub struct Principal {
     /// Unique for ever.
     pub id: Id,
-    /// Unique among the live principals.
+    /// Unique among the live principals, in Unicode NFC.
     pub name: String,
     /// The human or service behind it.
     pub subject: Subject,

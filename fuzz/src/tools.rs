@@ -21,7 +21,7 @@ use unicode_normalization::UnicodeNormalization;
 const SEEDS: [[u8; 32]; 2] = [[3; 32], [5; 32]];
 
 /// The list that is signed. The seeds of this target are made of it.
-const TOOLS: &str = r#"[{"name":"add","description":"Adds.","n":[1,1.5,9007199254740992.0,1e20,-0.0]},{"name":"café","x":{"a":[null,true,{}],"b":"é\n"}}]"#;
+const TOOLS: &str = r#"[{"name":"add","description":"Adds.","n":[1,1.5,9007199254740991.0,1e21,-0.0]},{"name":"café","x":{"a":[null,true,{}],"b":"é\n"}}]"#;
 
 struct Stage {
     list: String,
@@ -148,7 +148,8 @@ fn meaning(value: &Value) -> Meaning {
         Value::Bool(value) => Meaning::Literal(Some(*value)),
         Value::Number(number) => {
             let double = number.as_f64().unwrap();
-            match !number.is_f64() && double.abs() > 9_007_199_254_740_991.0 {
+            let whole = !number.is_f64() || double.abs() < 1e21;
+            match whole && double.abs() > 9_007_199_254_740_991.0 {
                 true => Meaning::Beyond(number.to_string()),
                 false => Meaning::Number(double),
             }

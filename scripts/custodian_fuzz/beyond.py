@@ -12,6 +12,7 @@ REFUSALS = {
     "two keys of the context are equal": "no schema knows of Unicode NFC; generated keys may be equal after it",
     "a name that no tool before it has": "no schema asks for names that differ",
     "integers from -9007199254740991": "of the integers in a tool RFC 8785 carries those that a double does",
+    "name has 1 to 128 characters": "the characters of a name are counted after Unicode NFC, which makes some of them more",
     "numbers that a 64-bit double": "no schema says how large a number may be that stands anywhere",
     "a context has at most": "the bytes of a context are counted in its canonical form",
     "cursor is the next_cursor": "a cursor is good if a page gave it",

@@ -24,7 +24,7 @@ use crate::{
 /// What an admin asks for; a field that is missing is refused only after separation of duties was checked.
 #[derive(Clone, Debug)]
 pub struct Proposal {
-    /// Unique among live principals: 1 to 128 printable characters.
+    /// Unique among live principals: 1 to 128 characters in Unicode NFC, none of them a control character.
     pub name: Option<String>,
     /// The human or service behind it.
     pub subject: Option<Subject>,

@@ -23,7 +23,7 @@ use crate::{
     },
     error::Error,
     id::{Id, Subject, is_subject},
-    json::Object,
+    json::{Object, normal},
     policy::{self, Grants, Role},
 };
 
@@ -31,7 +31,7 @@ use crate::{
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct CreatePrincipal {
-    /// 1 to 128 characters, none of them a control character; unique among live principals.
+    /// 1 to 128 characters after Unicode NFC, none of them a control character; unique among live principals.
     #[schema(value_type = String, required = true, pattern = r"^[^\u0000-\u001f\u007f-\u009f]{1,128}$")]
     name: Option<String>,
     /// The human or service, compared in lower case.
@@ -185,7 +185,8 @@ impl CreatePrincipal {
         let subject = self.subject.map(|text| Subject::folded(&text)).transpose();
         let custodian_id = self.custodian_id.map(|text| text.parse()).transpose();
         Ok(Proposal {
-            name: sound(self.name, policy::is_name, NAME)?,
+            // It is compared in NFC, as a server's name too, so it is kept in NFC.
+            name: sound(self.name.map(normal), policy::is_name, NAME)?,
             subject: subject.map_err(|_| Error::Invalid(SUBJECT))?,
             roles: self.roles.into_iter().collect(),
             grants: self.grants.map(|grants| grants.0).unwrap_or_default(),

@@ -167,7 +167,8 @@ fn named_tools() -> Array {
         .items(tool)
         .max_items(Some(MOST_TOOLS))
         .description(Some(
-            "The array of a `tools/list` result, all pages of it; each name once, integers within ±(2^53 - 1).",
+            "The array of a `tools/list` result, all pages of it; each name once, integers within ±(2^53 - 1) \
+             however they are written (numbers from 10^21 on have an exponent in RFC 8785 and are none).",
         ))
         .build()
 }

@@ -15,6 +15,9 @@ use crate::error::Error;
 /// The largest integer up to which a double has them all (RFC 8785 section 3.2.2.3): 2^53 - 1.
 const LARGEST_INTEGER: f64 = 9_007_199_254_740_991.0;
 
+/// From here on the canonical form has an exponent, so that nobody takes it for an integer: 10^21.
+const FIRST_WITH_EXPONENT: f64 = 1e21;
+
 /// A value whose texts are in Unicode NFC; keys may stand twice.
 #[derive(Debug)]
 pub enum Tree {
@@ -44,7 +47,8 @@ impl Tree {
     /// Reads JSON that has one canonical form only (RFC 8785): no key twice in an object, also after NFC, and no
     /// integer but those that a double carries exactly.
     ///
-    /// An integer is a number without fraction and exponent, however long; others are doubles, as the RFC says.
+    /// An integer is a number that is written without fraction and exponent, here or in its canonical form; others are
+    /// doubles, as the RFC says. So the canonical form of what is read can be read too.
     ///
     /// # Errors
     /// [`Error::Malformed`] says where and what was expected.
@@ -124,8 +128,9 @@ impl<'t> Reader<'_, 't> {
         if !value.is_finite() {
             return Err(E::custom(INFINITE));
         }
-        let whole = !text.contains(['.', 'e', 'E']);
-        if self.strictness == Strictness::Exact && whole && value.abs() > LARGEST_INTEGER {
+        let size = value.abs();
+        let whole = size < FIRST_WITH_EXPONENT || !text.contains(['.', 'e', 'E']);
+        if self.strictness == Strictness::Exact && whole && size > LARGEST_INTEGER {
             return Err(E::custom(BEYOND));
         }
         Ok(Tree::Number(value))
@@ -254,8 +259,12 @@ mod tests {
     fn the_doubles_of_rfc_8785_appendix_b_come_out_of_every_text_that_means_them() {
         for (bits, wanted) in APPENDIX_B {
             let double = f64::from_bits(bits);
+            let beyond = (9_007_199_254_740_992.0..1e21).contains(&double.abs());
             for text in [format!("{double:e}"), format!("{double:.800e}")] {
-                assert_eq!(canonical(&text).unwrap(), wanted, "{text}");
+                match beyond {
+                    true => assert!(refusal(&text).contains("send them as texts"), "{text}"),
+                    false => assert_eq!(canonical(&text).unwrap(), wanted, "{text}"),
+                }
             }
         }
         let given = "[333333333.33333329,1E30,4.50,2e-3,0.000000000000000000000000001,-0,-0.0,1.0]";
@@ -282,8 +291,6 @@ mod tests {
             assert!(
                 refusal(&format!("[{{\"a\":[\"1\",{beyond}]}}]")).contains("send them as texts")
             );
-            assert!(canonical(&format!("{beyond}.0")).is_ok());
-            assert!(canonical(&format!("{beyond}e0")).is_ok());
             assert!(Tree::read(beyond.as_bytes()).is_ok());
         }
         for infinite in [
@@ -293,6 +300,41 @@ mod tests {
             &"9".repeat(400),
         ] {
             assert!(refusal(infinite).contains("64-bit double"), "{infinite}");
+        }
+    }
+
+    #[test]
+    fn what_becomes_such_an_integer_in_its_canonical_form_is_refused_however_it_is_written() {
+        for beyond in [
+            "9007199254740992.0",
+            "9007199254740993.0",
+            "-9007199254740992e0",
+            "9007199254740991.5",
+            "1e20",
+            "-1E+20",
+            "100000000000000000000.0",
+            "999999999999999900000.0",
+        ] {
+            assert!(refusal(beyond).contains("send them as texts"), "{beyond}");
+            assert!(Tree::read(beyond.as_bytes()).is_ok());
+        }
+    }
+
+    #[test]
+    fn a_canonical_form_is_its_own() {
+        for text in [
+            "9007199254740991.0",
+            "-9007199254740991.4",
+            "9007199254740990.5e0",
+            "1e21",
+            "999999999999999999999.0",
+            "1000000000000000000000.0",
+            "1E30",
+            "-1.7976931348623157e308",
+            "5e-324",
+        ] {
+            let form = canonical(text).unwrap();
+            assert_eq!(canonical(&form).unwrap(), form, "{text}");
         }
     }
 

@@ -63,6 +63,24 @@ fn a_server_is_the_callers_own_name_or_one_that_it_was_granted() {
 }
 
 #[test]
+fn a_name_has_one_principal_however_it_is_written() {
+    let service = Service::spawn();
+    let first = service.principal("cafe\u{301}", &["app"], &json!({"subject": "first"}));
+    let path = format!("/v1/admin/principals/{}", first.id);
+    assert_eq!(service.get("admin", &path).is(200)["name"], "caf\u{e9}");
+    let propose = |name: &str| {
+        let body = json!({"name": name, "subject": "other", "roles": ["app"]});
+        service.call("admin", "POST", "/v1/admin/principals", Some(body))
+    };
+    for taken in ["caf\u{e9}", "cafe\u{301}"] {
+        propose(taken).is_refused(409, "already_exists");
+    }
+    let longer = "\u{fb2c}"; // three characters in NFC
+    propose(&longer.repeat(42)).is(201);
+    propose(&longer.repeat(43)).is_refused(400, "invalid_request");
+}
+
+#[test]
 fn grants_of_servers_have_their_form_and_are_shown_where_there_are_some() {
     let service = Service::spawn();
     let caller = service.principal("late", &["app"], &json!({"grants": {"deks": ["a"]}}));

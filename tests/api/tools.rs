@@ -179,8 +179,9 @@ fn what_cannot_be_signed_is_refused_with_a_sentence() {
         let detail = answer.json()["detail"].as_str().unwrap().to_owned();
         assert!(detail.contains(wanted), "{tools:.80}: {detail}");
     }
-    let fine =
-        format!(r#"[{{"name":"a","deep":{deep},"n":[9007199254740991,9007199254740992.0,1e22]}}]"#);
+    let fine = format!(
+        r#"[{{"name":"a","deep":{deep},"n":[9007199254740991,-9007199254740991.0,1e21]}}]"#
+    );
     let result = sign(&service, &format!("{{\"tools\":{fine}}}"));
     let again = service.send(&service.token("app"), "POST", VERIFY, &[], &result.text);
     assert_eq!(again.is(200)["valid"], true);

@@ -23,7 +23,16 @@ def nfc(value):
     return value
 
 
+def check(value):
+    """Refuses doubles whose canonical form is an integer that is refused."""
+    if isinstance(value, float) and 2**53 <= abs(value) < 1e21:
+        raise rfc8785.FloatDomainError(value)
+    for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        check(item)
+
+
 def jcs(value):
+    check(value)
     return rfc8785.dumps(nfc(value))
 
 

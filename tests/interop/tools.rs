@@ -15,7 +15,7 @@ use super::{
 
 /// Two tools in no normal form, keys in no order, every kind of number, and keys that `serde_json` keeps for itself.
 const TOOLS: &str = "[ {\"x-n\":[1.0,1E30,-0.0,5e-324,1.7976931348623157e308,333333333.33333329,9007199254740991,\
-    -9007199254740991,0.000001,1e-7,1e21,123456789012345680000.0,9007199254740993.0],\"name\":\"cafe\u{301}\",\
+    -9007199254740991,0.000001,1e-7,1e21,9007199254740991.0,999999999999999999999.0],\"name\":\"cafe\u{301}\",\
     \"\u{fb03}\":1,\"\u{1f600}\":2,\"e\u{301}\":3,\"\":null,\"x\":\"\\u00e9\\/\\u001f\\ud83d\\ude00\u{2028}\"},\
     {\"name\":\"b\",\"magic\":[{\"$serde_json::private::RawValue\":\"[1]\"},\
     {\"$serde_json::private::Number\":\"7\"}],\"inputSchema\":{\"type\":\"object\",\"properties\":{\"\\u0061\":{\"type\":\"number\"}}}} ]";

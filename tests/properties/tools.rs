@@ -40,12 +40,13 @@ fn meaning(tree: &Tree) -> Meaning {
     }
 }
 
-/// Whether an integer in it is beyond ±(2^53 - 1).
+/// Whether an integer in it is beyond ±(2^53 - 1), as it is written or in its canonical form.
 fn is_beyond(tree: &Tree) -> bool {
     match tree {
-        Tree::Plain(plain) => plain
-            .parse::<i128>()
-            .is_ok_and(|whole| whole.abs() > (1 << 53) - 1),
+        Tree::Plain(plain) => plain.parse::<f64>().is_ok_and(|number| {
+            let written = !plain.contains(['.', 'e', 'E']);
+            number.abs() >= 2_f64.powi(53) && (written || number.abs() < 1e21)
+        }),
         Tree::Text(_) => false,
         Tree::List(items) => items.iter().any(is_beyond),
         Tree::Object(pairs) => pairs.iter().any(|(_, value)| is_beyond(value)),

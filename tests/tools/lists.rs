@@ -157,16 +157,19 @@ fn what_is_no_list_of_tools_is_malformed() {
 #[test]
 fn a_tool_without_a_canonical_form_is_changed_and_never_the_same() {
     // What a reader that rounds takes for the same.
-    let list = signed(r#"[{"name":"a","n":9007199254740991},{"name":"b","n":9007199254740992.0}]"#);
+    let list = signed(r#"[{"name":"a","n":9007199254740991},{"name":"b","n":1e21}]"#);
     assert!(judge_as(&list, &now()).valid);
     for (from, to, name) in [
         ("40991}", "40991.0}", None),
         ("40991}", "40991e0}", None),
         ("40991}", "40992}", Some("a")),
-        ("9007199254740992.0", "9007199254740992", Some("b")),
-        ("9007199254740992.0", "9007199254740993", Some("b")),
-        ("9007199254740992.0", "9007199254740993.0", None),
-        ("9007199254740992.0", "9007199254740994.0", Some("b")),
+        ("40991}", "40992.0}", Some("a")),
+        ("40991}", "40991.5}", Some("a")),
+        ("1e21", "1e+21", None),
+        ("1e21", "1000000000000000000000.0", None),
+        ("1e21", "1000000000000000000000", Some("b")),
+        ("1e21", "1000000000000000000001", Some("b")),
+        ("1e21", "1e20", Some("b")),
     ] {
         assert!(list.contains(from));
         let verdict = judge_as(&list.replacen(from, to, 1), &now());
