@@ -4,33 +4,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-version=0.6.46
-tools=${AEGIS_TOOLS_DIR:-$PWD/target/tools}
 built=${CARGO_TARGET_DIR:-$PWD/target}
-
-find_tool() {
-    local candidate
-    for candidate in "$tools/bin/cargo-hack" "$(command -v cargo-hack || true)"; do
-        [ -x "$candidate" ] || continue
-        [ "$("$candidate" hack --version 2>/dev/null)" = "cargo-hack $version" ] || continue
-        echo "$candidate"
-        return
-    done
-}
-
-# Built without optimisation and debug information: it only starts cargo.
-install_tool() {
-    echo "cargo-hack $version is missing; building it in $tools (half a minute, once)" >&2
-    CARGO_TARGET_DIR="$tools/build" CARGO_PROFILE_DEV_DEBUG=0 \
-        cargo install --quiet --locked --debug --version "$version" --root "$tools" cargo-hack >&2
-    rm -rf "$tools/build"
-}
-
-tool=$(find_tool)
-if [ -z "$tool" ]; then
-    install_tool
-    tool=$(find_tool)
-fi
+tool=$(scripts/cargo-tool.sh hack 0.6.46)
 
 "$tool" hack clippy --locked --feature-powerset --exclude-features default \
     --lib --bins --test features --test upgrade -- -D warnings

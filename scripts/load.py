@@ -13,6 +13,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import threading
 import urllib.error
 import urllib.request
 
@@ -122,6 +123,28 @@ def events():
             for connections in (1, 8):
                 event_row(service, name, path, {"event": one} | more, 1, connections, kem)
                 event_row(service, f"{name}, batches of {BATCH}", path, {"events": [one] * BATCH} | more, BATCH, connections, kem)
+        beside_batches(service)
+
+
+def beside_batches(service):
+    """The 99th percentile of single events, alone and while two clients send full batches without end."""
+    path, body = "/v1/pii/encrypt", {"dek": "events", "event": EVENT}
+    _, _, alone = service.load(path, body, 1)
+    over = threading.Event()
+    batch = {"dek": "events", "events": [EVENT] * 256}
+
+    def send():
+        while not over.is_set():
+            service.post("app", path, batch)
+
+    clients = [threading.Thread(target=send) for _ in range(2)]
+    for client in clients:
+        client.start()
+    rate, _, beside = service.load(path, body, 1)
+    over.set()
+    for client in clients:
+        client.join()
+    print(f"single events beside full batches: {rate:,.0f}/s, p99 {beside:.1f} ms; alone {alone:.1f} ms: {beside / alone:.1f} times", flush=True)
 
 
 def event_row(service, name, path, body, events, connections, kem):

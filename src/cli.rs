@@ -6,10 +6,12 @@ use clap::{Parser, Subcommand};
 
 use crate::{
     error::Source,
+    server::doctor::SURVEY,
     telemetry::{self, Format},
 };
 
 mod dev;
+mod doctor;
 mod document;
 mod input;
 mod key_file;
@@ -21,6 +23,7 @@ mod reject;
 mod screen;
 mod shown;
 mod sign;
+mod survey;
 mod verify;
 
 /// An HSM-first key custodian: the KEK never leaves its PKCS#11 token.
@@ -57,6 +60,12 @@ enum Command {
     /// the data folder: a SoftHSM2 token with the KEK, the database, and admin.token, operator.token, app.token
     /// and auditor.token (mode 0600). Prints `listening on http://127.0.0.1:PORT` when ready.
     Dev(dev::Arguments),
+    /// Say what this build offers, and what is wrong on this machine and with a data folder of `custodian dev`.
+    ///
+    /// Looks at the token's library, what it can, the files and who may read them, and whether the token opens by its
+    /// PIN. Changes nothing, needs no running service and works beside one. Each problem comes with what to do about it.
+    /// Exit code 0 is no problem, 1 is at least one.
+    Doctor(doctor::Arguments),
     /// Make a custodian's key, on this machine alone.
     ///
     /// The key file is encrypted under a passphrase, as `age` does it, and readable by its owner only; an existing
@@ -72,6 +81,8 @@ enum Command {
     /// challenge. What is shown is what is signed: all hashes are computed here, and a service whose hashes
     /// differ is not served.
     Sign(sign::Arguments),
+    #[command(name = SURVEY, hide = true)]
+    SurveyToken(survey::Arguments),
     /// Judge offline what the service signed, with pinned keys.
     Verify(verify::Arguments),
 }
@@ -88,10 +99,12 @@ pub fn run() -> ExitCode {
         .map_err(Source::from)
         .and_then(|()| match arguments.command {
             Command::Dev(arguments) => dev::run(&arguments).map(done),
+            Command::Doctor(arguments) => doctor::run(&arguments),
             Command::Keygen(arguments) => keygen::run(&arguments).map(done),
             Command::Pubkey(arguments) => pubkey::run(&arguments).map(done),
             Command::Reject(arguments) => reject::run(&arguments).map(done),
             Command::Sign(arguments) => sign::run(&arguments).map(done),
+            Command::SurveyToken(arguments) => survey::run(&arguments).map(done),
             Command::Verify(arguments) => verify::run(&arguments),
         });
     match ended {

@@ -264,11 +264,20 @@ const SOFTHSM_MODULES: [&str; 6] = [
     "/usr/local/lib/softhsm/libsofthsm2.so",
 ];
 
-/// SoftHSM's PKCS#11 module on this machine.
+/// SoftHSM's PKCS#11 module on this machine: where CUSTODIAN_SOFTHSM_MODULE says, or in one of the usual places.
 ///
 /// # Errors
 /// [`Unsafe`] says how to install it.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one reader of the environment"
+)]
 pub fn softhsm_module() -> Result<PathBuf, Unsafe> {
+    if let Some(given) = env::var_os("CUSTODIAN_SOFTHSM_MODULE").map(PathBuf::from) {
+        return given.is_file().then_some(given).ok_or(Unsafe(
+            "CUSTODIAN_SOFTHSM_MODULE names no file: set it to SoftHSM's PKCS#11 library, or unset it",
+        ));
+    }
     let found = SOFTHSM_MODULES
         .map(PathBuf::from)
         .into_iter()

@@ -6,7 +6,7 @@ use std::{
     borrow::Cow,
     collections::HashSet,
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, OnceLock,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -140,6 +140,7 @@ pub struct Caller {
     pub guard: Option<GuardId>,
     token: [u8; 32],
     recorded: Arc<AtomicBool>,
+    about: Arc<OnceLock<String>>,
 }
 
 impl Caller {
@@ -154,7 +155,18 @@ impl Caller {
             guard: None,
             token: bearer.sha256,
             recorded: Arc::default(),
+            about: Arc::default(),
         }
+    }
+
+    /// What the request turned out to be about, where its path does not say it.
+    #[must_use]
+    pub fn about(&self) -> Option<&str> {
+        self.about.get().map(String::as_str)
+    }
+
+    fn is_about(&self, what: String) {
+        self.about.get_or_init(|| what);
     }
 
     /// Whether this request's audit entry is on disk.

@@ -46,10 +46,10 @@ pub enum Error {
     /// One value of the caller's event is the reason.
     #[error("{because}")]
     InField {
-        /// The member's name, for the caller only.
+        /// The member's name, for the caller only; its beginning, if it is long.
         field: String,
-        /// Where it is in the event (RFC 6901), for the caller only.
-        pointer: String,
+        /// Where it is in the event (RFC 6901), for the caller only; `None` if that is long.
+        pointer: Option<String>,
         /// Why.
         because: Box<Error>,
     },

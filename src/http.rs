@@ -6,11 +6,12 @@ use actix_web::{
     HttpResponse, Route,
     http::{Method, header},
     middleware::from_fn,
+    rt::time::timeout,
     web::{self, ServiceConfig},
 };
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use metrics_exporter_prometheus::PrometheusHandle;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{custodian::Custodian, policy::Action};
 use problem::{Code, Problem};
@@ -129,9 +130,11 @@ pub struct Service {
     limits: Limits,
     openapi: web::Bytes,
     key_uses: Semaphore,
-    event_uses: Semaphore,
+    large_kibibytes: Arc<Semaphore>,
     failed_sign_ins: DefaultKeyedRateLimiter<Option<std::net::IpAddr>>,
 }
+
+const KIBIBYTE: usize = 1024;
 
 /// Failed sign-ins that one source may try at once, and how many more each second.
 const FAILED_SIGN_INS: (u32, u32) = (200, 10);
@@ -149,9 +152,20 @@ impl Service {
             limits,
             openapi: openapi::text(),
             key_uses: Semaphore::new(limits.key_uses),
-            event_uses: Semaphore::new(limits.event_uses),
+            large_kibibytes: Arc::new(Semaphore::new(limits.large_bytes / KIBIBYTE)),
             failed_sign_ins: RateLimiter::keyed(quota),
         }
+    }
+
+    /// Memory for a large body, held until the share is dropped. Who gets none in time is to come again.
+    async fn share(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Problem> {
+        let kibibytes = u32::try_from(bytes.div_ceil(KIBIBYTE)).unwrap_or(u32::MAX);
+        let share = self.large_kibibytes.clone().acquire_many_owned(kibibytes);
+        let share = timeout(self.limits.key_wait, share).await;
+        share.ok().and_then(Result::ok).ok_or(Problem::of(
+            Code::NotReady,
+            "more large requests are on their way than the service has memory for; send it again after Retry-After",
+        ).retry_after(1))
     }
 
     /// Says at once that nothing is ready any more: the service is going down.

@@ -24,10 +24,15 @@ use std::{
     process::{Command, Output},
 };
 
-use aegis_custodian::crypto::{
-    certificate::{Expected, Fault, Pinned, judge},
-    scheme::{AddressKind, Kind, Network, Scheme, SigningKey},
+use aegis_custodian::{
+    crypto::{
+        certificate::{Expected, Fault, judge},
+        pinned::{Pinned, key_id},
+        scheme::{AddressKind, Kind, Network, Scheme, SigningKey},
+    },
+    words::KeyAlgorithm,
 };
+use base64ct::{Base64, Encoding};
 use people::{Desk, Person, RISK, SECURITY, text};
 use serde_json::{Value, json};
 use service::{Answer, Service};
@@ -165,6 +170,34 @@ fn every_signing_key_that_the_build_can_make_is_made_and_none_is_called_missing(
         assert_eq!(log.contains("a signing key is not made"), !PQC, "{log}");
         assert_eq!(service.stop(), Some(0));
     }
+}
+
+#[test]
+fn tools_are_signed_and_verified_in_every_build_offline_too() {
+    let service = Service::spawn();
+    let tools = json!({"tools": [{"name": "t", "inputSchema": {}}]});
+    let signed = service.post("app", "/v1/mcp/tools/sign", tools).is(200);
+    let verdict = service.post("app", "/v1/mcp/tools/verify", signed.clone());
+    assert_eq!(verdict.is(200)["valid"], true);
+    let home = tempfile::tempdir().unwrap();
+    let file = |name: &str, content: String| {
+        fs::write(home.path().join(name), content).unwrap();
+        home.path().join(name).to_str().unwrap().to_owned()
+    };
+    // As a full service answers it, with a key that this build may not know how to use.
+    let mut keys = service.get("", "/v1/signing-keys").is(200);
+    let lattice = "E".repeat(2603) + "=";
+    let bytes = Base64::decode_vec(&lattice).unwrap();
+    keys["items"].as_array_mut().unwrap().push(json!({
+        "key_id": key_id(KeyAlgorithm::MlDsa65, &bytes), "purpose": "override", "algorithm": "ml-dsa-65",
+        "public_key": lattice, "state": "active", "location": "wrapped",
+    }));
+    let (tools, keys) = (
+        file("tools", signed.to_string()),
+        file("keys", keys.to_string()),
+    );
+    let judged = custodian(&["verify", "tools", &tools, "--keys", &keys]);
+    assert_eq!(judged.status.code(), Some(0), "{judged:?}");
 }
 
 #[test]

@@ -39,7 +39,7 @@ const FLOORS: [(&str, u8); 23] = [
 ];
 
 /// A foreign crate, and the beginnings of the modules that may name it.
-const OWNERS: [(&str, &[&str]); 23] = [
+const OWNERS: [(&str, &[&str]); 25] = [
     ("actix_web", &["http", "server"]),
     ("aes_gcm", &["crypto"]),
     ("age", &["cli"]),
@@ -51,6 +51,7 @@ const OWNERS: [(&str, &[&str]); 23] = [
     ("governor", &["http"]),
     ("hmac", &["crypto"]),
     ("hpke", &["crypto"]),
+    ("jiter", &["json"]),
     ("k256", &["crypto"]),
     ("lru", &["custodian"]),
     ("ml_dsa", &["crypto"]),
@@ -62,6 +63,8 @@ const OWNERS: [(&str, &[&str]); 23] = [
     ("rusqlite", &["store"]),
     ("rusqlite_migration", &["store"]),
     ("rustix", &["custodian/crew"]),
+    // The first two in their tests.
+    ("tempfile", &["kek/pkcs11/pin", "private_file", "server"]),
     ("ureq", &["client"]),
 ];
 

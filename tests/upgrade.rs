@@ -127,6 +127,8 @@ fn what_the_full_build_made_waits_in_a_reduced_one() {
     let body = json!({"name": "hybrid", "algorithm": "mlkem768-x25519", "rotation_period": "1s"});
     first.post("operator", "/v1/deks", body).is(201);
     let sealed = encrypt(&first, "hybrid").is(200);
+    let event = json!({"dek": "hybrid", "event": {"actor_id": 17}});
+    let hidden = first.post("app", "/v1/pii/encrypt", event.clone()).is(200);
     let risk = Person::enrol(&first, "ann", RISK, Kind::Bip340);
     let security = Person::enrol(&first, "bob", SECURITY, WALLET);
     let other = Person::enrol(&first, "eve", SECURITY, Kind::Ed25519);
@@ -161,6 +163,9 @@ fn what_the_full_build_made_waits_in_a_reduced_one() {
     waits(&encrypt(&second, "hybrid"));
     waits(&decrypt(&second, "hybrid", &sealed));
     waits(&second.get("app", "/v1/deks/hybrid/public-key"));
+    let reveal = json!({"event": hidden["event"]});
+    waits(&second.post("app", "/v1/pii/encrypt", event));
+    waits(&second.post("app", "/v1/pii/decrypt", reveal.clone()));
     waits(&second.post("operator", "/v1/deks/hybrid/rotate", json!({})));
     waits(&second.request("fifth", json!({})));
     waits(&risk.sign(&second, &half));
@@ -185,6 +190,8 @@ fn what_the_full_build_made_waits_in_a_reduced_one() {
         decrypt(&third, "hybrid", &sealed).is(200)["plaintext"],
         "YWVnaXM="
     );
+    let shown = third.post("app", "/v1/pii/decrypt", reveal).is(200);
+    assert_eq!(shown["event"], json!({"actor_id": 17}));
     let rotated = || {
         third.get("app", "/v1/deks/hybrid").is(200)["versions"]
             .as_array()

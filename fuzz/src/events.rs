@@ -17,13 +17,17 @@ pub fn check(text: &[u8]) {
     let Ok(event) = ObjectText::read(text) else {
         return;
     };
-    let members = event.members(|name, _| NAMES.contains(&name)).unwrap();
+    let members = event
+        .members(usize::MAX, |name, _| NAMES.contains(&name))
+        .unwrap();
     let same = members.iter().map(|member| (member, member.value));
     assert_eq!(event.with(same).unwrap().expose(), event.expose());
     let others = members.iter().map(|member| (member, OTHER));
     let changed = event.with(others).unwrap();
     let again = ObjectText::read(changed.expose().as_bytes()).unwrap();
-    let found: Vec<_> = again.members(|name, _| NAMES.contains(&name)).unwrap();
+    let found: Vec<_> = again
+        .members(usize::MAX, |name, _| NAMES.contains(&name))
+        .unwrap();
     assert_eq!(found.len(), members.len());
     assert!(found.iter().all(|member| member.value == OTHER));
 
@@ -33,7 +37,7 @@ pub fn check(text: &[u8]) {
         wanted,
         serde_json::from_str::<Value>(changed.expose()).unwrap()
     );
-    let mut found: Vec<_> = members.into_iter().map(|member| member.pointer).collect();
+    let mut found: Vec<_> = members.iter().map(|member| member.pointer()).collect();
     found.sort();
     assert_eq!(found, pointers);
 }

@@ -55,6 +55,8 @@ pub(super) struct InUse<'a> {
     versions: RefCell<HashMap<DekVersion, Rc<VersionRow>>>,
     /// `None` is one that is not what was stored.
     keys: RefCell<HashMap<DekVersion, Option<Rc<OpenKey>>>>,
+    /// Versions that were asked for without being used.
+    living: RefCell<HashMap<DekVersion, bool>>,
     sealer: OnceCell<Arc<Sealer>>,
     openers: RefCell<HashMap<DekVersion, Arc<Opener>>>,
 }
@@ -74,6 +76,7 @@ impl Custodian {
             newest: OnceCell::new(),
             versions: RefCell::default(),
             keys: RefCell::default(),
+            living: RefCell::default(),
             sealer: OnceCell::new(),
             openers: RefCell::default(),
         })
@@ -200,9 +203,14 @@ impl InUse<'_> {
 
     /// Whether there is such a version that is not to be destroyed.
     pub(super) fn lives(&self, version: &DekVersion) -> Result<bool, Error> {
+        if let Some(known) = self.living.borrow().get(version) {
+            return Ok(*known);
+        }
         let (store, name) = (&self.custodian.store, &self.dek.name);
         let row = store.read(|view| view.dek_version(name, version))?;
-        Ok(row.is_some_and(|row| row.state.changeable().is_ok()))
+        let lives = row.is_some_and(|row| row.state.changeable().is_ok());
+        self.living.borrow_mut().insert(version.clone(), lives);
+        Ok(lives)
     }
 
     fn read_sealer(&self, row: &VersionRow) -> Result<Arc<Sealer>, Error> {

@@ -93,7 +93,7 @@ impl Custodian {
 /// [`Error::Invalid`] for none, [`Error::TooLarge`] beyond [`BATCH_ITEMS`].
 pub fn sized<I>(items: Vec<I>) -> Result<Vec<I>, Error> {
     match items.len() {
-        0 => Err(Error::Invalid("items has at least one item")),
+        0 => Err(Error::Invalid("a batch has at least one item")),
         1..=BATCH_ITEMS => Ok(items),
         _ => Err(Error::TooLarge(
             "a batch has at most 256 items; send several",

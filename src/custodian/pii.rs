@@ -3,6 +3,8 @@
 
 use std::borrow::Cow;
 
+use zeroize::Zeroizing;
+
 use super::{Caller, Custodian, envelope::InUse, items::Items};
 use crate::{
     crypto::{
@@ -21,7 +23,13 @@ mod rework;
 pub use rework::VALUES;
 
 use opening::Opening;
-use rework::{Text, Wish};
+use rework::{Reworked, Text, Wish};
+
+/// Most bytes of an event that was encrypted: with what surrounds it in a request, it is read again ([`BODY_BYTES`]).
+const EVENT_BYTES: usize = BODY_BYTES - 64 * 1024;
+
+/// Most bytes of a request that carries events.
+pub const BODY_BYTES: usize = 8 * 1024 * 1024;
 
 /// The names of fields whose values are personal.
 #[derive(Clone, Debug)]
@@ -109,6 +117,7 @@ impl Custodian {
     ) -> Result<Items<EncryptedEvent>, Error> {
         policy::use_dek(&who.principal, name)?;
         let dek = self.in_use(name)?;
+        who.is_about(name.to_string());
         let (version, sealer) = dek.sealer()?;
         let done = self.rework(
             events.as_slice(),
@@ -121,7 +130,8 @@ impl Custodian {
             },
         )?;
         let encrypted = done.into_iter().map(|event| {
-            event.map(|done| EncryptedEvent {
+            let done = event.and_then(that_can_come_back)?;
+            Ok(EncryptedEvent {
                 event: done.event,
                 encrypted: done.changed,
                 kept: done.kept,
@@ -151,11 +161,18 @@ impl Custodian {
         let must = fields.unwrap_or(&self.rules.pii_fields);
         let done = self.rework(
             events.as_slice(),
-            |field, value| must.contain(field) || (fields.is_none() && blob(value).is_some()),
+            |field, value| {
+                let is_blob = || value.and_then(blob).is_some();
+                must.contain(field) || (fields.is_none() && is_blob())
+            },
             |member| opening.open_or_keep(member, not_encrypted),
             opening::open,
-        )?;
-        let decrypted = done.into_iter().map(|event| {
+        );
+        opening
+            .object()
+            .into_iter()
+            .for_each(|deks| who.is_about(deks));
+        let decrypted = done?.into_iter().map(|event| {
             event.map(|done| DecryptedEvent {
                 event: done.event,
                 decrypted: done.changed,
@@ -165,6 +182,16 @@ impl Custodian {
         let object = |_: Option<&DecryptedEvent>| opening.object();
         self.use_key(who, object, || opening.used(), decrypted, Vec::into_iter)
     }
+}
+
+/// An event that has become larger than what is read could be decrypted by nobody.
+fn that_can_come_back(done: Reworked) -> Result<Reworked, Error> {
+    if done.event.expose().len() <= EVENT_BYTES {
+        return Ok(done);
+    }
+    Err(Error::TooLarge(
+        "encrypted, this event would be larger than may be sent to be decrypted; make several of it",
+    ))
 }
 
 const LOST: Error = Error::Internal {
@@ -190,11 +217,14 @@ fn seal_or_keep(
 
 /// The blob that a value is, if it is a text and wholly one that was made with a public key.
 fn blob(value: &str) -> Option<DekBlob> {
-    if !value.starts_with('"') {
-        return None;
-    }
-    let text: String = serde_json::from_str(value).ok()?;
-    let blob = DekBlob::decode(&text).ok()?;
+    let blob = DekBlob::decode(&text(value)?).ok()?;
     let whole = blob.kind == DekBlobKind::Hpke && blob.payload.len() > hybrid::ADDED_BYTES;
     whole.then_some(blob)
+}
+
+/// What a value says, if it is a text.
+fn text(value: &str) -> Option<Zeroizing<String>> {
+    let is_text = value.starts_with('"');
+    let text = || serde_json::from_str(value).ok().map(Zeroizing::new);
+    is_text.then(text).flatten()
 }

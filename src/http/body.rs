@@ -7,7 +7,7 @@ use actix_web::{
     dev::Payload,
     http::header::{self, HeaderName},
     rt::time::timeout,
-    web::Data,
+    web::{self, Data},
 };
 use base64ct::{Base64, Encoding};
 use futures_util::StreamExt;
@@ -17,7 +17,7 @@ use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
 use super::{
-    Limits, Service,
+    Service,
     problem::{Code, Problem},
 };
 use crate::{
@@ -31,6 +31,9 @@ use crate::{
 
 /// Of a body that is too large so much is read, or twice its limit, so that its sender reads the refusal.
 const DRAINED: usize = 8 * 1024 * 1024;
+
+/// A body beyond this is large: it waits for memory, and is parsed where it may block.
+const LARGE: usize = 64 * 1024;
 
 const TOO_LARGE: Problem = Problem::of(
     Code::TooLarge,
@@ -73,37 +76,46 @@ impl<'de> Deserialize<'de> for Base64Text {
 
 type Extracted<T> = Pin<Box<dyn Future<Output = Result<T, Problem>>>>;
 
-impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
+impl<T: DeserializeOwned + Send + 'static> FromRequest for Body<T> {
     type Error = Problem;
     type Future = Extracted<Self>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        extract(request, payload, |request, bytes| {
-            let value = json::read(or_empty(bytes))?;
-            let once = once(request, bytes)?;
+        let (request, payload) = (request.clone(), payload.take());
+        Box::pin(async move {
+            let bytes = read(&request, payload).await?;
+            let (value, bytes) = parsed(bytes, json::read).await?;
+            let once = once(&request, &bytes)?;
             Ok(Self { value, once })
         })
     }
 }
 
-impl<T: DeserializeOwned + 'static> FromRequest for Items<T> {
+impl<T: DeserializeOwned + Send + 'static> FromRequest for Items<T> {
     type Error = Problem;
     type Future = Extracted<Self>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        extract(request, payload, |_, bytes| {
-            Ok(Self(json::read_one_or_many(or_empty(bytes))?))
+        let (request, payload) = (request.clone(), payload.take());
+        Box::pin(async move {
+            let bytes = read(&request, payload).await?;
+            Ok(Self(parsed(bytes, json::read_one_or_many).await?.0))
         })
     }
 }
 
-fn extract<T: 'static>(
-    request: &HttpRequest,
-    payload: &mut Payload,
-    parse: impl FnOnce(&HttpRequest, &[u8]) -> Result<T, Problem> + 'static,
-) -> Extracted<T> {
-    let (request, payload) = (request.clone(), payload.take());
-    Box::pin(async move { parse(&request, &read(&request, payload).await?) })
+/// What a large body says is found out where it may block: the threads that serve everybody wait for nobody.
+async fn parsed<T: Send + 'static>(
+    bytes: Zeroizing<Vec<u8>>,
+    parse: fn(&[u8]) -> Result<T, Error>,
+) -> Result<(T, Zeroizing<Vec<u8>>), Problem> {
+    let large = bytes.len() > LARGE;
+    let work = move || parse(or_empty(&bytes)).map(|value| (value, bytes));
+    if !large {
+        return Ok(work()?);
+    }
+    let done = web::block(work).await;
+    Ok(done.map_err(|_| Error::internal("reading a body panicked"))??)
 }
 
 /// An absent body reads like an object without fields.
@@ -113,20 +125,15 @@ fn or_empty(bytes: &[u8]) -> &[u8] {
 
 async fn read(request: &HttpRequest, payload: Payload) -> Result<Zeroizing<Vec<u8>>, Problem> {
     let service = request.app_data::<Data<Service>>();
-    let limits = service.map_or_else(Limits::default, |service| service.limits);
-    let limit = limits.body(action(request));
+    let service = service.ok_or(Error::internal("the service is not mounted"))?;
     media_type(request)?;
-    // Room for all of it at once: a buffer that grows leaves copies behind that nobody wipes.
-    let declared = request.headers().get(header::CONTENT_LENGTH);
-    let declared = declared.and_then(|length| length.to_str().ok()?.parse().ok());
-    let room = limit.min(declared.unwrap_or(limit));
-    let collected = collect(payload, limit, Zeroizing::new(Vec::with_capacity(room)));
-    let collected = timeout(limits.body, collected).await.unwrap_or(Err(SLOW));
-    let empty = collected.as_ref().is_ok_and(|bytes| bytes.is_empty());
+    let gathered = timeout(service.limits.body, gather(request, service, payload));
+    let gathered = gathered.await.unwrap_or(Err(SLOW));
+    let empty = gathered.as_ref().is_ok_and(|bytes| bytes.is_empty());
     if !empty && !request.headers().contains_key(header::CONTENT_TYPE) {
         return Err(MEDIA);
     }
-    collected
+    gathered
 }
 
 /// What the request was let in for.
@@ -162,27 +169,51 @@ fn plain(request: &HttpRequest) -> Result<(), Problem> {
     if encoded { Err(MEDIA) } else { Ok(()) }
 }
 
-async fn collect(
+/// A large body has its share of the memory for such; its request holds that until it is over.
+async fn gather(
+    request: &HttpRequest,
+    service: &Service,
     mut payload: Payload,
-    limit: usize,
-    mut bytes: Zeroizing<Vec<u8>>,
 ) -> Result<Zeroizing<Vec<u8>>, Problem> {
-    let mut seen: usize = 0;
+    let limit = service.limits.body(action(request));
+    let declared = request.headers().get(header::CONTENT_LENGTH);
+    let declared = declared.and_then(|length| length.to_str().ok()?.parse().ok());
+    let most = limit.min(declared.unwrap_or(limit));
+    let mut bytes = Zeroizing::new(Vec::with_capacity(most.min(LARGE)));
+    let (mut seen, mut share): (usize, _) = (0, None);
     while let Some(chunk) = payload.next().await {
         let chunk = chunk
             .map_err(|_| Problem::of(Code::InvalidRequest, "the body ended before it was whole"))?;
         seen = seen.saturating_add(chunk.len());
         match seen {
             _ if seen > DRAINED.max(limit.saturating_mul(2)) => return Err(TOO_LARGE),
-            _ if seen <= limit => bytes.extend_from_slice(&chunk),
-            _ => bytes.clear(),
+            _ if seen > limit => bytes.clear(),
+            _ if seen > LARGE && share.is_none() => share = Some(service.share(most).await?),
+            _ => (),
+        }
+        if seen <= limit {
+            append(&mut bytes, &chunk);
         }
     }
     if seen > limit {
-        Err(TOO_LARGE)
-    } else {
-        Ok(bytes)
+        return Err(TOO_LARGE);
     }
+    if let Some(share) = share {
+        request.extensions_mut().insert(share);
+    }
+    Ok(bytes)
+}
+
+/// A buffer that is too small is left for one of twice the size, and wiped.
+fn append(bytes: &mut Zeroizing<Vec<u8>>, chunk: &[u8]) {
+    let length = bytes.len().saturating_add(chunk.len());
+    if length > bytes.capacity() {
+        let room = length.max(bytes.capacity().saturating_mul(2));
+        let mut larger = Zeroizing::new(Vec::with_capacity(room));
+        larger.extend_from_slice(bytes);
+        *bytes = larger;
+    }
+    bytes.extend_from_slice(chunk);
 }
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");

@@ -190,7 +190,8 @@ async fn audited(
     }
     let unwritten = || internal("a verb answered without an audit entry");
     let problem = Problem::within(response.response()).unwrap_or_else(unwritten);
-    let object = segment::object(response.request());
+    let about = || caller.about().map(str::to_owned);
+    let object = segment::object(response.request()).or_else(about);
     let event = Event::refused(object, problem.outcome(), problem.code.name());
     let who = caller.clone();
     let answer = match block(service, move |custodian| {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::policy::Action;
+use crate::{custodian::pii, policy::Action};
 
 /// Limits of the transport.
 #[derive(Clone, Copy, Debug)]
@@ -18,8 +18,9 @@ pub struct Limits {
     pub body: Duration,
     /// Requests that may use keys at once: well below the threads that verbs run in (512 for all cores).
     pub key_uses: usize,
-    /// Requests with events that may be worked on at once: each may hold several times its body.
-    pub event_uses: usize,
+    /// Bytes of all large bodies together that are read or worked on at once; each may take several times as much
+    /// meanwhile.
+    pub large_bytes: usize,
     /// How long a request may wait for a place among either.
     pub key_wait: Duration,
     /// How long answers may take to finish once the service goes down.
@@ -42,11 +43,11 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             body_bytes: 1024 * 1024,
-            event_bytes: 8 * 1024 * 1024,
+            event_bytes: pii::BODY_BYTES,
             head: Duration::from_secs(10),
             body: Duration::from_secs(30),
             key_uses: 128,
-            event_uses: 16,
+            large_bytes: 256 * 1024 * 1024,
             key_wait: Duration::from_secs(2),
             drain: Duration::from_secs(20),
         }

@@ -13,12 +13,12 @@ use super::{
     body::Body,
     caller::Who,
     problem::Problem,
-    reply::{self, use_events},
+    reply::{self, use_key},
 };
 use crate::{
     custodian::{
         Fields,
-        items::sized,
+        items::{Items, sized},
         pii::{DecryptedEvent, EncryptedEvent, Otherwise},
     },
     error::Error,
@@ -119,10 +119,18 @@ pub(super) async fn encrypt(
     let before = asked.already_encrypted.unwrap_or(Choice::Keep);
     let events = one_or_many(asked.event, asked.events)?;
     let id = who.request_id.clone();
-    let done = use_events(&service, move |custodian| {
-        custodian.encrypt_events(&who, &dek, &events, before.into())
+    let text = use_key(&service, move |custodian| {
+        let done = custodian.encrypt_events(&who, &dek, &events, before.into())?;
+        let room = room(&done, |done| &done.event);
+        Ok(reply::items_text(
+            done,
+            Vec::new(),
+            &id,
+            room,
+            EncryptedEventReply::from,
+        ))
     });
-    reply::items(done.await?, Vec::new(), &id, EncryptedEventReply::from)
+    Ok(reply::written(text.await??))
 }
 
 /// Decrypt the fields of an event, whichever DEKs and versions of the caller's grants encrypted them.
@@ -138,10 +146,18 @@ pub(super) async fn decrypt(
     let plain = asked.not_encrypted.unwrap_or(Choice::Refuse);
     let events = one_or_many(asked.event, asked.events)?;
     let id = who.request_id.clone();
-    let done = use_events(&service, move |custodian| {
-        custodian.decrypt_events(&who, &events, fields.as_ref(), plain.into())
+    let text = use_key(&service, move |custodian| {
+        let done = custodian.decrypt_events(&who, &events, fields.as_ref(), plain.into())?;
+        let room = room(&done, |done| &done.event);
+        Ok(reply::items_text(
+            done,
+            Vec::new(),
+            &id,
+            room,
+            DecryptedEventReply::from,
+        ))
     });
-    reply::items(done.await?, Vec::new(), &id, DecryptedEventReply::from)
+    Ok(reply::written(text.await??))
 }
 
 const NOT_A_DEK: Error =
@@ -169,6 +185,14 @@ fn named(fields: Vec<String>) -> Result<Fields, Error> {
     let fields = fields.iter().map(|field| field.parse::<FieldName>());
     let fields: Vec<_> = fields.collect::<Result<_, _>>().map_err(|_| REFUSED)?;
     Ok(Fields::of(fields))
+}
+
+/// Bytes that an answer takes at most: its events, and beside each of them the names of fields or a problem.
+fn room<T>(done: &Items<T>, event: impl Fn(&T) -> &ObjectText) -> usize {
+    const BESIDE: usize = 4096;
+    let events = done.as_slice().iter().flatten();
+    let bytes: usize = events.map(|done| event(done).expose().len()).sum();
+    bytes + BESIDE * done.as_slice().len()
 }
 
 /// A `null` is no event.

@@ -110,7 +110,7 @@ pub(super) struct Problem {
 #[derive(Clone, Debug)]
 struct Place {
     field: String,
-    pointer: String,
+    pointer: Option<String>,
 }
 
 /// What a refusal looks like (RFC 9457 section 3).
@@ -128,10 +128,10 @@ pub(super) struct ProblemBody<'a> {
     /// Stable, for programs.
     code: &'static str,
     request_id: &'a str,
-    /// The field of an event that is the reason.
+    /// The field of an event that is the reason; its first 128 characters.
     #[serde(skip_serializing_if = "Option::is_none")]
     field: Option<&'a str>,
-    /// Where that field is in its event (RFC 6901).
+    /// Where that field is in its event (RFC 6901), if that takes at most 1,024 bytes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pointer: Option<&'a str>,
 }
@@ -152,7 +152,7 @@ impl Problem {
     }
 
     /// Names the field of an event that is the reason.
-    fn at(self, field: String, pointer: String) -> Self {
+    fn at(self, field: String, pointer: Option<String>) -> Self {
         Self {
             detail: Cow::Owned(format!("{field}: {}", self.detail)),
             place: Some(Place { field, pointer }),
@@ -174,7 +174,10 @@ impl Problem {
             code: self.code.name(),
             request_id,
             field: self.place.as_ref().map(|place| &*place.field),
-            pointer: self.place.as_ref().map(|place| &*place.pointer),
+            pointer: self
+                .place
+                .as_ref()
+                .and_then(|place| place.pointer.as_deref()),
         }
     }
 

@@ -4,6 +4,7 @@ use std::iter;
 
 use actix_web::{
     HttpResponse,
+    body::MessageBody,
     http::{StatusCode, header},
     rt::time::timeout,
     web::{self, Data},
@@ -44,19 +45,9 @@ pub(super) async fn use_key<T: Send + 'static>(
     block(service, verb).await
 }
 
-/// Runs a verb over events, which take more memory and time than others: fewer at once.
-pub(super) async fn use_events<T: Send + 'static>(
-    service: &Data<Service>,
-    verb: impl FnOnce(&Custodian) -> Result<T, Error> + Send + 'static,
-) -> Result<T, Problem> {
-    let place = timeout(service.limits.key_wait, service.event_uses.acquire()).await;
-    let _place = place.ok().and_then(Result::ok).ok_or(BUSY)?;
-    use_key(service, verb).await
-}
-
 const BUSY: Problem = Problem::of(
     Code::NotReady,
-    "more requests use keys than the service keeps up with; send it again after Retry-After",
+    "more requests use keys than the token keeps up with; send it again after Retry-After",
 )
 .retry_after(1);
 
@@ -66,7 +57,7 @@ pub(super) fn ok<T: Serialize>(value: &T) -> HttpResponse {
 }
 
 /// 200 and JSON that was written before.
-pub(super) fn written(json: String) -> HttpResponse {
+pub(super) fn written(json: impl MessageBody + 'static) -> HttpResponse {
     let mut response = HttpResponse::Ok();
     response.content_type("application/json").body(json)
 }
@@ -137,30 +128,42 @@ struct Batch<T> {
     items: Vec<T>,
 }
 
-/// 200 and what came of one item or of each; `show` turns a verb's answer into the reply's form. Items without a
-/// reference need none here.
+/// 200 and what came of one item or of each; `show` turns a verb's answer into the reply's form.
 pub(super) fn items<T, R: Serialize>(
     items: Items<T>,
     references: References,
     request_id: &str,
     show: impl Fn(T) -> R,
 ) -> Result<HttpResponse, Problem> {
+    items_text(items, references, request_id, 0, show).map(written)
+}
+
+/// The text of [`items`], in a buffer that has this room from the start: one that grows leaves copies behind. Items
+/// without a reference need none here.
+pub(super) fn items_text<T, R: Serialize>(
+    items: Items<T>,
+    references: References,
+    request_id: &str,
+    room: usize,
+    show: impl Fn(T) -> R,
+) -> Result<Vec<u8>, Problem> {
     match items {
         OneOrMany::One(item) => {
             let answer = Answer::Done(show(item?));
             let reference = references.into_iter().next().flatten();
-            Ok(ok(&Referred { answer, reference }))
+            text(&Referred { answer, reference }, room)
         }
-        OneOrMany::Many(items) => Ok(batch(items, references, request_id, show)),
+        OneOrMany::Many(items) => batch_text(items, references, request_id, room, show),
     }
 }
 
-fn batch<T, R: Serialize>(
+fn batch_text<T, R: Serialize>(
     items: Vec<Result<T, Error>>,
     references: References,
     request_id: &str,
+    room: usize,
     show: impl Fn(T) -> R,
-) -> HttpResponse {
+) -> Result<Vec<u8>, Problem> {
     let items: Vec<_> = items
         .into_iter()
         .map(|item| item.map(&show).map_err(Problem::from))
@@ -176,5 +179,11 @@ fn batch<T, R: Serialize>(
     let items: Vec<_> = items
         .map(|(answer, reference)| Referred { answer, reference })
         .collect();
-    ok(&Batch { items })
+    text(&Batch { items }, room)
+}
+
+fn text<T: Serialize>(value: &T, room: usize) -> Result<Vec<u8>, Problem> {
+    let mut text = Vec::with_capacity(room);
+    serde_json::to_writer(&mut text, value).map_err(|_| Error::internal("writing an answer"))?;
+    Ok(text)
 }

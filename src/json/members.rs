@@ -1,17 +1,20 @@
 //! Members of an object's text, at any depth: found with the text of their values, and given other values while all
 //! else stays to the byte.
+//!
+//! `jiter` walks: unlike `serde_json` it says where in the text it is, so that one pass does.
 
-use std::{fmt, ops::Range};
+use std::{fmt, ops::Range, sync::Arc};
 
+use jiter::{Jiter, JiterError, Peek};
 use serde::{
     Deserialize,
-    de::{Deserializer, Error as _, MapAccess, Unexpected, Visitor},
+    de::{Deserializer, Error as _, Unexpected},
 };
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
 use super::{check, malformed, normal};
-use crate::error::Error;
+use crate::error::{Error, Source};
 
 /// The text of a JSON object as it came, wiped on drop. It has passed the checks of [`super::read`].
 pub struct ObjectText(Zeroizing<String>);
@@ -23,9 +26,21 @@ pub struct Member<'a> {
     pub name: String,
     /// The text of its value.
     pub value: &'a str,
-    /// Where it is (RFC 6901).
-    pub pointer: String,
+    within: Option<Arc<Place>>,
     at: Range<usize>,
+}
+
+/// Where an object or a list is, which many members share.
+#[derive(Debug)]
+struct Place {
+    within: Option<Arc<Place>>,
+    step: Step,
+}
+
+#[derive(Debug)]
+enum Step {
+    Item(usize),
+    Member(String),
 }
 
 impl ObjectText {
@@ -44,23 +59,25 @@ impl ObjectText {
         &self.0
     }
 
-    /// The members that `wanted` takes by name and value, in their order; what is within one is not looked at.
-    ///
-    /// Each level is read on its own, so the cost is the text's length times its depth, which is 128 at most.
+    /// The members that `wanted` takes by name and, of a value that is no object and no list, by the value's text; in
+    /// their order. What is within one is not looked at.
     ///
     /// # Errors
-    /// [`Error::Malformed`], which cannot be after [`ObjectText::read`].
+    /// [`Error::TooLarge`] if there are more than `most`.
     pub fn members(
         &self,
-        wanted: impl FnMut(&str, &str) -> bool,
+        most: usize,
+        wanted: impl Fn(&str, Option<&str>) -> bool,
     ) -> Result<Vec<Member<'_>>, Error> {
         let mut search = Search {
             text: &self.0,
+            json: Jiter::new(self.0.as_bytes()),
+            most,
             wanted,
-            path: String::new(),
             found: Vec::new(),
         };
-        search.object(&self.0)?;
+        let first = search.json.peek().map_err(lost)?;
+        search.value(first, &None)?;
         Ok(search.found)
     }
 
@@ -73,10 +90,6 @@ impl ObjectText {
         &self,
         values: impl Iterator<Item = (&'a Member<'a>, &'a str)> + Clone,
     ) -> Result<Self, Error> {
-        const NOT_OF_THIS: Error = Error::Internal {
-            what: "putting values into an event",
-            source: None,
-        };
         let more: usize = values.clone().map(|(_, value)| value.len()).sum();
         // Room for all of it at once: a text that grows leaves copies behind that nobody wipes.
         let room = self.0.len().saturating_add(more);
@@ -93,6 +106,27 @@ impl ObjectText {
     }
 }
 
+impl Member<'_> {
+    /// Where it is (RFC 6901).
+    #[must_use]
+    pub fn pointer(&self) -> String {
+        let mut steps = vec![escaped(&self.name)];
+        let mut within = self.within.as_deref();
+        while let Some(place) = within {
+            steps.push(match &place.step {
+                Step::Item(at) => at.to_string(),
+                Step::Member(name) => escaped(name),
+            });
+            within = place.within.as_deref();
+        }
+        steps.iter().rev().flat_map(|step| ["/", step]).collect()
+    }
+}
+
+fn escaped(name: &str) -> String {
+    name.replace('~', "~0").replace('/', "~1")
+}
+
 impl fmt::Debug for ObjectText {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str("ObjectText")
@@ -107,122 +141,140 @@ impl<'de> Deserialize<'de> for ObjectText {
         if text.starts_with('{') {
             return Ok(Self(text));
         }
-        Err(D::Error::invalid_type(
-            Unexpected::Other("value"),
-            &"an object",
-        ))
+        let value = Unexpected::Other("value");
+        Err(D::Error::invalid_type(value, &"an object"))
     }
 }
 
 struct Search<'a, W> {
     text: &'a str,
+    json: Jiter<'a>,
+    most: usize,
     wanted: W,
-    path: String,
     found: Vec<Member<'a>>,
 }
 
-impl<'a, W: FnMut(&str, &str) -> bool> Search<'a, W> {
-    fn object(&mut self, text: &'a str) -> Result<(), Error> {
-        let Entries(entries) = parse(text)?;
-        let length = self.path.len();
-        for (name, value) in entries {
-            let name = normal(name);
-            self.path.push('/');
-            self.path
-                .push_str(&name.replace('~', "~0").replace('/', "~1"));
-            if (self.wanted)(&name, value.get()) {
-                self.take(name, value.get());
+/// As deep as the text is nested, which is 127 at most.
+impl<'a, W: Fn(&str, Option<&str>) -> bool> Search<'a, W> {
+    fn value(&mut self, next: Peek, place: &Option<Arc<Place>>) -> Result<(), Error> {
+        match next {
+            Peek::Object => self.object(place),
+            Peek::Array => self.list(place),
+            _ => self.json.known_skip(next).map_err(lost),
+        }
+    }
+
+    fn list(&mut self, place: &Option<Arc<Place>>) -> Result<(), Error> {
+        let mut at = 0;
+        let mut next = self.json.known_array().map_err(lost)?;
+        while let Some(value) = next {
+            let inner = if is_container(value) {
+                below(place, Step::Item(at))
             } else {
-                self.value(value.get())?;
-            }
-            self.path.truncate(length);
+                None
+            };
+            self.value(value, &inner)?;
+            at += 1;
+            next = self.json.array_step().map_err(lost)?;
         }
         Ok(())
     }
 
-    fn list(&mut self, text: &'a str) -> Result<(), Error> {
-        let length = self.path.len();
-        for (at, value) in parse::<Vec<&RawValue>>(text)?.into_iter().enumerate() {
-            self.path.push('/');
-            self.path.push_str(&at.to_string());
-            self.value(value.get())?;
-            self.path.truncate(length);
+    fn object(&mut self, place: &Option<Arc<Place>>) -> Result<(), Error> {
+        let mut next = self.json.known_object().map_err(lost)?.map(str::to_owned);
+        while let Some(name) = next {
+            self.member(normal(name), place)?;
+            next = self.json.next_key().map_err(lost)?.map(str::to_owned);
         }
         Ok(())
     }
 
-    fn value(&mut self, text: &'a str) -> Result<(), Error> {
-        match text.as_bytes().first() {
-            Some(b'{') => self.object(text),
-            Some(b'[') => self.list(text),
-            _ => Ok(()),
+    fn member(&mut self, name: String, place: &Option<Arc<Place>>) -> Result<(), Error> {
+        let value = self.json.peek().map_err(lost)?;
+        let start = self.json.current_index();
+        let container = is_container(value);
+        if container && !(self.wanted)(&name, None) {
+            return self.value(value, &below(place, Step::Member(name)));
         }
+        self.json.known_skip(value).map_err(lost)?;
+        let at = start..self.json.current_index();
+        let value = self.text.get(at.clone()).ok_or(NOT_OF_THIS)?;
+        if container || (self.wanted)(&name, Some(value)) {
+            self.take(name, value, place, at)?;
+        }
+        Ok(())
     }
 
-    fn take(&mut self, name: String, value: &'a str) {
-        // A part of the text, so its place is the distance between the two.
-        let start = (value.as_ptr() as usize).wrapping_sub(self.text.as_ptr() as usize);
+    fn take(
+        &mut self,
+        name: String,
+        value: &'a str,
+        place: &Option<Arc<Place>>,
+        at: Range<usize>,
+    ) -> Result<(), Error> {
+        if self.found.len() == self.most {
+            return Err(Error::TooLarge(
+                "too many values to encrypt or decrypt at once; send several requests",
+            ));
+        }
         self.found.push(Member {
             name,
             value,
-            pointer: self.path.clone(),
-            at: start..start.saturating_add(value.len()),
+            within: place.clone(),
+            at,
         });
+        Ok(())
     }
 }
 
-fn parse<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Error> {
-    serde_json::from_str(text).map_err(|error| malformed(&error))
+fn is_container(value: Peek) -> bool {
+    matches!(value, Peek::Object | Peek::Array)
 }
 
-/// The members of one object.
-struct Entries<'a>(Vec<(String, &'a RawValue)>);
+fn below(place: &Option<Arc<Place>>, step: Step) -> Option<Arc<Place>> {
+    let within = place.clone();
+    Some(Arc::new(Place { within, step }))
+}
 
-impl<'de: 'a, 'a> Deserialize<'de> for Entries<'a> {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        from.deserialize_map(EntriesVisitor).map(Self)
+/// The text was sound before.
+fn lost(error: JiterError) -> Error {
+    Error::Internal {
+        what: "looking for the members of a text",
+        source: Some(Source::from(error.to_string())),
     }
 }
 
-struct EntriesVisitor;
-
-impl<'de> Visitor<'de> for EntriesVisitor {
-    type Value = Vec<(String, &'de RawValue)>;
-
-    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut entries = Vec::new();
-        while let Some(entry) = map.next_entry()? {
-            entries.push(entry);
-        }
-        Ok(entries)
-    }
-}
+const NOT_OF_THIS: Error = Error::Internal {
+    what: "putting values into an event",
+    source: None,
+};
 
 #[cfg(test)]
 mod tests {
-    use super::ObjectText;
+    use super::{Error, Member, ObjectText};
 
     fn read(text: &str) -> ObjectText {
         ObjectText::read(text.as_bytes()).unwrap()
     }
 
+    fn members(text: &ObjectText) -> Result<Vec<Member<'_>>, Error> {
+        text.members(9, |name, _| name == "a")
+    }
+
     #[test]
     fn members_are_found_at_any_depth_and_nothing_within_them() {
         let text = read(r#" {"a":1, "b":[{"a":[2]}, {"x~/y":{"\u0061" : {"a":3}}}], "A":4} "#);
-        let found = text.members(|name, _| name == "a").unwrap();
+        let found = members(&text).unwrap();
         let found: Vec<_> = found
             .iter()
-            .map(|member| (&*member.pointer, member.value))
+            .map(|member| (member.pointer(), member.value))
             .collect();
         let wanted = [
             ("/a", "1"),
             ("/b/0/a", "[2]"),
             ("/b/1/x~0~1y/a", r#"{"a":3}"#),
-        ];
+        ]
+        .map(|(pointer, value)| (pointer.to_owned(), value));
         assert_eq!(found, wanted);
     }
 
@@ -230,7 +282,7 @@ mod tests {
     fn all_but_the_values_stays_to_the_byte() {
         let text =
             read("{\"a\" : 1.0 ,\t\"n\":12345678901234567890,\"b\":[{ \"a\":\"\\u00e9\" }]}");
-        let found = text.members(|name, _| name == "a").unwrap();
+        let found = members(&text).unwrap();
         let values = found.iter().zip(["null", "[\"x\"]"]);
         let with = text.with(values).unwrap();
         let wanted = "{\"a\" : null ,\t\"n\":12345678901234567890,\"b\":[{ \"a\":[\"x\"] }]}";
@@ -240,9 +292,26 @@ mod tests {
     }
 
     #[test]
+    fn a_member_may_be_wanted_for_its_value() {
+        let text = read(r#"{"a":{"b":"x"},"c":["x","y"],"d":"x","e":"xx","f":1}"#);
+        let wanted = |_: &str, value: Option<&str>| value == Some("\"x\"");
+        let found = text.members(9, wanted).unwrap();
+        let found: Vec<_> = found.iter().map(Member::pointer).collect();
+        assert_eq!(found, ["/a/b", "/d"]);
+    }
+
+    #[test]
+    fn of_more_members_than_are_allowed_none_is_answered() {
+        let text = read(r#"{"x":[{"a":1},{"a":2},{"a":3}]}"#);
+        let any = |name: &str, _: Option<&str>| name == "a";
+        assert_eq!(text.members(3, any).unwrap().len(), 3);
+        assert!(matches!(text.members(2, any), Err(Error::TooLarge(_))));
+    }
+
+    #[test]
     fn members_of_another_text_are_refused() {
         let (long, short) = (read(r#"{"b":{"a":1}}"#), read("{}"));
-        let found = long.members(|name, _| name == "a").unwrap();
+        let found = members(&long).unwrap();
         assert!(
             short
                 .with(found.iter().map(|member| (member, "2")))
@@ -253,7 +322,7 @@ mod tests {
     #[test]
     fn values_that_make_no_sound_object_are_refused() {
         let text = read(r#"{"a":1}"#);
-        let found = text.members(|name, _| name == "a").unwrap();
+        let found = members(&text).unwrap();
         let deep = format!("{}{}", "[".repeat(127), "]".repeat(127));
         for value in ["", "1,2", r#"1,"a":2"#, "1}", &deep] {
             let with = text.with(found.iter().map(|member| (member, value)));
@@ -273,9 +342,9 @@ mod tests {
     #[test]
     fn no_key_makes_a_text_be_read_as_json() {
         let text = read(r#"{"$serde_json::private::RawValue":"{\"a\":1}","b":{"a":2}}"#);
-        let found = text.members(|name, _| name == "a").unwrap();
+        let found = members(&text).unwrap();
         assert_eq!(found.len(), 1);
-        assert_eq!(found[0].pointer, "/b/a");
+        assert_eq!(found[0].pointer(), "/b/a");
     }
 
     #[test]

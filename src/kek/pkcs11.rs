@@ -40,6 +40,7 @@ mod pulse;
 mod record;
 mod signer;
 mod supervisor;
+mod survey;
 mod token;
 
 use self::{
@@ -52,7 +53,11 @@ use self::{
     supervisor::Shared,
     token::Address,
 };
-pub use self::{pin::PinSource, provision::provision_token};
+pub use self::{
+    pin::PinSource,
+    provision::provision_token,
+    survey::{Opening, Survey, survey},
+};
 
 /// Making and finding keys may take this many times the deadline of a daily call.
 const SLOW: u32 = 4;

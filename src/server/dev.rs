@@ -15,6 +15,7 @@ use crate::{
 
 use super::assemble;
 
+pub mod checkup;
 mod folder;
 pub mod softhsm;
 

@@ -245,7 +245,13 @@ fn the_software_kek_works_and_says_loudly_what_it_is() {
 
 #[test]
 fn every_command_has_help_and_a_mistake_is_exit_code_1() {
-    for arguments in [&["--help"][..], &["-h"], &["dev", "--help"], &["--version"]] {
+    for arguments in [
+        &["--help"][..],
+        &["-h"],
+        &["dev", "--help"],
+        &["doctor", "--help"],
+        &["--version"],
+    ] {
         let output = run(arguments);
         assert_eq!(output.status.code(), Some(0), "{arguments:?}");
         assert!(output.stdout.len() > 10 && output.stderr.is_empty());

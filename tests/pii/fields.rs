@@ -127,6 +127,10 @@ fn a_field_that_is_not_encrypted_is_refused_or_kept_on_request() {
         json!({"x": {"actor_id": "a", "client_ip": "192.0.2.1"}})
     );
     assert_eq!(back["decrypted"], json!(["actor_id"]));
+    let escaped = r#"{"actor_id":"\u0063st1:hpke:telemetry/dek-v1-20261123:AAAA"}"#;
+    let body = format!(r#"{{"event":{escaped},"not_encrypted":"keep"}}"#);
+    let answer = send(&service, DECRYPT, &body);
+    refused_at(&answer, 422, "integrity_failure", "/actor_id");
     // What was a blob is never taken for a value that nobody encrypted.
     let blob = event["x"]["actor_id"].as_str().unwrap();
     event["x"]["actor_id"] = json!(format!("{blob}A="));
@@ -213,6 +217,11 @@ fn only_a_hybrid_dek_among_the_grants_encrypts() {
     let with = |dek: &str| json!({"dek": dek, "event": {"actor_id": 1}});
     let answer = service.post("app", ENCRYPT, with("plain"));
     answer.is_refused(409, "conflict");
+    let last = service.audit().pop().unwrap();
+    assert_eq!(
+        (&last["action"], &last["object"]),
+        (&json!("pii.encrypt"), &json!("plain"))
+    );
     service
         .post("app", ENCRYPT, with("none"))
         .is_refused(404, "not_found");

@@ -47,6 +47,11 @@ fn a_version_that_may_not_be_used_refuses_its_field() {
     change("disable", json!({}));
     let answer = decrypt(&service, &old.to_string());
     refused_at(&answer, 409, "conflict", "/x/actor_id");
+    let last = service.audit().pop().unwrap();
+    assert_eq!(
+        (&last["outcome"], &last["object"]),
+        (&json!("refused"), &json!("telemetry"))
+    );
     // It may be enabled again, so what it encrypted is not encrypted over.
     let body = json!({"dek": "telemetry", "event": old});
     assert_eq!(

@@ -13,6 +13,7 @@ use super::{
     },
     Otherwise, blob,
     rework::{Text, Wish},
+    text,
 };
 use crate::{
     crypto::{blob::DekBlob, hybrid::Opener},
@@ -52,10 +53,10 @@ impl<'a> Opening<'a> {
         not_encrypted: Otherwise,
     ) -> Result<Wish<Sealed>, Error> {
         let Some(blob) = blob(member.value) else {
-            let looks_encrypted = member.value.starts_with("\"cst1:");
             return match not_encrypted {
-                Otherwise::Keep if !looks_encrypted => Ok(Wish::Keep),
-                Otherwise::Keep | Otherwise::Refuse => Err(NOT_ENCRYPTED),
+                Otherwise::Keep if begins_like_a_blob(member.value) => Err(NOT_WHOLE),
+                Otherwise::Keep => Ok(Wish::Keep),
+                Otherwise::Refuse => Err(NOT_ENCRYPTED),
             };
         };
         let opener = self.opener(&blob.name, &blob.version)?;
@@ -101,6 +102,13 @@ pub(super) fn open(member: &Member<'_>, sealed: &Sealed) -> Result<Text, Error> 
     Text::plain(&sealed.opener.open(&info, &blob.payload)?)
 }
 
+fn begins_like_a_blob(value: &str) -> bool {
+    text(value).is_some_and(|text| text.starts_with("cst1:"))
+}
+
+const NOT_WHOLE: Error = Error::Corrupt(
+    "this value begins like a blob and is no whole one: it was changed, or name in `fields` those that are encrypted",
+);
 const NOT_ENCRYPTED: Error = Error::Corrupt(
     "this value is not a whole blob; name those that are in `fields`, or ask for `\"not_encrypted\":\"keep\"`",
 );

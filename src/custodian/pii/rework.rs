@@ -1,5 +1,7 @@
 //! Gives fields of many events other values: what is to be done is found event by event, and done in parallel.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use zeroize::Zeroizing;
 
 use super::super::Custodian;
@@ -13,6 +15,10 @@ use crate::{
 
 /// Most values of one request that are encrypted or decrypted: each costs a use of ML-KEM and X25519.
 pub const VALUES: usize = 4096;
+
+/// Of a refused field's name so much is told, and of its place nothing if it is longer.
+const SHOWN_CHARACTERS: usize = 128;
+const SHOWN_BYTES: usize = 1024;
 
 /// What is to become of a value.
 pub(super) enum Wish<J> {
@@ -33,7 +39,18 @@ pub(super) struct Reworked {
 }
 
 /// The members of one event, each with what is to become of it.
-type Draft<'a, J> = Vec<(Member<'a>, Wish<J>)>;
+struct Draft<'a, J> {
+    members: Vec<(Member<'a>, Wish<J>)>,
+    /// One of its values was refused: then the rest of its work is for nothing.
+    refused: AtomicBool,
+}
+
+/// The work on one value.
+struct Job<'d, 'a, J> {
+    member: &'d Member<'a>,
+    wish: &'d J,
+    refused: &'d AtomicBool,
+}
 
 impl Text {
     /// A blob, as a JSON string: none of its characters needs an escape.
@@ -62,34 +79,35 @@ impl Custodian {
     pub(super) fn rework<J: Sync>(
         &self,
         events: &[ObjectText],
-        wanted: impl Fn(&str, &str) -> bool,
+        wanted: impl Fn(&str, Option<&str>) -> bool,
         wish: impl Fn(&Member<'_>) -> Result<Wish<J>, Error>,
         work: impl Fn(&Member<'_>, &J) -> Result<Text, Error> + Sync,
     ) -> Result<Vec<Result<Reworked, Error>>, Error> {
-        let found = events.iter().map(|event| event.members(&wanted));
-        let found = counted(found.collect::<Result<_, _>>()?)?;
+        let found = find(events, wanted)?;
         let drafts = found.into_iter().map(|members| draft(members, &wish));
         let drafts: Vec<_> = drafts.map(apart).collect::<Result<_, _>>()?;
-        let jobs: Vec<_> = drafts.iter().flatten().flatten().filter_map(job).collect();
-        let made = self.crew.each(&jobs, |(member, job)| {
-            work(member, job).map_err(|error| in_field(member, error))
-        });
+        let jobs: Vec<_> = drafts.iter().flatten().flat_map(Draft::jobs).collect();
+        let made = self.crew.each(&jobs, |job| job.run(&work));
         let mut made = made.into_iter();
         let finished = events
             .iter()
             .zip(drafts)
-            .map(|(event, draft)| finish(event, draft?, &mut made));
+            .map(|(event, draft)| finish(event, &draft?, &mut made));
         finished.map(apart).collect()
     }
 }
 
-fn counted(found: Vec<Vec<Member<'_>>>) -> Result<Vec<Vec<Member<'_>>>, Error> {
-    if found.iter().map(Vec::len).sum::<usize>() > VALUES {
-        return Err(Error::TooLarge(
-            "a request has at most 4,096 values to encrypt or decrypt; send several",
-        ));
-    }
-    Ok(found)
+fn find(
+    events: &[ObjectText],
+    wanted: impl Fn(&str, Option<&str>) -> bool,
+) -> Result<Vec<Vec<Member<'_>>>, Error> {
+    let mut left = VALUES;
+    let members = events.iter().map(|event| {
+        let members = event.members(left, &wanted)?;
+        left = left.saturating_sub(members.len());
+        Ok(members)
+    });
+    members.collect()
 }
 
 fn draft<'a, J>(
@@ -100,38 +118,69 @@ fn draft<'a, J>(
         let wish = wish(&member).map_err(|error| in_field(&member, error))?;
         Ok((member, wish))
     });
-    wished.collect()
+    Ok(Draft {
+        members: wished.collect::<Result<_, Error>>()?,
+        refused: AtomicBool::new(false),
+    })
 }
 
-fn job<'d, 'a, J>((member, wish): &'d (Member<'a>, Wish<J>)) -> Option<(&'d Member<'a>, &'d J)> {
-    match wish {
-        Wish::Change(job) => Some((member, job)),
-        Wish::Keep => None,
+impl<'a, J> Draft<'a, J> {
+    fn jobs(&self) -> impl Iterator<Item = Job<'_, 'a, J>> {
+        self.members.iter().filter_map(|(member, wish)| match wish {
+            Wish::Change(wish) => Some(Job {
+                member,
+                wish,
+                refused: &self.refused,
+            }),
+            Wish::Keep => None,
+        })
+    }
+
+    fn kept(&self) -> impl Iterator<Item = &Member<'a>> {
+        let kept = |(_, wish): &&(Member<'a>, Wish<J>)| matches!(wish, Wish::Keep);
+        self.members.iter().filter(kept).map(|(member, _)| member)
+    }
+}
+
+impl<J> Job<'_, '_, J> {
+    /// `None` if another value of the event was refused before.
+    fn run(
+        &self,
+        work: impl Fn(&Member<'_>, &J) -> Result<Text, Error>,
+    ) -> Option<Result<Text, Error>> {
+        if self.refused.load(Ordering::Relaxed) {
+            return None;
+        }
+        let made = work(self.member, self.wish).map_err(|error| in_field(self.member, error));
+        if made.is_err() {
+            self.refused.store(true, Ordering::Relaxed);
+        }
+        Some(made)
     }
 }
 
 /// Takes what was `made` for this draft, all of it, and puts it in its places.
 fn finish<J>(
     event: &ObjectText,
-    draft: Draft<'_, J>,
-    made: &mut impl Iterator<Item = Result<Text, Error>>,
+    draft: &Draft<'_, J>,
+    made: &mut impl Iterator<Item = Option<Result<Text, Error>>>,
 ) -> Result<Reworked, Error> {
-    let changed = draft.iter().filter_map(job).map(|(member, _)| member);
+    let changed = draft.jobs().map(|job| job.member);
     let changed: Vec<_> = changed.zip(made).collect();
     let changed = changed
         .into_iter()
-        .map(|(member, text)| Ok((member, text?)));
+        .filter_map(|(member, made)| Some((member, made?)));
+    let changed = changed.map(|(member, text)| Ok((member, text?)));
     let changed: Vec<_> = changed.collect::<Result<_, Error>>()?;
     let event = event.with(
         changed
             .iter()
             .map(|(member, text)| (*member, text.0.as_str())),
     );
-    let kept = draft.iter().filter(|kept| job(kept).is_none());
     Ok(Reworked {
         event: event.map_err(no_event)?,
         changed: names(changed.iter().map(|(member, _)| *member)),
-        kept: names(kept.map(|(member, _)| member)),
+        kept: names(draft.kept()),
     })
 }
 
@@ -168,8 +217,8 @@ fn in_field(member: &Member<'_>, error: Error) -> Error {
         return error;
     }
     Error::InField {
-        field: member.name.clone(),
-        pointer: member.pointer.clone(),
+        field: member.name.chars().take(SHOWN_CHARACTERS).collect(),
+        pointer: Some(member.pointer()).filter(|pointer| pointer.len() <= SHOWN_BYTES),
         because: Box::new(error),
     }
 }

@@ -191,7 +191,8 @@ fn batches(operation: &mut Operation) {
     }
     change_answer(operation, "200", |reply| {
         let done = all_of(reply, ObjectBuilder::new().property("reference", text()));
-        either(done.clone(), many(done_or_refused(done)))
+        let refused = refused_item().property("reference", text());
+        either(done.clone(), many(either(done, refused)))
     });
 }
 
@@ -208,7 +209,7 @@ fn event_or_events(operation: &mut Operation) {
         content.schema = content.schema.take().map(both);
     }
     change_answer(operation, "200", |done| {
-        either(done.clone(), many(done_or_refused(done)))
+        either(done.clone(), many(either(done, refused_item())))
     });
 }
 
@@ -226,12 +227,10 @@ fn either(one: RefOr<Schema>, other: ObjectBuilder) -> RefOr<Schema> {
     OneOfBuilder::new().item(one).item(other).into()
 }
 
-fn done_or_refused(one: RefOr<Schema>) -> RefOr<Schema> {
-    let refused = ObjectBuilder::new()
+fn refused_item() -> ObjectBuilder {
+    ObjectBuilder::new()
         .property("error", schema("Problem"))
-        .property("reference", text())
-        .required("error");
-    either(one, refused)
+        .required("error")
 }
 
 fn schema(name: &str) -> RefOr<Schema> {

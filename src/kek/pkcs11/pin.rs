@@ -129,7 +129,7 @@ impl Login {
     }
 }
 
-fn refuses_pin(error: &Pkcs11Error) -> bool {
+pub(super) fn refuses_pin(error: &Pkcs11Error) -> bool {
     matches!(
         error,
         Pkcs11Error::Pkcs11(

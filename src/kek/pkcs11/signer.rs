@@ -9,7 +9,7 @@ use std::{
 use cryptoki::{
     error::Error as Pkcs11Error,
     mechanism::{
-        Mechanism, MechanismType,
+        Mechanism,
         eddsa::{EddsaParams, EddsaSignatureScheme},
     },
     object::{Attribute, AttributeType, ObjectClass, ObjectHandle},
@@ -54,9 +54,7 @@ impl Signers {
 impl TokenSigner for Pkcs11Kek {
     fn signs(&self) -> Result<bool, Error> {
         self.call("asking what the token can", self.deadline(), |live| {
-            let made = live.mechanism(MechanismType::ECC_EDWARDS_KEY_PAIR_GEN)?;
-            let used = live.mechanism(MechanismType::EDDSA)?;
-            Ok(made.is_some_and(|by| by.generate_key_pair()) && used.is_some_and(|by| by.sign()))
+            live.signs()
         })
     }
 

@@ -116,14 +116,9 @@ impl Live {
         *lock(&self.keys) = Some(keys);
     }
 
-    /// What the token can do by a mechanism; `None` if it has not got it. Each is asked for by itself, since to list
-    /// them all `cryptoki` logs an error for every one that it has no word for.
-    pub(super) fn mechanism(&self, kind: MechanismType) -> Result<Option<MechanismInfo>, Fault> {
-        match self.lease.pkcs11().get_mechanism_info(self.slot, kind) {
-            Ok(info) => Ok(Some(info)),
-            Err(Pkcs11Error::Pkcs11(RvError::MechanismInvalid, _)) => Ok(None),
-            Err(error) => Err(error.into()),
-        }
+    /// Whether the token makes and uses Ed25519 keys.
+    pub(super) fn signs(&self) -> Result<bool, Fault> {
+        Ok(signs(self.lease.pkcs11(), self.slot)?)
     }
 
     /// Works in an idle session, or in a new one; a session whose work spoilt it is closed.
@@ -168,6 +163,34 @@ impl Drop for Live {
 /// A session that is dead already needs no closing.
 fn close(session: Session) {
     let _dead = session.close();
+}
+
+/// Whether a token makes and uses Ed25519 keys.
+pub(super) fn signs(pkcs11: &Pkcs11, slot: Slot) -> Result<bool, Pkcs11Error> {
+    let made = mechanism(pkcs11, slot, MechanismType::ECC_EDWARDS_KEY_PAIR_GEN)?;
+    let used = mechanism(pkcs11, slot, MechanismType::EDDSA)?;
+    Ok(made.is_some_and(|by| by.generate_key_pair()) && used.is_some_and(|by| by.sign()))
+}
+
+/// Whether a token makes AES keys and seals by AES-GCM.
+pub(super) fn wraps(pkcs11: &Pkcs11, slot: Slot) -> Result<bool, Pkcs11Error> {
+    let made = mechanism(pkcs11, slot, MechanismType::AES_KEY_GEN)?;
+    let used = mechanism(pkcs11, slot, MechanismType::AES_GCM)?;
+    Ok(made.is_some_and(|by| by.generate()) && used.is_some_and(|by| by.encrypt() && by.decrypt()))
+}
+
+/// What a token can do by a mechanism; `None` if it has not got it. Each is asked for by itself, since to list them all
+/// `cryptoki` logs an error for every one that it has no word for.
+fn mechanism(
+    pkcs11: &Pkcs11,
+    slot: Slot,
+    kind: MechanismType,
+) -> Result<Option<MechanismInfo>, Pkcs11Error> {
+    match pkcs11.get_mechanism_info(slot, kind) {
+        Ok(info) => Ok(Some(info)),
+        Err(Pkcs11Error::Pkcs11(RvError::MechanismInvalid, _)) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// The slot of the token with that label, if it is there. Two of one label are refused.

@@ -10,13 +10,13 @@ use std::{
 use crate::{config::DATABASE, error::Source, private_file, store::Store};
 
 /// There while the first start has not finished: until then nobody was told of anything in the folder.
-const UNFINISHED: &str = "unfinished";
+pub(super) const UNFINISHED: &str = "unfinished";
 
 /// What holds a KEK.
 const KEKS: [&str; 2] = ["softhsm", "software-kek"];
 
 /// What is there as soon as a KEK may be.
-const KEK_SIGNS: [&str; 2] = ["softhsm/pin", "software-kek"];
+pub(super) const KEK_SIGNS: [&str; 2] = ["softhsm/pin", "software-kek"];
 
 /// A data folder that no other process has open.
 #[derive(Debug)]

@@ -25,7 +25,13 @@ const AWAY: &str =
     "reading the token's folder below the data folder; put it back, or begin with an empty folder";
 
 /// The folder that is the token.
-const TOKENS: &str = "tokens";
+pub(super) const TOKENS: &str = "tokens";
+
+/// The file of a token's own key.
+pub(super) const TOKEN_OBJECT: &str = "token.object";
+
+/// Copies of those.
+pub(super) const KEPT: &str = "kept";
 
 /// Writes SoftHSM's configuration below the folder and answers where: SoftHSM must find it in SOFTHSM2_CONF.
 /// Written at each start, so that a folder that was copied elsewhere uses its own token.
@@ -40,6 +46,11 @@ pub fn conf(folder: &Folder) -> io::Result<PathBuf> {
     if folder.is_first_start() {
         private.create(&tokens)?;
     }
+    write_conf(&home, &tokens)
+}
+
+/// Writes a configuration for the tokens of a folder, and answers where.
+pub(super) fn write_conf(home: &Path, tokens: &Path) -> io::Result<PathBuf> {
     let conf = home.join("softhsm2.conf");
     let text = CONF.replace("@TOKENDIR@", &tokens.to_string_lossy());
     private_file::write(&conf, text.as_bytes())?;
@@ -65,7 +76,7 @@ pub(super) fn kek(folder: &Folder) -> Result<Kek, Source> {
 /// At each login SoftHSM empties the file that holds a token's own key and writes it again: a process killed in
 /// between would lose every key of the token. So there is a copy, which is put back where the original is short.
 fn keep_tokens(home: &Path) -> io::Result<()> {
-    let copies = home.join("kept");
+    let copies = home.join(KEPT);
     DirBuilder::new()
         .recursive(true)
         .mode(0o700)
@@ -76,7 +87,7 @@ fn keep_tokens(home: &Path) -> io::Result<()> {
             continue;
         }
         let (original, copy) = (
-            token.path().join("token.object"),
+            token.path().join(TOKEN_OBJECT),
             copies.join(token.file_name()),
         );
         let (found, kept) = (content(&original)?, content(&copy)?);
@@ -91,7 +102,7 @@ fn keep_tokens(home: &Path) -> io::Result<()> {
 }
 
 /// What a file holds; nothing if it is not there.
-fn content(path: &Path) -> io::Result<Vec<u8>> {
+pub(super) fn content(path: &Path) -> io::Result<Vec<u8>> {
     match fs::read(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
         read => read,

@@ -1,0 +1,86 @@
+//! Looks at a module and at one token of it, for `custodian doctor`: makes nothing, and presents the PIN once.
+
+use std::path::Path;
+
+use cryptoki::{context::Pkcs11, error::Error as Pkcs11Error, session::UserType, slot::Slot};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    module::Module,
+    pin::{Login, PinSource, refuses_pin},
+    token,
+};
+use crate::error::Error;
+
+/// What was found.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Survey {
+    /// How the token answered.
+    pub opening: Opening,
+    /// Whether AES-256 keys can be made and used by CKM_AES_GCM: what a KEK needs.
+    pub aes_gcm: bool,
+    /// Whether Ed25519 pairs can be made and used by CKM_EDDSA.
+    pub ed25519: bool,
+}
+
+/// How a token answered.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Opening {
+    /// No token has that label.
+    Absent,
+    /// It opens with the PIN.
+    Opens,
+    /// It has another PIN, or has locked this one.
+    PinRefused,
+    /// There is a token, and no PIN to try.
+    Untried,
+}
+
+/// Looks at the token `label`, and at the first slot where there is none yet.
+///
+/// # Errors
+/// [`Error::Unavailable`] if the module cannot be loaded or the token does not answer.
+pub fn survey(module: &Path, label: &str, pin: Option<&PinSource>) -> Result<Survey, Error> {
+    let module = Module::load(module)?;
+    let failed = |error| Error::kek("initialising the PKCS#11 module", error);
+    let lease = module.lease().map_err(failed)?;
+    let pkcs11 = lease.pkcs11();
+    let found = token::find(pkcs11, label)?;
+    let opening = match (found, pin) {
+        (None, _) => Opening::Absent,
+        (Some(_), None) => Opening::Untried,
+        (Some(slot), Some(pin)) => open(pkcs11, slot, pin)?,
+    };
+    let unasked = |error| Error::kek("asking what the token can", error);
+    let slot = match found {
+        Some(slot) => Some(slot),
+        None => pkcs11
+            .get_slots_with_token()
+            .map_err(unasked)?
+            .into_iter()
+            .next(),
+    };
+    let slot = slot.ok_or_else(|| Error::kek("listing the slots", "no slot has a token"))?;
+    Ok(Survey {
+        opening,
+        aes_gcm: token::wraps(pkcs11, slot).map_err(unasked)?,
+        ed25519: token::signs(pkcs11, slot).map_err(unasked)?,
+    })
+}
+
+fn open(pkcs11: &Pkcs11, slot: Slot, pin: &PinSource) -> Result<Opening, Error> {
+    let session = pkcs11.open_ro_session(slot);
+    let session = session.map_err(|error| Error::kek("opening a session", error))?;
+    let mut refused = false;
+    let login = |pin: &_| {
+        let answer: Result<(), Pkcs11Error> = session.login(UserType::User, Some(pin));
+        refused = answer.as_ref().is_err_and(refuses_pin);
+        answer
+    };
+    match Login::new(pin.clone()).present(login) {
+        Ok(()) => Ok(Opening::Opens),
+        Err(_) if refused => Ok(Opening::PinRefused),
+        Err(error) => Err(error),
+    }
+}
