@@ -270,6 +270,9 @@ fn the_deepest_and_the_largest_event_that_python_encrypts_comes_back() {
         "{}",
         said[1]
     );
+    let over = padded(pad + 1);
+    let over = format!("{{\"dek\":\"telemetry\",\"event\":{over}}}");
+    post(&service, "encrypt", &over).is_refused(413, "too_large");
     let events = [
         nested("actor_id", LEVELS),
         nested("other", LEVELS),
