@@ -28,6 +28,8 @@ mod round_trip;
 mod service;
 #[path = "pii/states.rs"]
 mod states;
+#[path = "support/twelve.rs"]
+mod twelve;
 
 pub const ENCRYPT: &str = "/v1/pii/encrypt";
 pub const DECRYPT: &str = "/v1/pii/decrypt";

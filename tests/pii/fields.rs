@@ -4,22 +4,8 @@ use serde_json::{Value, json};
 
 use crate::{
     DECRYPT, ENCRYPT, decrypt, encrypt, encrypted, event_text, make, refused_at, send, telemetry,
+    twelve::TWELVE,
 };
-
-pub const TWELVE: [&str; 12] = [
-    "actor_id",
-    "actor_name",
-    "actor_email",
-    "requested_by",
-    "approved_by",
-    "reviewer_id",
-    "override_justification",
-    "proposal_title",
-    "proposal_description",
-    "proposal_context",
-    "client_ip",
-    "user_agent",
-];
 
 #[test]
 fn the_twelve_standard_fields_are_encrypted_and_each_is_named_once() {

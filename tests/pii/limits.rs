@@ -9,7 +9,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-use crate::{DECRYPT, ENCRYPT, fields::TWELVE, send, telemetry};
+use crate::{DECRYPT, ENCRYPT, send, telemetry, twelve::TWELVE};
 
 #[test]
 fn more_events_or_values_than_the_limits_are_413() {

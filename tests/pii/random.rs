@@ -5,8 +5,8 @@ use serde_json::value::RawValue;
 use crate::{
     DECRYPT, ENCRYPT,
     dice::{Dice, number},
-    fields::TWELVE,
     send, telemetry,
+    twelve::TWELVE,
 };
 
 const EVENTS: usize = 10_000;
