@@ -53,9 +53,12 @@ impl Found {
     }
 }
 
-/// Whether nothing is in `part` that is not in `whole`: lists may have lost something.
+/// Whether nothing is in `part` that is not in `whole`: lists may have lost something, and what was available may be
+/// no more, with a reason.
 fn within(part: &Value, whole: &Value) -> bool {
+    let lost = part["available"] == false && whole["available"] == true;
     match (part, whole) {
+        (Value::Object(part), _) if lost => part["reason"].is_string(),
         (Value::Array(part), Value::Array(whole)) => part
             .iter()
             .all(|one| whole.iter().any(|other| within(one, other))),
