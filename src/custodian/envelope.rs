@@ -147,9 +147,10 @@ impl InUse<'_> {
             return Err(Error::Corrupt("this blob was made by another DEK"));
         }
         let (name, version, context) = (&blob.name, &blob.version, &item.context);
+        let row = self.usable(version)?;
         let plaintext = match (self.dek.algorithm, blob.kind) {
             (Algorithm::Aes256Gcm, DekBlobKind::Aead) => {
-                let key = self.key(&*self.usable(version)?)?;
+                let key = self.key(&row)?;
                 let aad = DekBlob::aad(name, version, context);
                 aes_gcm::open(key.expose(), &aad, &blob.payload)?
             }

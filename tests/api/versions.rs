@@ -210,3 +210,20 @@ fn an_app_sees_and_uses_the_deks_in_its_grants_only() {
     let listed = ask("GET", "/v1/deks", "").is(200);
     assert_eq!(listed["items"].as_array().unwrap().len(), 1);
 }
+
+#[test]
+fn the_state_of_a_version_comes_before_the_kind_of_its_blob() {
+    let service = Service::spawn();
+    let first = service.make_dek("telemetry");
+    let rotate = "/v1/deks/telemetry/rotate";
+    service.post("operator", rotate, json!({})).is(201);
+    let decrypt = || {
+        let blob = format!("cst1:hpke:telemetry/{first}:AAAA");
+        let body = json!({"ciphertext": blob});
+        service.post("app", "/v1/deks/telemetry/decrypt", body)
+    };
+    decrypt().is_refused(422, "integrity_failure");
+    let disable = format!("/v1/deks/telemetry/versions/{first}/disable");
+    service.post("operator", &disable, json!({})).is(200);
+    decrypt().is_refused(409, "conflict");
+}
