@@ -38,7 +38,8 @@ pub struct Override {
     pub status: &'static str,
     /// Those that count, by role.
     pub signed: [Option<String>; 2],
-    pub void: usize,
+    /// Signatures that count no more, for good: of a scheme that signs the same way each time they cannot come again.
+    pub void: Vec<String>,
     /// Its certificate is in the ledger.
     pub handed_out: bool,
 }
@@ -59,7 +60,7 @@ impl Override {
             message: hash.try_into().unwrap(),
             status: "pending",
             signed: [None, None],
-            void: 0,
+            void: Vec::new(),
             handed_out: false,
         }
     }
@@ -86,7 +87,7 @@ impl Override {
         let void = shown["void_signatures"].as_array().map_or(0, Vec::len);
         shown["status"] == self.status
             && [signature(0), signature(1)] == self.signed
-            && void == self.void
+            && void == self.void.len()
     }
 }
 
@@ -101,7 +102,7 @@ impl Council {
             }
             Some(Act::SendAway(who)) => {
                 for one in self.overrides.iter_mut().filter(|one| one.is_open()) {
-                    one.void += usize::from(one.signed[who].take().is_some());
+                    one.void.extend(one.signed[who].take());
                     one.count();
                 }
             }
@@ -207,7 +208,7 @@ impl Worker<'_> {
         let (member, one) = (&council.members[by], &council.overrides[at]);
         let signature = member.key.sign(&one.message).unwrap();
         let body = json!({"custodian_id": member.id, "signature": signature});
-        if one.signed[by].is_some() {
+        if one.signed[by].is_some() || one.void.contains(&signature) {
             let path = format!("/v1/overrides/{}/signatures", one.id);
             let again = self.call_as(&member.token, "POST", &path, body, None)?;
             again.is(409);
