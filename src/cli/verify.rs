@@ -8,6 +8,7 @@ use crate::error::Source;
 
 mod basis;
 mod certificate;
+mod head;
 mod tools;
 
 /// Verification says no.

@@ -33,6 +33,12 @@ macro_rules! faults {
                     $(Self::$fault => $meaning,)+
                 }
             }
+
+            /// The word, and what it means.
+            #[must_use]
+            pub fn sentence(self) -> String {
+                format!("{}: {}", self.word(), self.meaning())
+            }
         }
 
         impl serde::Serialize for $name {

@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
-use super::basis::Basis;
+use super::{
+    basis::Basis,
+    head::{as_of_issue, head},
+};
 use crate::{
     cli::screen::Screen,
     crypto::tools::{Expected, Fault, Verdict, verify_text},
@@ -40,21 +43,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<bool, Source> {
 
 fn table(verdict: &Verdict) -> Screen {
     let mut screen = Screen::default();
-    match verdict.error {
-        None => screen.say(&format!("VALID as of {}", verdict.at)),
-        Some(fault) => {
-            screen.say(&format!("NOT VALID as of {}", verdict.at));
-            screen.say(&said(fault));
-        }
-    }
+    head(&mut screen, &verdict.at, verdict.error.map(Fault::sentence));
     if let Some(issue) = &verdict.as_of_issue {
-        match issue.error {
-            None => screen.say("As of its issue it was valid."),
-            Some(fault) => screen.say(&format!(
-                "As of its issue it was not valid either. {}",
-                said(fault)
-            )),
-        }
+        as_of_issue(&mut screen, issue.error.map(Fault::sentence));
     }
     for (label, value) in [
         ("server", &verdict.server),
@@ -76,8 +67,4 @@ fn table(verdict: &Verdict) -> Screen {
         }
     }
     screen
-}
-
-fn said(fault: Fault) -> String {
-    format!("{}: {}", fault.word(), fault.meaning())
 }
