@@ -5,7 +5,7 @@ import secrets
 import subprocess
 import time
 
-from . import screen
+from . import offline, screen
 from .calls import Mismatch, expect
 
 # The shortest that an override may stay open.
@@ -107,12 +107,7 @@ def verify_offline(state):
     changed["payload"] = ("A" if payload[60] != "A" else "B").join((payload[:60], payload[61:]))
     bad.write_text(json.dumps(changed))
     for file, wanted in ((good, 0), (bad, 3)):
-        line = [str(state.service.binary), "verify", "certificate", str(file), "--keys", str(keys)]
-        done = subprocess.run(line, capture_output=True, text=True, check=False)
-        screen.line(f"\n   custodian verify certificate {file.name} --keys {keys.name}")
-        for text in done.stdout.splitlines():
-            screen.line("       " + screen.trim(text, 90))
-        expect(done.returncode == wanted, f"exit code {wanted}", done.returncode)
+        offline.verify(state, "certificate", file, keys, wanted)
 
 
 def refusals(state):

@@ -2,9 +2,8 @@
 
 import copy
 import json
-import subprocess
 
-from . import screen
+from . import offline, screen
 from .calls import expect
 
 TOOLS = [
@@ -29,18 +28,8 @@ def sign(state):
     screen.line()
     screen.say("In transit somebody changes one description. A client that has pinned the keys checks both lists:")
     for name, result, wanted in (("tools.json", answer.body, 0), ("tampered.json", changed, 3)):
-        said = _verify(state, name, result, keys, wanted)
+        file = state.folder / name
+        file.write_text(json.dumps(result))
+        said = offline.verify(state, "tools", file, keys, wanted)
     verdict = state.client.call("app", "POST", "/v1/mcp/tools/verify", changed, show=["valid", "error"])
     expect(verdict["changed"] == ["read_report"] and "read_report" in said, "both name the tool that was changed")
-
-
-def _verify(state, name, result, keys, wanted):
-    file = state.folder / name
-    file.write_text(json.dumps(result))
-    line = [str(state.service.binary), "verify", "tools", str(file), "--keys", str(keys)]
-    done = subprocess.run(line, capture_output=True, text=True, check=False)
-    screen.line(f"\n   custodian verify tools {name} --keys {keys.name}")
-    for text in done.stdout.splitlines():
-        screen.line("       " + screen.trim(text, 90))
-    expect(done.returncode == wanted, f"exit code {wanted}", done.returncode)
-    return done.stdout

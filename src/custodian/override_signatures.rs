@@ -69,7 +69,8 @@ impl Custodian {
     ///
     /// # Errors
     /// [`Error::Denied`] for another custodian's principal; then, in this order, [`Error::NotFound`],
-    /// [`Error::Conflict`] in a build that cannot countersign, [`Error::Conflict`] or [`Error::Expired`], [`Error::BadSignature`], [`Error::Conflict`], [`Error::TwoPerson`];
+    /// [`Error::Conflict`] in a build that cannot countersign, [`Error::Conflict`] or [`Error::Expired`],
+    /// [`Error::BadSignature`], [`Error::Conflict`], [`Error::TwoPerson`];
     /// [`Error::Unavailable`], also when only the countersignature failed: the same signature again then asks for it.
     pub fn sign_override(
         &self,

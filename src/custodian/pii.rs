@@ -3,6 +3,8 @@
 
 use std::borrow::Cow;
 
+use serde::Deserialize;
+use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
 use super::{Caller, Custodian, envelope::InUse, items::Items};
@@ -36,7 +38,8 @@ pub const BODY_BYTES: usize = 8 * 1024 * 1024;
 pub struct Fields(Cow<'static, [Cow<'static, str>]>);
 
 /// What is done with a value that was encrypted before, or on the way back with one that is not encrypted.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, ToSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum Otherwise {
     /// It stays as it is.
     Keep,

@@ -43,7 +43,7 @@ pub(super) struct EncryptEvents {
     #[schema(value_type = Vec<Object>, required = false, min_items = 1, max_items = 256)]
     events: Option<Vec<ObjectText>>,
     /// What becomes of a value that this DEK encrypted before: it stays (`keep`, unless given), or its event is refused.
-    already_encrypted: Option<Choice>,
+    already_encrypted: Option<Otherwise>,
 }
 
 /// Events whose fields are to be decrypted: `event`, or `events` for a batch.
@@ -60,7 +60,7 @@ pub(super) struct DecryptEvents {
     #[schema(schema_with = field_names, required = false)]
     fields: Option<Vec<String>>,
     /// What becomes of a field that is not encrypted: its event is refused (`refuse`, unless given), or it stays.
-    not_encrypted: Option<Choice>,
+    not_encrypted: Option<Otherwise>,
 }
 
 fn field_names() -> Array {
@@ -72,14 +72,6 @@ fn field_names() -> Array {
         .min_items(Some(1))
         .max_items(Some(FIELDS))
         .build()
-}
-
-/// What becomes of a value that needs nothing done.
-#[derive(Clone, Copy, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-enum Choice {
-    Keep,
-    Refuse,
 }
 
 /// An event whose personal fields are encrypted.
@@ -116,11 +108,11 @@ pub(super) async fn encrypt(
 ) -> Result<HttpResponse, Problem> {
     let asked = body.value;
     let dek = asked.dek.parse::<DekName>().map_err(|_| NOT_A_DEK)?;
-    let before = asked.already_encrypted.unwrap_or(Choice::Keep);
+    let before = asked.already_encrypted.unwrap_or(Otherwise::Keep);
     let events = one_or_many(asked.event, asked.events)?;
     let id = who.request_id.clone();
     let text = use_key(&service, move |custodian| {
-        let done = custodian.encrypt_events(&who, &dek, &events, before.into())?;
+        let done = custodian.encrypt_events(&who, &dek, &events, before)?;
         let room = room(&done, |done| &done.event);
         Ok(reply::items_text(
             done,
@@ -143,11 +135,11 @@ pub(super) async fn decrypt(
 ) -> Result<HttpResponse, Problem> {
     let asked = body.value;
     let fields = asked.fields.map(named).transpose()?;
-    let plain = asked.not_encrypted.unwrap_or(Choice::Refuse);
+    let plain = asked.not_encrypted.unwrap_or(Otherwise::Refuse);
     let events = one_or_many(asked.event, asked.events)?;
     let id = who.request_id.clone();
     let text = use_key(&service, move |custodian| {
-        let done = custodian.decrypt_events(&who, &events, fields.as_ref(), plain.into())?;
+        let done = custodian.decrypt_events(&who, &events, fields.as_ref(), plain)?;
         let room = room(&done, |done| &done.event);
         Ok(reply::items_text(
             done,
@@ -204,15 +196,6 @@ fn as_json<S: Serializer>(event: &ObjectText, to: S) -> Result<S::Ok, S::Error> 
     let raw: &RawValue =
         serde_json::from_str(event.expose()).map_err(|_| S::Error::custom("an event"))?;
     raw.serialize(to)
-}
-
-impl From<Choice> for Otherwise {
-    fn from(choice: Choice) -> Self {
-        match choice {
-            Choice::Keep => Self::Keep,
-            Choice::Refuse => Self::Refuse,
-        }
-    }
 }
 
 impl From<EncryptedEvent> for EncryptedEventReply {
