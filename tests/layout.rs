@@ -39,7 +39,7 @@ const FLOORS: [(&str, u8); 23] = [
 ];
 
 /// A foreign crate, and the beginnings of the modules that may name it.
-const OWNERS: [(&str, &[&str]); 25] = [
+const OWNERS: [(&str, &[&str]); 27] = [
     ("actix_web", &["http", "server"]),
     ("aes_gcm", &["crypto"]),
     ("age", &["cli"]),
@@ -65,6 +65,8 @@ const OWNERS: [(&str, &[&str]); 25] = [
     ("rustix", &["custodian/crew"]),
     // The first two in their tests.
     ("tempfile", &["kek/pkcs11/pin", "private_file", "server"]),
+    ("signed_note", &["crypto/checkpoint"]),
+    ("tlog_tiles", &["crypto"]),
     ("ureq", &["client"]),
 ];
 
