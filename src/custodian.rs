@@ -43,6 +43,7 @@ pub mod grants;
 pub mod guard;
 pub mod health;
 pub mod items;
+pub mod kek_state;
 pub mod keyring;
 pub mod once;
 mod opened;
@@ -85,6 +86,7 @@ pub struct Custodian {
     patrol: patrol::Patrol,
     reserved: encryptions::Reserved,
     current_kek: current_kek::CurrentKek,
+    logged: kek_state::Logged,
     crew: crew::Crew,
     running: Mutex<HashSet<ReplyKey>>,
     /// Held by a rotation that was overtaken, so that it is not overtaken for ever.
@@ -192,6 +194,7 @@ impl Custodian {
             patrol: patrol::Patrol::default(),
             reserved: encryptions::Reserved::default(),
             current_kek: current_kek::CurrentKek::default(),
+            logged: kek_state::Logged::default(),
             crew: crew::Crew::default(),
             running: Mutex::default(),
             overtaken: Mutex::default(),
@@ -204,6 +207,7 @@ impl Custodian {
     /// [`Error::Unavailable`]; nothing that was answered is lost by it.
     pub fn close(&self) -> Result<(), Error> {
         self.opened.forget_all();
-        self.store.fold()
+        let logged = self.log_kek_changes();
+        self.store.fold().and(logged)
     }
 }

@@ -10,7 +10,8 @@ use utoipa::{
 
 use super::{
     Entry, audit, certificates, custodians, dek_versions, deks, deks_in_use, health, meta,
-    overrides, pii, principals, problem::ProblemBody, routes, signing_keys, tokens, tools, wrap,
+    overrides, pii, principals, problem::ProblemBody, reconnect, routes, signing_keys, tokens,
+    tools, wrap,
 };
 
 mod complete;
@@ -50,6 +51,7 @@ mod complete;
         wrap::wrap,
         wrap::unwrap,
         wrap::rewrap,
+        reconnect::reconnect,
         deks::create,
         deks::list,
         deks::show,

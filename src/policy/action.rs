@@ -53,6 +53,14 @@ pub enum Action {
     GrantsChange,
     /// Make a KEK version: nobody can ask for it yet.
     KekCreate,
+    /// The key holder works, and somebody must look: nobody can ask for it.
+    KekDegraded,
+    /// The key holder does not work: nobody can ask for it.
+    KekDown,
+    /// Open the token afresh.
+    KekReconnect,
+    /// The key holder works again: nobody can ask for it.
+    KekUp,
     /// Wrap key material under the KEK.
     KekWrap,
     /// Open what was wrapped.
@@ -154,8 +162,12 @@ impl Action {
             Self::GrantsApprove => ("grants.approve", &[Admin], Change),
             Self::GrantsChange => ("grants.change", &[Admin], Change),
             Self::KekCreate => ("kek.create", &[], Change),
+            Self::KekDegraded => ("kek.degraded", &[], Change),
+            Self::KekDown => ("kek.down", &[], Change),
+            Self::KekReconnect => ("kek.reconnect", &[Operator], Change),
             Self::KekRewrap => ("kek.rewrap", &[App, Operator], KekUse),
             Self::KekUnwrap => ("kek.unwrap", &[App], KekUse),
+            Self::KekUp => ("kek.up", &[], Change),
             Self::KekWrap => ("kek.wrap", &[App], KekUse),
             Self::MetricsRead => ("metrics.read", &[Auditor, Metrics], Read),
             Self::OverrideApprove => ("override.approve", &[], Change),

@@ -9,8 +9,8 @@ use aegis_custodian::{
     error::Error,
     id::KekVersion,
     kek::{
-        Context, Description, KekKeeper, KekProvider, KeyHolder, Keyring, TokenSigner,
-        WrappedSecret,
+        Condition, Context, Description, KekKeeper, KekProvider, KeyHolder, Keyring,
+        State as KekState, TokenSigner, WrappedSecret,
     },
     secret::Secret,
 };
@@ -125,6 +125,14 @@ impl KekKeeper for Faulty {
 
     fn description(&self) -> Description {
         self.inner.description()
+    }
+
+    fn condition(&self) -> &Condition {
+        self.inner.condition()
+    }
+
+    fn reconnect(&self) -> KekState {
+        self.inner.reconnect()
     }
 }
 
