@@ -26,8 +26,8 @@ crash: ## Kill the service over and over under load, look at what is left, and p
 check: ## The gate: format, lints, docs, dependencies
 	cargo fmt --check
 	cargo fmt --check --manifest-path fuzz/Cargo.toml
-	cargo clippy --locked --all-targets -- -D warnings
-	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps
 	./scripts/cargo-deny.sh
 
 features: ## Build with every set of features, and move one database between two builds
