@@ -27,8 +27,8 @@ use crate::{
     error::Error,
     id::KekVersion,
     kek::{
-        Condition, Context, Description, KekKeeper, KekProvider, Keyring, Provider, State,
-        WrappedSecret,
+        Attributes, Condition, Context, Description, KekKeeper, KekProvider, Keyring, Provider,
+        State, WrappedSecret,
     },
     secret::Secret,
 };
@@ -38,6 +38,7 @@ mod attributes;
 mod call;
 mod fault;
 mod keys;
+mod life;
 mod module;
 mod pin;
 mod pool;
@@ -231,6 +232,20 @@ impl KekKeeper for Pkcs11Kek {
                 let key = keys::find_whole(session, &version)?;
                 Ok(keys::seal_canary(session, key)?)
             })
+        })
+    }
+
+    fn attributes(&self, version: &KekVersion) -> Result<Attributes, Error> {
+        let version = version.clone();
+        self.call("reading a KEK's attributes", self.deadline(), move |live| {
+            live.work(|session| life::attributes(session, &version))
+        })
+    }
+
+    fn delete(&self, version: &KekVersion) -> Result<(), Error> {
+        let (version, current) = (version.clone(), self.ring()?.current.clone());
+        self.call("deleting a KEK", self.slow_deadline(), move |live| {
+            live.write(|session| life::delete(session, &version, &current))
         })
     }
 
