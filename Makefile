@@ -30,8 +30,8 @@ rotation: ## Rotate the KEK over 10,000 DEK versions under load with five kills,
 check: ## The gate: format, lints, docs, dependencies
 	cargo fmt --check
 	cargo fmt --check --manifest-path fuzz/Cargo.toml
-	cargo clippy --locked --all-targets -- -D warnings
-	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps
 	./scripts/cargo-deny.sh
 
 features: ## Build with every set of features, and move one database between two builds

@@ -44,6 +44,7 @@ pub mod guard;
 pub mod health;
 pub mod items;
 pub mod jobs;
+pub mod kek_state;
 pub mod kek_versions;
 pub mod keyring;
 pub mod once;
@@ -89,6 +90,7 @@ pub struct Custodian {
     patrol: patrol::Patrol,
     reserved: encryptions::Reserved,
     current_kek: current_kek::CurrentKek,
+    logged: kek_state::Logged,
     /// Held while KEK versions are made and adopted, so that nobody adopts what is no more so.
     kek_turn: Mutex<()>,
     rewrapping: rewrapping::Rewrapping,
@@ -210,6 +212,7 @@ impl Custodian {
             patrol: patrol::Patrol::default(),
             reserved: encryptions::Reserved::default(),
             current_kek: current_kek::CurrentKek::default(),
+            logged: kek_state::Logged::default(),
             kek_turn: Mutex::default(),
             rewrapping: rewrapping::Rewrapping::default(),
             crew: crew::Crew::default(),
@@ -224,6 +227,7 @@ impl Custodian {
     /// [`Error::Unavailable`]; nothing that was answered is lost by it.
     pub fn close(&self) -> Result<(), Error> {
         self.opened.forget_all();
-        self.store.fold()
+        let logged = self.log_kek_changes();
+        self.store.fold().and(logged)
     }
 }

@@ -36,6 +36,7 @@ mod pii;
 mod principals;
 mod problem;
 mod query;
+mod reconnect;
 mod reply;
 mod segment;
 mod signing_keys;
@@ -96,6 +97,7 @@ fn routes() -> Vec<Entry> {
         entry(POST, "/v1/wrap", Do::KekWrap, &[Conflict, Kek], || web::to(wrap::wrap)),
         entry(POST, "/v1/unwrap", Do::KekUnwrap, &[Destroyed, Integrity, Kek], || web::to(wrap::unwrap)),
         entry(POST, "/v1/rewrap", Do::KekRewrap, &[Conflict, Destroyed, Integrity, Kek], || web::to(wrap::rewrap)),
+        entry(POST, "/v1/kek/reconnect", Do::KekReconnect, &[], || web::to(reconnect::reconnect)),
         entry(POST, "/v1/deks", Do::DekCreate, &[Exists, Conflict, Mismatch, Integrity, Kek], || web::to(deks::create)),
         entry(GET, "/v1/deks", Do::DekRead, &[Invalid, Integrity], || web::to(deks::list)),
         entry(GET, "/v1/deks/{name}", Do::DekRead, &[Integrity], || web::to(deks::show)),

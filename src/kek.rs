@@ -11,11 +11,15 @@ use crate::{algorithm::Mechanism, error::Error, id::KekVersion, secret::Secret};
 
 pub use crate::crypto::wrapped::{Context, Purpose, WrappedSecret};
 
+mod condition;
 pub mod pkcs11;
 mod provider;
 pub mod software;
+mod state;
 
+pub use condition::Condition;
 pub use provider::Provider;
+pub use state::{Cause, Change, Figures, Level, State, Trouble};
 
 /// The canary's nonce (12 bytes): constant, and used with one plaintext and one AAD only.
 pub(crate) const CANARY_NONCE: [u8; 12] = *b"aegis-canary";
@@ -94,6 +98,13 @@ pub trait KekKeeper: KekProvider {
 
     /// What `capabilities` and `doctor` say of this provider.
     fn description(&self) -> Description;
+
+    /// How well it does its work, and what changed.
+    fn condition(&self) -> &Condition;
+
+    /// Opens the token afresh because an operator asks, and answers what came of it. It presents a PIN that was refused
+    /// once more, unless that could lock it.
+    fn reconnect(&self) -> State;
 }
 
 /// Keys that sign inside the token.

@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::Custodian;
-use crate::error::Error;
+use crate::{error::Error, kek::Level};
 
 /// A snapshot older than this says nothing any more.
 const STALE: Duration = Duration::from_secs(10);
@@ -55,7 +55,12 @@ impl Custodian {
         let look = *self.last_look();
         let open = !self.health.closing.load(Ordering::Acquire);
         let fresh = look.filter(|look| open && look.at.elapsed() < STALE);
-        fresh.map_or_else(Checks::default, |look| look.checks)
+        let checks = fresh.map_or_else(Checks::default, |look| look.checks);
+        Checks {
+            // It may have gone down since.
+            kek: checks.kek && self.kek.condition().state().level != Level::Down,
+            ..checks
+        }
     }
 
     /// Looks at each part and keeps what it finds; says so in the log when that changes.
@@ -64,6 +69,8 @@ impl Custodian {
         if !kek {
             self.opened.forget_all();
         }
+        // What is not written is written in the next turn.
+        well("audit", self.log_kek_changes());
         let store = well("store", self.store.check());
         let newest = self.store.read(|view| view.last_audited());
         let checks = Checks {

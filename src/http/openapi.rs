@@ -10,8 +10,8 @@ use utoipa::{
 
 use super::{
     Entry, audit, certificates, custodians, dek_versions, deks, deks_in_use, health, jobs, kek,
-    meta, overrides, pii, principals, problem::ProblemBody, routes, signing_keys, tokens, tools,
-    wrap,
+    meta, overrides, pii, principals, problem::ProblemBody, reconnect, routes, signing_keys,
+    tokens, tools, wrap,
 };
 
 mod complete;
@@ -51,6 +51,7 @@ mod complete;
         wrap::wrap,
         wrap::unwrap,
         wrap::rewrap,
+        reconnect::reconnect,
         deks::create,
         deks::list,
         deks::show,

@@ -18,8 +18,8 @@ use crate::{
     error::Error,
     id::KekVersion,
     kek::{
-        Attributes, CANARY_AAD, CANARY_NONCE, CANARY_SECRET, Context, Description, KekKeeper,
-        KekProvider, Keyring, Provider, TokenSigner, WrappedSecret,
+        Attributes, CANARY_AAD, CANARY_NONCE, CANARY_SECRET, Condition, Context, Description,
+        KekKeeper, KekProvider, Keyring, Provider, State, TokenSigner, WrappedSecret,
     },
     private_file,
     secret::Secret,
@@ -28,6 +28,7 @@ use crate::{
 /// KEK versions as one file each below a folder.
 pub struct SoftwareKek {
     folder: PathBuf,
+    condition: Condition,
     live: RwLock<Option<Live>>,
 }
 
@@ -45,6 +46,7 @@ impl SoftwareKek {
         fs::create_dir_all(folder).map_err(|error| Error::kek("making the KEK's folder", error))?;
         Ok(Self {
             folder: folder.to_owned(),
+            condition: Condition::always_up(),
             live: RwLock::new(None),
         })
     }
@@ -199,6 +201,15 @@ impl KekKeeper for SoftwareKek {
             mechanism: Mechanism::AesGcm,
             keys_in_token: false,
         }
+    }
+
+    fn condition(&self) -> &Condition {
+        &self.condition
+    }
+
+    /// There is nothing to open.
+    fn reconnect(&self) -> State {
+        self.condition.state()
     }
 }
 

@@ -55,6 +55,14 @@ pub enum Action {
     JobRead,
     /// Make a KEK version: nobody can ask for it, a rotation brings it about.
     KekCreate,
+    /// The key holder works, and somebody must look: nobody can ask for it.
+    KekDegraded,
+    /// The key holder does not work: nobody can ask for it.
+    KekDown,
+    /// Open the token afresh.
+    KekReconnect,
+    /// The key holder works again: nobody can ask for it.
+    KekUp,
     /// Ask for the deletion of a retired KEK version's key.
     KekDestroy,
     /// Approve that.
@@ -171,6 +179,9 @@ impl Action {
             Self::GrantsChange => ("grants.change", &[Admin], Change),
             Self::JobRead => ("job.read", &[Auditor, Operator], Read),
             Self::KekCreate => ("kek.create", &[], Change),
+            Self::KekDegraded => ("kek.degraded", &[], Change),
+            Self::KekDown => ("kek.down", &[], Change),
+            Self::KekReconnect => ("kek.reconnect", &[Operator], Change),
             Self::KekDestroy => ("kek.destroy", &[Operator], Change),
             Self::KekDestroyApprove => ("kek.destroy_approve", &[Operator], Change),
             Self::KekRead => ("kek.read", &[Auditor, Operator], Read),
@@ -180,6 +191,7 @@ impl Action {
             Self::KekRewrapRecords => ("kek.rewrap_records", &[], Change),
             Self::KekRotate => ("kek.rotate", &[Operator], Change),
             Self::KekUnwrap => ("kek.unwrap", &[App], KekUse),
+            Self::KekUp => ("kek.up", &[], Change),
             Self::KekWrap => ("kek.wrap", &[App], KekUse),
             Self::MetricsRead => ("metrics.read", &[Auditor, Metrics], Read),
             Self::OverrideApprove => ("override.approve", &[], Change),
