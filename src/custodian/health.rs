@@ -32,6 +32,8 @@ struct Look {
 pub struct Checks {
     /// The KEK wraps and unwraps.
     pub kek: bool,
+    /// It has made half of the encryptions that are safe, and was not rotated yet.
+    pub rotation_due: bool,
     /// The database reads and writes.
     pub store: bool,
     /// The store that keeps the audit log is well, and the clock has not gone back.
@@ -66,6 +68,7 @@ impl Custodian {
         let newest = self.store.read(|view| view.last_audited());
         let checks = Checks {
             kek,
+            rotation_due: self.kek_rotation_is_due().unwrap_or_default(),
             store,
             audit: well("audit", newest.map(drop)) && !self.clock.jumped_back(),
         };
@@ -88,6 +91,11 @@ impl Custodian {
     /// Says from now on that nothing is ready: the service is going down.
     pub fn close_doors(&self) {
         self.health.closing.store(true, Ordering::Release);
+    }
+
+    /// Whether the service is going down: long work stops where it can go on later.
+    pub(super) fn is_closing(&self) -> bool {
+        self.health.closing.load(Ordering::Acquire)
     }
 
     fn last_look(&self) -> MutexGuard<'_, Option<Look>> {

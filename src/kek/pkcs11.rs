@@ -23,7 +23,9 @@ use crate::{
     algorithm::Mechanism,
     error::Error,
     id::KekVersion,
-    kek::{Context, Description, KekKeeper, KekProvider, Keyring, Provider, WrappedSecret},
+    kek::{
+        Attributes, Context, Description, KekKeeper, KekProvider, Keyring, Provider, WrappedSecret,
+    },
     secret::Secret,
 };
 
@@ -32,6 +34,7 @@ mod attributes;
 mod call;
 mod fault;
 mod keys;
+mod life;
 mod module;
 mod pin;
 mod pool;
@@ -215,6 +218,20 @@ impl KekKeeper for Pkcs11Kek {
                 let key = keys::find_whole(session, &version)?;
                 Ok(keys::seal_canary(session, key)?)
             })
+        })
+    }
+
+    fn attributes(&self, version: &KekVersion) -> Result<Attributes, Error> {
+        let version = version.clone();
+        self.call("reading a KEK's attributes", self.deadline(), move |live| {
+            live.work(|session| life::attributes(session, &version))
+        })
+    }
+
+    fn delete(&self, version: &KekVersion) -> Result<(), Error> {
+        let (version, current) = (version.clone(), self.ring()?.current.clone());
+        self.call("deleting a KEK", self.slow_deadline(), move |live| {
+            live.write(|session| life::delete(session, &version, &current))
         })
     }
 

@@ -5,6 +5,7 @@
 use std::{
     collections::HashMap,
     fs,
+    io::ErrorKind,
     path::{Path, PathBuf},
     sync::{RwLock, RwLockReadGuard},
 };
@@ -17,8 +18,8 @@ use crate::{
     error::Error,
     id::KekVersion,
     kek::{
-        CANARY_AAD, CANARY_NONCE, CANARY_SECRET, Context, Description, KekKeeper, KekProvider,
-        Keyring, Provider, TokenSigner, WrappedSecret,
+        Attributes, CANARY_AAD, CANARY_NONCE, CANARY_SECRET, Context, Description, KekKeeper,
+        KekProvider, Keyring, Provider, TokenSigner, WrappedSecret,
     },
     private_file,
     secret::Secret,
@@ -168,6 +169,28 @@ impl KekKeeper for SoftwareKek {
 
     fn canary(&self, version: &KekVersion) -> Result<Vec<u8>, Error> {
         seal_canary(&self.read(version)?)
+    }
+
+    /// A file has none.
+    fn attributes(&self, version: &KekVersion) -> Result<Attributes, Error> {
+        self.read(version).map(|_| Attributes::default())
+    }
+
+    fn delete(&self, version: &KekVersion) -> Result<(), Error> {
+        const DELETING: &str = "deleting a KEK";
+        if self
+            .live()
+            .as_ref()
+            .is_none_or(|live| live.current == *version)
+        {
+            return Err(Error::kek(DELETING, "it is the key that wraps"));
+        }
+        let removed = match fs::remove_file(self.file(version)) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            removed => removed,
+        };
+        let durable = removed.and_then(|()| fs::File::open(&self.folder)?.sync_all());
+        durable.map_err(|error| Error::kek(DELETING, error))
     }
 
     fn description(&self) -> Description {

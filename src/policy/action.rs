@@ -51,14 +51,30 @@ pub enum Action {
     GrantsApprove,
     /// Change which DEKs a principal may use.
     GrantsChange,
-    /// Make a KEK version: nobody can ask for it yet.
+    /// Read how far jobs are.
+    JobRead,
+    /// Make a KEK version: nobody can ask for it, a rotation brings it about.
     KekCreate,
+    /// Ask for the deletion of a retired KEK version's key.
+    KekDestroy,
+    /// Approve that.
+    KekDestroyApprove,
+    /// Read KEK versions.
+    KekRead,
+    /// Take a retired KEK version into use again.
+    KekRestore,
+    /// Take a KEK version out of use.
+    KekRetire,
     /// Wrap key material under the KEK.
     KekWrap,
     /// Open what was wrapped.
     KekUnwrap,
     /// Move a blob to the current KEK version.
     KekRewrap,
+    /// End the move of all records to a KEK version: nobody can ask for it.
+    KekRewrapRecords,
+    /// Make the next KEK version and move all records to it.
+    KekRotate,
     /// Read metrics.
     MetricsRead,
     /// Approve an override: nobody can ask for it, two custodians' signatures bring it about.
@@ -153,8 +169,16 @@ impl Action {
             Self::DekRotate => ("dek.rotate", &[Operator], Change),
             Self::GrantsApprove => ("grants.approve", &[Admin], Change),
             Self::GrantsChange => ("grants.change", &[Admin], Change),
+            Self::JobRead => ("job.read", &[Auditor, Operator], Read),
             Self::KekCreate => ("kek.create", &[], Change),
+            Self::KekDestroy => ("kek.destroy", &[Operator], Change),
+            Self::KekDestroyApprove => ("kek.destroy_approve", &[Operator], Change),
+            Self::KekRead => ("kek.read", &[Auditor, Operator], Read),
+            Self::KekRestore => ("kek.restore", &[Operator], Change),
+            Self::KekRetire => ("kek.retire", &[Operator], Change),
             Self::KekRewrap => ("kek.rewrap", &[App, Operator], KekUse),
+            Self::KekRewrapRecords => ("kek.rewrap_records", &[], Change),
+            Self::KekRotate => ("kek.rotate", &[Operator], Change),
             Self::KekUnwrap => ("kek.unwrap", &[App], KekUse),
             Self::KekWrap => ("kek.wrap", &[App], KekUse),
             Self::MetricsRead => ("metrics.read", &[Auditor, Metrics], Read),

@@ -9,7 +9,7 @@ use aegis_custodian::{
     error::Error,
     id::KekVersion,
     kek::{
-        Context, Description, KekKeeper, KekProvider, KeyHolder, Keyring, TokenSigner,
+        Attributes, Context, Description, KekKeeper, KekProvider, KeyHolder, Keyring, TokenSigner,
         WrappedSecret,
     },
     secret::Secret,
@@ -121,6 +121,14 @@ impl KekKeeper for Faulty {
 
     fn canary(&self, version: &KekVersion) -> Result<Vec<u8>, Error> {
         self.inner.canary(version)
+    }
+
+    fn attributes(&self, version: &KekVersion) -> Result<Attributes, Error> {
+        self.inner.attributes(version)
+    }
+
+    fn delete(&self, version: &KekVersion) -> Result<(), Error> {
+        self.inner.delete(version)
     }
 
     fn description(&self) -> Description {

@@ -116,7 +116,11 @@ pub(super) fn create(session: &Session, version: &KekVersion) -> Result<(), Faul
     }
 }
 
-fn find(session: &Session, version: &KekVersion) -> Result<Vec<ObjectHandle>, Pkcs11Error> {
+/// Every key of `version`.
+pub(super) fn find(
+    session: &Session,
+    version: &KekVersion,
+) -> Result<Vec<ObjectHandle>, Pkcs11Error> {
     session.find_objects(&[
         Attribute::Class(ObjectClass::SECRET_KEY),
         Attribute::Id(version.as_str().into()),
