@@ -11,6 +11,8 @@ mod audit;
 mod client;
 #[path = "remote/desk.rs"]
 mod desk;
+#[path = "remote/kek.rs"]
+mod kek;
 #[path = "remote/rewrap.rs"]
 mod rewrap;
 #[path = "support/service.rs"]
