@@ -34,7 +34,7 @@ pub struct Checks {
     pub kek: bool,
     /// The database reads and writes.
     pub store: bool,
-    /// The store that keeps the audit log is well, and the clock has not gone back.
+    /// The audit log is what was signed, takes entries, and the clock has not gone back.
     pub audit: bool,
 }
 
@@ -67,7 +67,9 @@ impl Custodian {
         let checks = Checks {
             kek,
             store,
-            audit: well("audit", newest.map(drop)) && !self.clock.jumped_back(),
+            audit: well("audit", newest.map(drop))
+                && self.audit_log.is_whole()
+                && !self.clock.jumped_back(),
         };
         if self.health() != checks {
             tracing::info!(

@@ -1,7 +1,7 @@
 //! KEK versions: made in the token, written down in the store, adopted at start; and the row key, which the first of
 //! them wraps, and without which nothing of the store is read.
 
-use super::{Custodian, audit::Event};
+use super::{Custodian, audit::Event, audit_log};
 use crate::{
     crypto::aes_gcm,
     error::Error,
@@ -60,6 +60,7 @@ impl Custodian {
             ));
         }
         self.raise_clock()?;
+        self.open_log()?;
         self.finish_rotation(rows)
     }
 
@@ -132,10 +133,12 @@ impl Custodian {
         let row_key = aes_gcm::fresh_key()?;
         let wrapped = self.kek.wrap(&row_key, &ROW_KEY)?;
         self.store.unlock(&row_key)?;
+        let nothing_signed = audit_log::nothing_signed(row.created_at)?;
         self.alone(Action::KekCreate, move |tx, _| {
             // The row key is its first encryption.
             tx.enable_kek(&row, &canary, 1)?;
             tx.insert_row_key(&wrapped)?;
+            tx.replace_checkpoint(&nothing_signed)?;
             Ok(((), Event::done(row.version.to_string())))
         })
     }

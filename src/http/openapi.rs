@@ -9,8 +9,9 @@ use utoipa::{
 };
 
 use super::{
-    Entry, audit, certificates, custodians, dek_versions, deks, deks_in_use, health, meta,
-    overrides, pii, principals, problem::ProblemBody, routes, signing_keys, tokens, tools, wrap,
+    Entry, audit, audit_log, certificates, custodians, dek_versions, deks, deks_in_use, health,
+    meta, overrides, pii, principals, problem::ProblemBody, routes, signing_keys, tokens, tools,
+    wrap,
 };
 
 mod complete;
@@ -76,6 +77,11 @@ mod complete;
         tools::sign,
         tools::verify,
         audit::entries,
+        audit_log::checkpoint,
+        audit_log::inclusion,
+        audit_log::consistency,
+        audit_log::tile,
+        audit_log::verify,
     )
 )]
 struct Described;

@@ -33,6 +33,7 @@ mod call;
 mod fault;
 mod keys;
 mod module;
+mod notes;
 mod pin;
 mod pool;
 mod provision;

@@ -4,7 +4,7 @@
 
 use std::{
     collections::HashMap,
-    fs,
+    fs, io,
     path::{Path, PathBuf},
     sync::{RwLock, RwLockReadGuard},
 };
@@ -18,7 +18,7 @@ use crate::{
     id::KekVersion,
     kek::{
         CANARY_AAD, CANARY_NONCE, CANARY_SECRET, Context, Description, KekKeeper, KekProvider,
-        Keyring, Provider, TokenSigner, WrappedSecret,
+        Keyring, NoteKeeper, Provider, TokenSigner, WrappedSecret,
     },
     private_file,
     secret::Secret,
@@ -179,6 +179,23 @@ impl KekKeeper for SoftwareKek {
     }
 }
 
+/// A file beside the KEK, outside the database, as a token is.
+impl NoteKeeper for SoftwareKek {
+    fn notes(&self) -> Result<Vec<Vec<u8>>, Error> {
+        match fs::read(self.folder.join(NOTE)) {
+            Ok(note) => Ok(vec![note]),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+            Err(error) => Err(Error::kek("reading the checkpoint beside the KEK", error)),
+        }
+    }
+
+    fn keep_note(&self, note: &[u8]) -> Result<bool, Error> {
+        let kept = private_file::write(&self.folder.join(NOTE), note);
+        kept.map_err(|error| Error::kek("keeping the checkpoint beside the KEK", error))?;
+        Ok(true)
+    }
+}
+
 /// It has no token: whoever asks whether it signs wraps the seeds of signing keys instead.
 impl TokenSigner for SoftwareKek {
     fn signs(&self) -> Result<bool, Error> {
@@ -193,6 +210,9 @@ impl TokenSigner for SoftwareKek {
         Err(Error::kek("signing", NO_TOKEN))
     }
 }
+
+/// The file's name.
+const NOTE: &str = "audit-checkpoint";
 
 const NO_TOKEN: &str = "a software KEK has no token to sign in";
 

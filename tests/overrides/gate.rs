@@ -6,7 +6,7 @@ use aegis_custodian::{
     error::Error,
     id::KekVersion,
     kek::{
-        Context, Description, KekKeeper, KekProvider, KeyHolder, Keyring, TokenSigner,
+        Context, Description, KekKeeper, KekProvider, KeyHolder, Keyring, NoteKeeper, TokenSigner,
         WrappedSecret,
     },
     secret::Secret,
@@ -103,6 +103,16 @@ impl KekKeeper for Gate {
 
     fn description(&self) -> Description {
         self.inner.description()
+    }
+}
+
+impl NoteKeeper for Gate {
+    fn notes(&self) -> Result<Vec<Vec<u8>>, Error> {
+        self.inner.notes()
+    }
+
+    fn keep_note(&self, note: &[u8]) -> Result<bool, Error> {
+        self.inner.keep_note(note)
     }
 }
 

@@ -9,7 +9,7 @@ use aegis_custodian::{
     error::Error,
     id::KekVersion,
     kek::{
-        Context, Description, KekKeeper, KekProvider, KeyHolder, Keyring, TokenSigner,
+        Context, Description, KekKeeper, KekProvider, KeyHolder, Keyring, NoteKeeper, TokenSigner,
         WrappedSecret,
     },
     secret::Secret,
@@ -125,6 +125,16 @@ impl KekKeeper for Faulty {
 
     fn description(&self) -> Description {
         self.inner.description()
+    }
+}
+
+impl NoteKeeper for Faulty {
+    fn notes(&self) -> Result<Vec<Vec<u8>>, Error> {
+        self.inner.notes()
+    }
+
+    fn keep_note(&self, note: &[u8]) -> Result<bool, Error> {
+        self.inner.keep_note(note)
     }
 }
 
