@@ -54,6 +54,7 @@ pub fn assemble(config: &Config) -> Result<Custodian, Error> {
         dek_cache: config.dek_cache,
         destroy_delay: config.destroy_delay,
         encryptions: Encryptions::STANDARD,
+        kek_rotation: config.kek_rotation,
         instance: config.instance.clone().into(),
         schemes: config.schemes.clone().into(),
         network: config.network,
@@ -87,8 +88,12 @@ pub fn serve(
     let watch = Beat::start("watch", TURN, watch(custodian.clone(), service.clone()))?;
     let tended = custodian.clone();
     let tend = Beat::start("tend", TURN, move || tended.tend())?;
+    // Apart, since moving every record may take long.
+    let moved = custodian.clone();
+    let rewrap = Beat::start("rewrap", TURN, move || moved.rewrap_records())?;
     let log = Beat::start("audit-log", LOG_TURN, tend_log(custodian.clone()))?;
     let served = rt::System::new().block_on(run(listener, service, limits, ready));
+    rewrap.stop();
     tend.stop();
     watch.stop();
     log.stop();

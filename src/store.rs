@@ -27,6 +27,7 @@ mod connection;
 mod custodians;
 mod dek_versions;
 mod deks;
+mod jobs;
 mod keks;
 mod overrides;
 mod patrol;
@@ -41,6 +42,7 @@ mod signing_keys;
 mod tokens;
 mod traces;
 mod tree;
+mod wrapped;
 mod writer;
 
 pub use audit::Logged;
@@ -48,6 +50,7 @@ pub use checkpoints::CheckpointRow;
 pub use custodians::{ALREADY, CustodianRow, Identity, Moment};
 pub use dek_versions::VersionRow;
 pub use deks::{DekRow, OVERTAKEN};
+pub use jobs::{JobRow, JobState};
 pub use keks::KekRow;
 pub use overrides::{Closing, OverrideRow, Request, Sought};
 pub use patrol::{Beat, Look};
@@ -56,6 +59,7 @@ pub use replies::{KeptReply, ReplyKey};
 pub use signatures::SignatureRow;
 pub use signing_keys::{MadeKey, SigningKeyRow};
 pub use tokens::{Bearer, TokenRow, TokenState};
+pub use wrapped::{Place, Stretch, WrappedRecord};
 
 use writer::{Chore, Writer};
 

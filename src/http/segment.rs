@@ -10,7 +10,7 @@ use actix_web::{FromRequest, HttpRequest, dev::Payload};
 use super::problem::{Code, Problem};
 use crate::{
     crypto::merkle::tile::Tile,
-    id::{DekName, DekVersion, Id},
+    id::{DekName, DekVersion, Id, KekVersion},
 };
 
 /// A name that stands in a path.
@@ -25,6 +25,10 @@ impl InPath for DekName {
 
 impl InPath for DekVersion {
     const SEGMENT: &'static str = "version";
+}
+
+impl InPath for KekVersion {
+    const SEGMENT: &'static str = "kek";
 }
 
 impl InPath for Id {
@@ -59,6 +63,7 @@ pub(super) fn possible(request: &HttpRequest) -> Result<(), Problem> {
     let sound = |(segment, text): (&str, &str)| match segment {
         DekName::SEGMENT => text.parse::<DekName>().is_ok(),
         DekVersion::SEGMENT => text.parse::<DekVersion>().is_ok(),
+        KekVersion::SEGMENT => text.parse::<KekVersion>().is_ok(),
         Tile::SEGMENT => text.parse::<Tile>().is_ok(),
         _ => text.parse::<Id>().is_ok(),
     };

@@ -60,7 +60,7 @@ pub const OPEN: [&str; 4] = [
 ];
 
 /// What needs a token: api.md sections 2 to 10 and 12.
-pub const GUARDED: [Route; 54] = [
+pub const GUARDED: [Route; 55] = [
     route("GET", "/v1/capabilities", &ALL_ROLES, ""),
     route("GET", "/metrics", &["auditor", "metrics"], ""),
     route(
@@ -154,6 +154,7 @@ pub const GUARDED: [Route; 54] = [
         &["app", "operator"],
         r#"{"wrapped":"cst1:kek:x","reference":"r"}"#,
     ),
+    route("POST", "/v1/kek/reconnect", OPERATOR, "{}"),
     route(
         "POST",
         "/v1/deks",
