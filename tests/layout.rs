@@ -39,7 +39,7 @@ const FLOORS: [(&str, u8); 23] = [
 ];
 
 /// A foreign crate, and the beginnings of the modules that may name it.
-const OWNERS: [(&str, &[&str]); 29] = [
+const OWNERS: [(&str, &[&str]); 30] = [
     ("actix_web", &["http", "server"]),
     ("aes_gcm", &["crypto"]),
     ("age", &["cli"]),
