@@ -17,13 +17,14 @@ use crate::{
     duration::Period,
     error::Error,
     id::DekName,
-    kek::{KekKeeper, KeyHolder, TokenSigner},
+    kek::{KekKeeper, KeyHolder, NoteKeeper, TokenSigner},
     policy::{Action, Principal},
     store::{Bearer, ReplyKey, Store},
 };
 
 mod approval;
 pub mod audit;
+pub mod audit_log;
 pub mod bearer;
 pub mod capabilities;
 pub mod certificates;
@@ -44,6 +45,7 @@ pub mod guard;
 pub mod health;
 pub mod items;
 pub mod jobs;
+pub mod kek_state;
 pub mod kek_versions;
 pub mod keyring;
 pub mod once;
@@ -68,6 +70,7 @@ pub mod tokens;
 pub mod tools;
 pub mod wrap;
 
+pub use audit_log::LogTerms;
 pub use clock::Clock;
 pub use encryptions::Encryptions;
 pub use guard::GuardId;
@@ -79,9 +82,11 @@ pub use pii::Fields;
 pub struct Custodian {
     kek: Arc<dyn KekKeeper>,
     signer: Arc<dyn TokenSigner>,
+    notes: Arc<dyn NoteKeeper>,
     store: Store,
     clock: Arc<Clock>,
     rules: Rules,
+    audit_log: audit_log::AuditLog,
     health: health::Health,
     strangers: strangers::Strangers,
     guards: guard::Guards,
@@ -89,6 +94,7 @@ pub struct Custodian {
     patrol: patrol::Patrol,
     reserved: encryptions::Reserved,
     current_kek: current_kek::CurrentKek,
+    logged: kek_state::Logged,
     /// Held while KEK versions are made and adopted, so that nobody adopts what is no more so.
     kek_turn: Mutex<()>,
     rewrapping: rewrapping::Rewrapping,
@@ -123,6 +129,8 @@ pub struct Rules {
     pub overrides: Terms,
     /// The names of fields whose values are personal.
     pub pii_fields: pii::Fields,
+    /// What the audit log is subject to.
+    pub log: LogTerms,
 }
 
 /// How many admins it takes.
@@ -199,17 +207,20 @@ impl Custodian {
     pub fn new(kek: Arc<dyn KeyHolder>, store: Store, clock: Clock, rules: Rules) -> Self {
         Self {
             signer: kek.clone(),
+            notes: kek.clone(),
             kek,
             store,
             clock: Arc::new(clock),
             opened: opened::Opened::new(rules.dek_cache),
             rules,
+            audit_log: audit_log::AuditLog::default(),
             health: health::Health::default(),
             strangers: strangers::Strangers::default(),
             guards: guard::Guards::default(),
             patrol: patrol::Patrol::default(),
             reserved: encryptions::Reserved::default(),
             current_kek: current_kek::CurrentKek::default(),
+            logged: kek_state::Logged::default(),
             kek_turn: Mutex::default(),
             rewrapping: rewrapping::Rewrapping::default(),
             crew: crew::Crew::default(),
@@ -224,6 +235,7 @@ impl Custodian {
     /// [`Error::Unavailable`]; nothing that was answered is lost by it.
     pub fn close(&self) -> Result<(), Error> {
         self.opened.forget_all();
-        self.store.fold()
+        let logged = self.log_kek_changes();
+        self.store.fold().and(logged)
     }
 }

@@ -11,11 +11,15 @@ use crate::{algorithm::Mechanism, error::Error, id::KekVersion, secret::Secret};
 
 pub use crate::crypto::wrapped::{Context, Purpose, WrappedSecret};
 
+mod condition;
 pub mod pkcs11;
 mod provider;
 pub mod software;
+mod state;
 
+pub use condition::Condition;
 pub use provider::Provider;
+pub use state::{Cause, Change, Figures, Level, State, Trouble};
 
 /// The canary's nonce (12 bytes): constant, and used with one plaintext and one AAD only.
 pub(crate) const CANARY_NONCE: [u8; 12] = *b"aegis-canary";
@@ -94,6 +98,13 @@ pub trait KekKeeper: KekProvider {
 
     /// What `capabilities` and `doctor` say of this provider.
     fn description(&self) -> Description;
+
+    /// How well it does its work, and what changed.
+    fn condition(&self) -> &Condition;
+
+    /// Opens the token afresh because an operator asks, and answers what came of it. It presents a PIN that was refused
+    /// once more, unless that could lock it.
+    fn reconnect(&self) -> State;
 }
 
 /// Keys that sign inside the token.
@@ -121,10 +132,25 @@ pub trait TokenSigner: fmt::Debug + Send + Sync {
     fn sign(&self, id: &str, public_key: &[u8; 32], message: &[u8]) -> Result<[u8; 64], Error>;
 }
 
-/// All that a provider does.
-pub trait KeyHolder: KekKeeper + TokenSigner {}
+/// Where the newest checkpoint of the audit log is kept beside the database, which an older copy could replace.
+pub trait NoteKeeper: fmt::Debug + Send + Sync {
+    /// Every note that is kept: one, or none, or after a crash two.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] if the token does not answer: one that is gone must not look like one without notes.
+    fn notes(&self) -> Result<Vec<Vec<u8>>, Error>;
 
-impl<T: KekKeeper + TokenSigner> KeyHolder for T {}
+    /// Keeps `note` in the place of all others, at no time without any; `false` if the token can keep none.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] if the token does not answer.
+    fn keep_note(&self, note: &[u8]) -> Result<bool, Error>;
+}
+
+/// All that a provider does.
+pub trait KeyHolder: KekKeeper + NoteKeeper + TokenSigner {}
+
+impl<T: KekKeeper + NoteKeeper + TokenSigner> KeyHolder for T {}
 
 /// What a provider is, for people.
 #[derive(Clone, Copy, Debug)]

@@ -1,4 +1,4 @@
-//! One contract for every key holder: the software provider and a real SoftHSM token.
+//! One contract for every key holder: the software provider, a real SoftHSM token, and the same behind the test double.
 
 #![allow(
     clippy::unwrap_used,
@@ -23,10 +23,14 @@ use aegis_custodian::{
     secret::Secret,
 };
 use cryptoki::{mechanism, object::Attribute, object::KeyType, object::ObjectClass, slot::Slot};
+use double::Double;
 use softhsm::Token;
 
 #[path = "kek/contract.rs"]
 mod contract;
+#[allow(dead_code)] // more than the contract needs
+#[path = "support/double.rs"]
+mod double;
 #[path = "kek/objects.rs"]
 mod objects;
 #[path = "kek/provision.rs"]
@@ -52,9 +56,12 @@ fn holders() -> Vec<Holder> {
     let software = SoftwareKek::open(&folder.path().join("keys")).unwrap();
     let token = Token::new();
     let pkcs11 = token.open(2);
+    let double = Double::new(&Token::new());
+    let doubled = double.open(2);
     vec![
         (Box::new(software), Box::new(folder)),
         (Box::new(pkcs11), Box::new(token)),
+        (Box::new(doubled), Box::new(double)),
     ]
 }
 

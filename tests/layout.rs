@@ -43,7 +43,7 @@ const OWNERS: [(&str, &[&str]); 30] = [
     ("actix_web", &["http", "server"]),
     ("aes_gcm", &["crypto"]),
     ("age", &["cli"]),
-    ("backon", &["client"]),
+    ("backon", &["client", "kek/pkcs11"]),
     ("bip322", &["crypto/scheme"]),
     ("bitcoin", &["crypto/scheme"]),
     ("clap", &["cli", "main"]),

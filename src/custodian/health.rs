@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::Custodian;
-use crate::error::Error;
+use crate::{error::Error, kek::Level};
 
 /// A snapshot older than this says nothing any more.
 const STALE: Duration = Duration::from_secs(10);
@@ -36,7 +36,7 @@ pub struct Checks {
     pub rotation_due: bool,
     /// The database reads and writes.
     pub store: bool,
-    /// The store that keeps the audit log is well, and the clock has not gone back.
+    /// The audit log is what was signed, takes entries, and the clock has not gone back.
     pub audit: bool,
 }
 
@@ -55,7 +55,12 @@ impl Custodian {
         let look = *self.last_look();
         let open = !self.health.closing.load(Ordering::Acquire);
         let fresh = look.filter(|look| open && look.at.elapsed() < STALE);
-        fresh.map_or_else(Checks::default, |look| look.checks)
+        let checks = fresh.map_or_else(Checks::default, |look| look.checks);
+        Checks {
+            // It may have gone down since.
+            kek: checks.kek && self.kek.condition().state().level != Level::Down,
+            ..checks
+        }
     }
 
     /// Looks at each part and keeps what it finds; says so in the log when that changes.
@@ -64,13 +69,17 @@ impl Custodian {
         if !kek {
             self.opened.forget_all();
         }
+        // What is not written is written in the next turn.
+        well("audit", self.log_kek_changes());
         let store = well("store", self.store.check());
         let newest = self.store.read(|view| view.last_audited());
         let checks = Checks {
             kek,
             rotation_due: self.kek_rotation_is_due().unwrap_or_default(),
             store,
-            audit: well("audit", newest.map(drop)) && !self.clock.jumped_back(),
+            audit: well("audit", newest.map(drop))
+                && self.audit_log.is_whole()
+                && !self.clock.jumped_back(),
         };
         if self.health() != checks {
             tracing::info!(

@@ -5,7 +5,7 @@
 //! call ── record   what is plainly wrong is refused here
 //!   │  ── pool     threads of its own, a deadline around each call
 //!   │  ── pulse    one shared round trip tells a bad record from a sick token
-//!   └─ supervisor  up or down; opens a lost token again
+//!   └─ supervisor  its states; opens a lost token again
 //!        └─ token  one generation: slot, login, sessions ─┬ keys ── aes_gcm
 //!             │                                            └ signer
 //!             └─ module, pin
@@ -14,7 +14,10 @@
 use std::{
     fmt,
     path::PathBuf,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
@@ -24,7 +27,8 @@ use crate::{
     error::Error,
     id::KekVersion,
     kek::{
-        Attributes, Context, Description, KekKeeper, KekProvider, Keyring, Provider, WrappedSecret,
+        Attributes, Condition, Context, Description, KekKeeper, KekProvider, Keyring, Provider,
+        State, WrappedSecret,
     },
     secret::Secret,
 };
@@ -36,6 +40,7 @@ mod fault;
 mod keys;
 mod life;
 mod module;
+mod notes;
 mod pin;
 mod pool;
 mod provision;
@@ -89,6 +94,8 @@ pub struct Pkcs11Kek {
     shared: Arc<Shared>,
     pool: Pool,
     pulse: Pulse,
+    /// Counts looks at the keys.
+    turn: AtomicUsize,
     deadline: Duration,
     supervisor: Option<JoinHandle<()>>,
 }
@@ -105,10 +112,13 @@ impl Pkcs11Kek {
             login: Login::new(settings.pin),
         };
         let deadline = settings.deadline.min(LONGEST);
-        let shared = Shared::open(address, deadline)?;
+        let condition = Arc::new(Condition::of_token());
+        let witness = supervisor::witness(&condition);
+        let shared = Shared::open(address, deadline, condition)?;
         Ok(Self {
-            pool: Pool::start(settings.sessions)?,
+            pool: Pool::start(settings.sessions, "token-worker", witness)?,
             pulse: Pulse::default(),
+            turn: AtomicUsize::new(0),
             deadline,
             supervisor: Some(shared.supervise()?),
             shared,
@@ -121,6 +131,11 @@ impl Pkcs11Kek {
 
     fn slow_deadline(&self) -> Instant {
         Instant::now() + self.deadline.saturating_mul(SLOW)
+    }
+
+    /// Which of the keys is to be looked at.
+    fn next_turn(&self) -> usize {
+        self.turn.fetch_add(1, SeqCst)
     }
 
     fn ring(&self) -> Result<Arc<Keyring>, Error> {
@@ -241,5 +256,13 @@ impl KekKeeper for Pkcs11Kek {
             mechanism: Mechanism::AesGcm,
             keys_in_token: true,
         }
+    }
+
+    fn condition(&self) -> &Condition {
+        self.shared.condition()
+    }
+
+    fn reconnect(&self) -> State {
+        self.shared.reconnect()
     }
 }

@@ -18,8 +18,8 @@ use crate::{
     error::Error,
     id::KekVersion,
     kek::{
-        Attributes, CANARY_AAD, CANARY_NONCE, CANARY_SECRET, Context, Description, KekKeeper,
-        KekProvider, Keyring, Provider, TokenSigner, WrappedSecret,
+        Attributes, CANARY_AAD, CANARY_NONCE, CANARY_SECRET, Condition, Context, Description,
+        KekKeeper, KekProvider, Keyring, NoteKeeper, Provider, State, TokenSigner, WrappedSecret,
     },
     private_file,
     secret::Secret,
@@ -28,6 +28,7 @@ use crate::{
 /// KEK versions as one file each below a folder.
 pub struct SoftwareKek {
     folder: PathBuf,
+    condition: Condition,
     live: RwLock<Option<Live>>,
 }
 
@@ -45,6 +46,7 @@ impl SoftwareKek {
         fs::create_dir_all(folder).map_err(|error| Error::kek("making the KEK's folder", error))?;
         Ok(Self {
             folder: folder.to_owned(),
+            condition: Condition::always_up(),
             live: RwLock::new(None),
         })
     }
@@ -200,6 +202,32 @@ impl KekKeeper for SoftwareKek {
             keys_in_token: false,
         }
     }
+
+    fn condition(&self) -> &Condition {
+        &self.condition
+    }
+
+    /// There is nothing to open.
+    fn reconnect(&self) -> State {
+        self.condition.state()
+    }
+}
+
+/// A file beside the KEK, outside the database, as a token is.
+impl NoteKeeper for SoftwareKek {
+    fn notes(&self) -> Result<Vec<Vec<u8>>, Error> {
+        match fs::read(self.folder.join(NOTE)) {
+            Ok(note) => Ok(vec![note]),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
+            Err(error) => Err(Error::kek("reading the checkpoint beside the KEK", error)),
+        }
+    }
+
+    fn keep_note(&self, note: &[u8]) -> Result<bool, Error> {
+        let kept = private_file::write(&self.folder.join(NOTE), note);
+        kept.map_err(|error| Error::kek("keeping the checkpoint beside the KEK", error))?;
+        Ok(true)
+    }
 }
 
 /// It has no token: whoever asks whether it signs wraps the seeds of signing keys instead.
@@ -216,6 +244,9 @@ impl TokenSigner for SoftwareKek {
         Err(Error::kek("signing", NO_TOKEN))
     }
 }
+
+/// The file's name.
+const NOTE: &str = "audit-checkpoint";
 
 const NO_TOKEN: &str = "a software KEK has no token to sign in";
 

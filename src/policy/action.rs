@@ -7,6 +7,10 @@ use super::{Role, Roles};
 pub enum Action {
     /// Read the audit log.
     AuditRead,
+    /// Read the audit log's checkpoint and its tree's hashes, which say nothing of what was logged.
+    AuditTreeRead,
+    /// Have the whole audit log verified.
+    AuditVerify,
     /// Read what this build and token can do.
     CapabilitiesRead,
     /// Prove that a custodian holds its key.
@@ -55,6 +59,14 @@ pub enum Action {
     JobRead,
     /// Make a KEK version: nobody can ask for it, a rotation brings it about.
     KekCreate,
+    /// The key holder works, and somebody must look: nobody can ask for it.
+    KekDegraded,
+    /// The key holder does not work: nobody can ask for it.
+    KekDown,
+    /// Open the token afresh.
+    KekReconnect,
+    /// The key holder works again: nobody can ask for it.
+    KekUp,
     /// Ask for the deletion of a retired KEK version's key.
     KekDestroy,
     /// Approve that.
@@ -147,6 +159,8 @@ impl Action {
         use Role::{Admin, App, Auditor, Custodian, Metrics, Operator};
         match self {
             Self::AuditRead => ("audit.read", &[Auditor], Read),
+            Self::AuditTreeRead => ("audit.tree", &[Auditor], Read),
+            Self::AuditVerify => ("audit.verify", &[Auditor], Read),
             Self::CapabilitiesRead => ("capabilities.read", ANY, Read),
             Self::CustodianActivate => ("custodian.activate", &[Admin], Change),
             Self::CustodianApprove => ("custodian.approve", &[Admin], Change),
@@ -171,6 +185,9 @@ impl Action {
             Self::GrantsChange => ("grants.change", &[Admin], Change),
             Self::JobRead => ("job.read", &[Auditor, Operator], Read),
             Self::KekCreate => ("kek.create", &[], Change),
+            Self::KekDegraded => ("kek.degraded", &[], Change),
+            Self::KekDown => ("kek.down", &[], Change),
+            Self::KekReconnect => ("kek.reconnect", &[Operator], Change),
             Self::KekDestroy => ("kek.destroy", &[Operator], Change),
             Self::KekDestroyApprove => ("kek.destroy_approve", &[Operator], Change),
             Self::KekRead => ("kek.read", &[Auditor, Operator], Read),
@@ -180,6 +197,7 @@ impl Action {
             Self::KekRewrapRecords => ("kek.rewrap_records", &[], Change),
             Self::KekRotate => ("kek.rotate", &[Operator], Change),
             Self::KekUnwrap => ("kek.unwrap", &[App], KekUse),
+            Self::KekUp => ("kek.up", &[], Change),
             Self::KekWrap => ("kek.wrap", &[App], KekUse),
             Self::MetricsRead => ("metrics.read", &[Auditor, Metrics], Read),
             Self::OverrideApprove => ("override.approve", &[], Change),

@@ -40,6 +40,7 @@ pub const ALL_ROLES: [&str; 6] = [
     "custodian",
 ];
 
+const AUDITOR: &[&str] = &["auditor"];
 const ADMIN: &[&str] = &["admin"];
 const CUSTODIAN: &[&str] = &["custodian"];
 const SEES_CUSTODIANS: &[&str] = &["admin", "auditor", "custodian"];
@@ -59,7 +60,7 @@ pub const OPEN: [&str; 4] = [
 ];
 
 /// What needs a token: api.md sections 2 to 10 and 12.
-pub const GUARDED: [Route; 49] = [
+pub const GUARDED: [Route; 55] = [
     route("GET", "/v1/capabilities", &ALL_ROLES, ""),
     route("GET", "/metrics", &["auditor", "metrics"], ""),
     route(
@@ -153,6 +154,7 @@ pub const GUARDED: [Route; 49] = [
         &["app", "operator"],
         r#"{"wrapped":"cst1:kek:x","reference":"r"}"#,
     ),
+    route("POST", "/v1/kek/reconnect", OPERATOR, "{}"),
     route(
         "POST",
         "/v1/deks",
@@ -268,7 +270,12 @@ pub const GUARDED: [Route; 49] = [
         &["app", "auditor"],
         r#"{"tools":[{"name":"add"}],"_meta":{},"expected_server":"app","partial":false}"#,
     ),
-    route("GET", "/v1/audit/entries", &["auditor"], ""),
+    route("GET", "/v1/audit/entries", AUDITOR, ""),
+    route("GET", "/v1/audit/checkpoint", AUDITOR, ""),
+    route("GET", "/v1/audit/proof/inclusion", AUDITOR, ""),
+    route("GET", "/v1/audit/proof/consistency", AUDITOR, ""),
+    route("GET", "/v1/audit/tile/{tile}", AUDITOR, ""),
+    route("POST", "/v1/audit/verify", AUDITOR, "{}"),
 ];
 
 /// A service with one of each: a DEK, a principal, a custodian, an override.
@@ -315,6 +322,7 @@ impl World {
     pub fn fill(&self, text: &str) -> String {
         text.replace("{id}", &self.id)
             .replace("{token}", "0199e1e8-0000-7000-8000-000000000000")
+            .replace("{tile}", "0/000.p/1")
             .replace("{dek}", "telemetry")
             .replace("{version}", &self.version)
             .replace("{custodian}", &self.custodian.id)

@@ -6,8 +6,8 @@ use aegis_custodian::{
     error::Error,
     id::KekVersion,
     kek::{
-        Attributes, Context, Description, KekKeeper, KekProvider, KeyHolder, Keyring, TokenSigner,
-        WrappedSecret,
+        Attributes, Condition, Context, Description, KekKeeper, KekProvider, KeyHolder, Keyring,
+        NoteKeeper, State as KekState, TokenSigner, WrappedSecret,
     },
     secret::Secret,
 };
@@ -111,6 +111,24 @@ impl KekKeeper for Gate {
 
     fn description(&self) -> Description {
         self.inner.description()
+    }
+
+    fn condition(&self) -> &Condition {
+        self.inner.condition()
+    }
+
+    fn reconnect(&self) -> KekState {
+        self.inner.reconnect()
+    }
+}
+
+impl NoteKeeper for Gate {
+    fn notes(&self) -> Result<Vec<Vec<u8>>, Error> {
+        self.inner.notes()
+    }
+
+    fn keep_note(&self, note: &[u8]) -> Result<bool, Error> {
+        self.inner.keep_note(note)
     }
 }
 

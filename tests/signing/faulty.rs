@@ -9,8 +9,8 @@ use aegis_custodian::{
     error::Error,
     id::KekVersion,
     kek::{
-        Attributes, Context, Description, KekKeeper, KekProvider, KeyHolder, Keyring, TokenSigner,
-        WrappedSecret,
+        Attributes, Condition, Context, Description, KekKeeper, KekProvider, KeyHolder, Keyring,
+        NoteKeeper, State as KekState, TokenSigner, WrappedSecret,
     },
     secret::Secret,
 };
@@ -133,6 +133,24 @@ impl KekKeeper for Faulty {
 
     fn description(&self) -> Description {
         self.inner.description()
+    }
+
+    fn condition(&self) -> &Condition {
+        self.inner.condition()
+    }
+
+    fn reconnect(&self) -> KekState {
+        self.inner.reconnect()
+    }
+}
+
+impl NoteKeeper for Faulty {
+    fn notes(&self) -> Result<Vec<Vec<u8>>, Error> {
+        self.inner.notes()
+    }
+
+    fn keep_note(&self, note: &[u8]) -> Result<bool, Error> {
+        self.inner.keep_note(note)
     }
 }
 

@@ -18,7 +18,7 @@ use super::{
 use crate::{
     error::Error,
     id::KekVersion,
-    kek::{CANARY_AAD, CANARY_NONCE, CANARY_SECRET, Keyring},
+    kek::{CANARY_AAD, CANARY_NONCE, CANARY_SECRET, Cause, Keyring, Trouble},
 };
 
 const KEY_BYTES: u64 = 32;
@@ -44,7 +44,8 @@ impl Keys {
             keys.insert(entry.version.clone(), Key { handle, canary });
         }
         if !keys.contains_key(&ring.current) {
-            return Err(refuse("the current version is not in the ring"));
+            let why = "the current version is not in the ring";
+            return Err(refuse(Cause::KekMissing, why));
         }
         let current = ring.current.clone();
         let keys = Self { current, keys };
@@ -62,17 +63,39 @@ impl Keys {
         self.keys.get(version).map(|key| key.handle)
     }
 
+    /// Verifies one version, another each time that `turn` is one more: that its key was found once does not keep others
+    /// from being put beside it, nor its attributes from being changed below the token's own rules.
+    pub(super) fn inspect(&self, session: &Session, turn: usize) -> Result<(), Fault> {
+        let versions = self.keys.len().max(1);
+        let mut keys = self.keys.iter().skip(turn % versions);
+        let Some((version, key)) = keys.next() else {
+            return Ok(());
+        };
+        match find_whole(session, version)? == key.handle {
+            true => Ok(()),
+            // Opened again, it is taken only if it is the same key.
+            false => {
+                let why = "another key has its name";
+                Err(Fault::Sick(Trouble::new(Cause::KekExchanged, why).into()))
+            }
+        }
+    }
+
     /// Seals and opens the canary of every version, on the token objects: that a session still answers proves nothing.
     pub(super) fn round_trip(&self, session: &Session) -> Result<(), Fault> {
         self.keys.values().try_for_each(|key| {
             let sealed = seal_canary(session, key.handle)?;
             if key.canary.as_ref().is_some_and(|canary| *canary != sealed) {
-                return Err(refuse("its canary was made by another key"));
+                let why = "its canary was made by another key";
+                return Err(refuse(Cause::KekExchanged, why));
             }
             let (nonce, aad) = (&CANARY_NONCE, CANARY_AAD);
             let opened = aes_gcm::open(session, key.handle, nonce, aad, &sealed)?;
             if opened.as_slice() != CANARY_SECRET {
-                return Err(refuse("it does not open what it sealed"));
+                return Err(refuse(
+                    Cause::KekExchanged,
+                    "it does not open what it sealed",
+                ));
             }
             Ok(())
         })
@@ -90,12 +113,18 @@ pub(super) fn find_whole(session: &Session, version: &KekVersion) -> Result<Obje
     let found = find(session, version)?;
     let key = match found.as_slice() {
         // A token that is gone, or out of which we were logged out, shows no objects either: look once more, afresh.
-        [] => return Err(Fault::Sick("no key of that version is in the token".into())),
+        [] => {
+            let why = "no key of that version is in the token";
+            return Err(Fault::Sick(Trouble::new(Cause::KekMissing, why).into()));
+        }
         [key] => *key,
-        [_, _, ..] => return Err(refuse("two keys of that version are in the token")),
+        [_, _, ..] => {
+            let why = "two keys of that version are in the token";
+            return Err(refuse(Cause::KekDoubled, why));
+        }
     };
     match A_KEK.weakness(session, key)? {
-        Some(attribute) => Err(refuse(attribute)),
+        Some(attribute) => Err(refuse(Cause::KekWeak, attribute)),
         None => Ok(key),
     }
 }
@@ -221,6 +250,6 @@ static WHERE_KNOWN: [Rule; 8] = [
     ),
 ];
 
-fn refuse(why: &'static str) -> Fault {
-    Error::kek("checking the KEK in the token", why).into()
+fn refuse(cause: Cause, why: &'static str) -> Fault {
+    Error::kek("checking the KEK in the token", Trouble::new(cause, why)).into()
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     module::Module,
-    pin::{Login, PinSource, refuses_pin},
+    pin::{Login, PinSource, Standing, refuses_pin},
     token,
 };
 use crate::error::Error;
@@ -78,7 +78,8 @@ fn open(pkcs11: &Pkcs11, slot: Slot, pin: &PinSource) -> Result<Opening, Error> 
         refused = answer.as_ref().is_err_and(refuses_pin);
         answer
     };
-    match Login::new(pin.clone()).present(login) {
+    let standing = Standing::of(pkcs11, slot)?;
+    match Login::new(pin.clone()).present(&standing, login) {
         Ok(()) => Ok(Opening::Opens),
         Err(_) if refused => Ok(Opening::PinRefused),
         Err(error) => Err(error),
