@@ -11,6 +11,8 @@ mod audit;
 mod client;
 #[path = "remote/desk.rs"]
 mod desk;
+#[path = "remote/export.rs"]
+mod export;
 #[path = "remote/kek.rs"]
 mod kek;
 #[path = "remote/rewrap.rs"]
