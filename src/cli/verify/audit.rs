@@ -1,6 +1,9 @@
 //! `custodian verify audit`.
 
-use std::{io::BufReader, path::PathBuf};
+use std::{
+    io::BufReader,
+    path::{Path, PathBuf},
+};
 
 use super::{basis::Basis, head::head};
 use crate::{
@@ -49,7 +52,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<bool, Source> {
 }
 
 /// A checkpoint that the auditor kept has to be one: else nothing can be said by it.
-fn kept(file: &PathBuf, keys: &[LogKey]) -> Result<Checkpoint, Source> {
+fn kept(file: &Path, keys: &[LogKey]) -> Result<Checkpoint, Source> {
     let about = |why: String| format!("{}: {why}", file.display());
     let note = String::from_utf8(input::read(file)?);
     let note = note.map_err(|_| about(Fault::CheckpointMalformed.sentence()))?;
