@@ -7,12 +7,31 @@
 CREATE TABLE kek_versions (
     number     INTEGER PRIMARY KEY CHECK (number > 0),
     version    TEXT NOT NULL UNIQUE,
-    state      TEXT NOT NULL CHECK (state IN ('creating', 'enabled')),
+    state      TEXT NOT NULL CHECK (state IN ('creating', 'enabled', 'retired', 'destroying', 'destroyed')),
     canary     BLOB CHECK ((state = 'creating') = (canary IS NULL)),
     reserved   INTEGER NOT NULL CHECK (reserved >= 0),
     created_at INTEGER NOT NULL,
+    retired_at INTEGER CHECK ((state IN ('creating', 'enabled')) = (retired_at IS NULL)),
+    destroy_by TEXT CHECK ( -- the subject that asked for its destruction first
+        CASE state WHEN 'retired' THEN TRUE ELSE (state IN ('destroying', 'destroyed')) = (destroy_by IS NOT NULL) END),
     mac        BLOB CHECK (mac IS NOT NULL OR (number = 1 AND state = 'creating')) -- before there is a row key
 ) STRICT;
+
+CREATE TABLE jobs (
+    seq         INTEGER PRIMARY KEY,
+    id          TEXT NOT NULL UNIQUE,
+    kind        TEXT NOT NULL CHECK (kind = 'kek.rotate'),
+    kek         TEXT NOT NULL, -- the version that all records are moved to
+    state       TEXT NOT NULL CHECK (state IN ('running', 'done', 'failed')),
+    moved       INTEGER NOT NULL CHECK (moved >= 0),
+    total       INTEGER NOT NULL CHECK (total >= moved),
+    unmoved     INTEGER NOT NULL CHECK (unmoved >= 0 AND (unmoved > 0) = (state = 'failed')),
+    created_at  INTEGER NOT NULL,
+    finished_at INTEGER CHECK ((state = 'running') = (finished_at IS NULL)),
+    mac         BLOB NOT NULL
+) STRICT;
+
+CREATE UNIQUE INDEX jobs_running ON jobs (kind) WHERE state = 'running';
 
 CREATE TABLE row_key (
     id        INTEGER PRIMARY KEY CHECK (id = 1),
@@ -124,6 +143,7 @@ CREATE TABLE dek_versions (
 ) STRICT;
 
 CREATE INDEX dek_versions_reserved ON dek_versions (reserved);
+CREATE INDEX dek_versions_kek ON dek_versions (kek) WHERE kek IS NOT NULL;
 CREATE INDEX dek_versions_destroy_at ON dek_versions (destroy_at) WHERE destroy_at IS NOT NULL;
 
 CREATE TABLE overrides (

@@ -12,7 +12,7 @@ use std::{
 
 use crate::{
     crypto::scheme::{Network, Scheme},
-    custodian::{Fields, Quorum, Terms},
+    custodian::{Fields, KekRotation, Quorum, Terms},
     duration::Period,
     http::Limits,
     id::{FieldName, is_subject},
@@ -36,6 +36,8 @@ pub struct Config {
     pub dek_cache: Duration,
     /// How long a DEK version that is to be destroyed can still be saved.
     pub destroy_delay: Duration,
+    /// Who rotates a KEK that has made half of the encryptions that are safe.
+    pub kek_rotation: KekRotation,
     /// The name of this service: bound into what custodians sign.
     pub instance: String,
     /// The signature schemes with which a custodian can be enrolled.
@@ -119,6 +121,7 @@ impl Config {
             token_lifetime: DEV_TOKENS,
             dek_cache: DEK_CACHE,
             destroy_delay: Duration::ZERO,
+            kek_rotation: KekRotation::ByItself,
             instance: DEV_INSTANCE.to_owned(),
             schemes: built_schemes().collect(),
             network: Network::Bitcoin,
@@ -222,6 +225,20 @@ pub fn pii_field(text: &str) -> Result<FieldName, Unsafe> {
     text.parse().map_err(|_| {
         Unsafe("the name of a field with personal data is 1 to 128 of A-Z a-z 0-9 _ . -")
     })
+}
+
+/// Reads who rotates the KEK.
+///
+/// # Errors
+/// [`Unsafe`] says what there is.
+pub fn kek_rotation(text: &str) -> Result<KekRotation, Unsafe> {
+    match text {
+        "automatic" => Ok(KekRotation::ByItself),
+        "manual" => Ok(KekRotation::ByHand),
+        _ => Err(Unsafe(
+            "the KEK's rotation is automatic (after 2^31 encryptions), or manual (then readiness says that it is due)",
+        )),
+    }
 }
 
 /// Reads a Bitcoin network.

@@ -43,6 +43,9 @@ pub mod grants;
 pub mod guard;
 pub mod health;
 pub mod items;
+pub mod jobs;
+pub mod kek_state;
+pub mod kek_versions;
 pub mod keyring;
 pub mod once;
 mod opened;
@@ -56,6 +59,8 @@ mod patrol;
 pub mod pii;
 pub mod principals;
 pub mod provision;
+pub mod rewrapping;
+pub mod rotation;
 pub mod signing;
 pub mod signing_keys;
 pub mod strangers;
@@ -85,6 +90,10 @@ pub struct Custodian {
     patrol: patrol::Patrol,
     reserved: encryptions::Reserved,
     current_kek: current_kek::CurrentKek,
+    logged: kek_state::Logged,
+    /// Held while KEK versions are made and adopted, so that nobody adopts what is no more so.
+    kek_turn: Mutex<()>,
+    rewrapping: rewrapping::Rewrapping,
     crew: crew::Crew,
     running: Mutex<HashSet<ReplyKey>>,
     /// Held by a rotation that was overtaken, so that it is not overtaken for ever.
@@ -104,6 +113,8 @@ pub struct Rules {
     pub destroy_delay: Duration,
     /// When a key has encrypted enough.
     pub encryptions: Encryptions,
+    /// Who rotates a KEK that has.
+    pub kek_rotation: KekRotation,
     /// The name of this service: bound into what custodians sign.
     pub instance: Cow<'static, str>,
     /// The signature schemes with which a custodian can be enrolled.
@@ -123,6 +134,15 @@ pub enum Quorum {
     One,
     /// One proposes, another approves.
     Two,
+}
+
+/// Who rotates a KEK that has made half of the encryptions that are safe.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum KekRotation {
+    /// An operator: until then readiness says that it is due.
+    ByHand,
+    /// The service itself.
+    ByItself,
 }
 
 /// Who calls, for what, and under which request id.
@@ -192,6 +212,9 @@ impl Custodian {
             patrol: patrol::Patrol::default(),
             reserved: encryptions::Reserved::default(),
             current_kek: current_kek::CurrentKek::default(),
+            logged: kek_state::Logged::default(),
+            kek_turn: Mutex::default(),
+            rewrapping: rewrapping::Rewrapping::default(),
             crew: crew::Crew::default(),
             running: Mutex::default(),
             overtaken: Mutex::default(),
@@ -204,6 +227,7 @@ impl Custodian {
     /// [`Error::Unavailable`]; nothing that was answered is lost by it.
     pub fn close(&self) -> Result<(), Error> {
         self.opened.forget_all();
-        self.store.fold()
+        let logged = self.log_kek_changes();
+        self.store.fold().and(logged)
     }
 }

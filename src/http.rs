@@ -26,6 +26,8 @@ mod deks;
 mod deks_in_use;
 mod handed;
 mod health;
+mod jobs;
+mod kek;
 mod limits;
 mod meta;
 mod openapi;
@@ -34,6 +36,7 @@ mod pii;
 mod principals;
 mod problem;
 mod query;
+mod reconnect;
 mod reply;
 mod segment;
 mod signing_keys;
@@ -92,9 +95,10 @@ fn routes() -> Vec<Entry> {
         entry(GET, "/v1/custodians", Do::CustodianRead, &[Invalid, Integrity], || web::to(custodians::list)),
         entry(GET, "/v1/custodians/{id}", Do::CustodianRead, &[Integrity], || web::to(custodians::show)),
         entry(POST, "/v1/wrap", Do::KekWrap, &[Conflict, Kek], || web::to(wrap::wrap)),
-        entry(POST, "/v1/unwrap", Do::KekUnwrap, &[Integrity, Kek], || web::to(wrap::unwrap)),
-        entry(POST, "/v1/rewrap", Do::KekRewrap, &[Conflict, Integrity, Kek], || web::to(wrap::rewrap)),
-        entry(POST, "/v1/deks", Do::DekCreate, &[Exists, Conflict, Mismatch, Kek], || web::to(deks::create)),
+        entry(POST, "/v1/unwrap", Do::KekUnwrap, &[Destroyed, Integrity, Kek], || web::to(wrap::unwrap)),
+        entry(POST, "/v1/rewrap", Do::KekRewrap, &[Conflict, Destroyed, Integrity, Kek], || web::to(wrap::rewrap)),
+        entry(POST, "/v1/kek/reconnect", Do::KekReconnect, &[], || web::to(reconnect::reconnect)),
+        entry(POST, "/v1/deks", Do::DekCreate, &[Exists, Conflict, Mismatch, Integrity, Kek], || web::to(deks::create)),
         entry(GET, "/v1/deks", Do::DekRead, &[Invalid, Integrity], || web::to(deks::list)),
         entry(GET, "/v1/deks/{name}", Do::DekRead, &[Integrity], || web::to(deks::show)),
         entry(POST, "/v1/deks/{name}/rotate", Do::DekRotate, &[Conflict, Mismatch, Integrity, Kek], || web::to(deks::rotate)),
@@ -119,6 +123,14 @@ fn routes() -> Vec<Entry> {
         entry(POST, "/v1/pii/decrypt", Do::PiiDecrypt, &[Conflict, Destroyed, Integrity, Kek], || web::to(pii::decrypt)),
         entry(POST, "/v1/mcp/tools/sign", Do::ToolsSign, &[Kek], || web::to(tools::sign)),
         entry(POST, "/v1/mcp/tools/verify", Do::ToolsVerify, &[Integrity], || web::to(tools::verify)),
+        entry(GET, "/v1/kek", Do::KekRead, &[Integrity], || web::to(kek::show)),
+        entry(POST, "/v1/kek/rotate", Do::KekRotate, &[Conflict, Mismatch, Integrity, Kek], || web::to(kek::rotate)),
+        entry(POST, "/v1/kek/versions/{kek}/retire", Do::KekRetire, &[Conflict, Destroyed, Integrity], || web::to(kek::retire)),
+        entry(POST, "/v1/kek/versions/{kek}/restore", Do::KekRestore, &[Conflict, Destroyed, Integrity, Kek], || web::to(kek::restore)),
+        entry(POST, "/v1/kek/versions/{kek}/destroy", Do::KekDestroy, &[Conflict, Destroyed, Integrity], || web::to(kek::destroy)),
+        entry(POST, "/v1/kek/versions/{kek}/destroy/approve", Do::KekDestroyApprove, &[Conflict, Destroyed, Integrity, TwoPerson], || web::to(kek::approve_destruction)),
+        entry(GET, "/v1/jobs", Do::JobRead, &[Invalid, Integrity], || web::to(jobs::list)),
+        entry(GET, "/v1/jobs/{id}", Do::JobRead, &[Integrity], || web::to(jobs::show)),
         entry(GET, "/v1/audit/entries", Do::AuditRead, &[Invalid, Integrity], || web::to(audit::entries)),
     ]
 }

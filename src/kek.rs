@@ -4,15 +4,22 @@
 
 use std::fmt;
 
+use serde::Serialize;
+use utoipa::ToSchema;
+
 use crate::{algorithm::Mechanism, error::Error, id::KekVersion, secret::Secret};
 
 pub use crate::crypto::wrapped::{Context, Purpose, WrappedSecret};
 
+mod condition;
 pub mod pkcs11;
 mod provider;
 pub mod software;
+mod state;
 
+pub use condition::Condition;
 pub use provider::Provider;
+pub use state::{Cause, Change, Figures, Level, State, Trouble};
 
 /// The canary's nonce (12 bytes): constant, and used with one plaintext and one AAD only.
 pub(crate) const CANARY_NONCE: [u8; 12] = *b"aegis-canary";
@@ -77,8 +84,28 @@ pub trait KekKeeper: KekProvider {
     /// [`Error::Unavailable`] if the token does not answer.
     fn canary(&self, version: &KekVersion) -> Result<Vec<u8>, Error>;
 
+    /// What the token says of the key of `version`, whether it is in the ring or not.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] if the token does not answer or has not exactly one such key.
+    fn attributes(&self, version: &KekVersion) -> Result<Attributes, Error>;
+
+    /// Deletes the key of `version` for ever, and sees that it is gone. One that is gone already is deleted, so that an
+    /// interrupted deletion can be repeated.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] if the token does not answer, or for the version that wraps.
+    fn delete(&self, version: &KekVersion) -> Result<(), Error>;
+
     /// What `capabilities` and `doctor` say of this provider.
     fn description(&self) -> Description;
+
+    /// How well it does its work, and what changed.
+    fn condition(&self) -> &Condition;
+
+    /// Opens the token afresh because an operator asks, and answers what came of it. It presents a PIN that was refused
+    /// once more, unless that could lock it.
+    fn reconnect(&self) -> State;
 }
 
 /// Keys that sign inside the token.
@@ -120,6 +147,23 @@ pub struct Description {
     pub mechanism: Mechanism,
     /// Whether the KEK never leaves a token.
     pub keys_in_token: bool,
+}
+
+/// What a token says of a key; `None` where it has no such attribute.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize, ToSchema)]
+pub struct Attributes {
+    /// CKA_SENSITIVE: its value is never shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sensitive: Option<bool>,
+    /// CKA_EXTRACTABLE: it can be wrapped by another key and taken out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub extractable: Option<bool>,
+    /// CKA_ALWAYS_SENSITIVE: its value never could be shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub always_sensitive: Option<bool>,
+    /// CKA_NEVER_EXTRACTABLE: it never could be taken out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub never_extractable: Option<bool>,
 }
 
 /// The KEK versions that the store knows.

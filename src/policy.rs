@@ -17,11 +17,13 @@ use crate::{
 mod action;
 mod custodian_state;
 mod dek_state;
+mod kek_state;
 mod override_state;
 
 pub use action::Action;
 pub use custodian_state::CustodianState;
 pub use dek_state::DekState;
+pub use kek_state::{KekState, NO_KEK, destroyable_at};
 pub use override_state::{OverrideEvent, OverrideStatus, Signer, Standing};
 
 /// What a principal may be (api.md section 2).

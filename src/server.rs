@@ -51,6 +51,7 @@ pub fn assemble(config: &Config) -> Result<Custodian, Error> {
         dek_cache: config.dek_cache,
         destroy_delay: config.destroy_delay,
         encryptions: Encryptions::STANDARD,
+        kek_rotation: config.kek_rotation,
         instance: config.instance.clone().into(),
         schemes: config.schemes.clone().into(),
         network: config.network,
@@ -83,7 +84,11 @@ pub fn serve(
     let watch = Beat::start("watch", watch(custodian.clone(), service.clone()))?;
     let tended = custodian.clone();
     let tend = Beat::start("tend", move || tended.tend())?;
+    // Apart, since moving every record may take long.
+    let moved = custodian.clone();
+    let rewrap = Beat::start("rewrap", move || moved.rewrap_records())?;
     let served = rt::System::new().block_on(run(listener, service, limits, ready));
+    rewrap.stop();
     tend.stop();
     watch.stop();
     custodian.flush_strangers(true)?;

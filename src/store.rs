@@ -23,6 +23,7 @@ mod connection;
 mod custodians;
 mod dek_versions;
 mod deks;
+mod jobs;
 mod keks;
 mod overrides;
 mod patrol;
@@ -36,11 +37,13 @@ mod signatures;
 mod signing_keys;
 mod tokens;
 mod traces;
+mod wrapped;
 mod writer;
 
 pub use custodians::{ALREADY, CustodianRow, Identity, Moment};
 pub use dek_versions::VersionRow;
 pub use deks::{DekRow, OVERTAKEN};
+pub use jobs::{JobRow, JobState};
 pub use keks::KekRow;
 pub use overrides::{Closing, OverrideRow, Request, Sought};
 pub use patrol::{Beat, Look};
@@ -49,6 +52,7 @@ pub use replies::{KeptReply, ReplyKey};
 pub use signatures::SignatureRow;
 pub use signing_keys::{MadeKey, SigningKeyRow};
 pub use tokens::{Bearer, TokenRow, TokenState};
+pub use wrapped::{Place, Stretch, WrappedRecord};
 
 use writer::{Chore, Writer};
 

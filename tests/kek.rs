@@ -33,6 +33,8 @@ mod contract;
 mod double;
 #[path = "kek/objects.rs"]
 mod objects;
+#[path = "kek/pins.rs"]
+mod pins;
 #[path = "kek/provision.rs"]
 mod provision;
 #[path = "kek/signing.rs"]

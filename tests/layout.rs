@@ -39,10 +39,11 @@ const FLOORS: [(&str, u8); 23] = [
 ];
 
 /// A foreign crate, and the beginnings of the modules that may name it.
-const OWNERS: [(&str, &[&str]); 27] = [
+const OWNERS: [(&str, &[&str]); 28] = [
     ("actix_web", &["http", "server"]),
     ("aes_gcm", &["crypto"]),
     ("age", &["cli"]),
+    ("backon", &["kek/pkcs11"]),
     ("bip322", &["crypto/scheme"]),
     ("bitcoin", &["crypto/scheme"]),
     ("clap", &["cli", "main"]),

@@ -12,7 +12,7 @@ use std::{
 use crate::{
     config,
     crypto::scheme::{Network, Scheme},
-    custodian::Fields,
+    custodian::{Fields, KekRotation},
     error::Source,
     id::FieldName,
     server::{
@@ -36,6 +36,9 @@ pub(super) struct Arguments {
     /// How long an opened DEK is kept in locked memory; 0 asks the token for each use.
     #[arg(long, value_name = "60s|0", default_value = "60s", value_parser = config::dek_cache)]
     dek_cache: Duration,
+    /// Who rotates the KEK after 2^31 encryptions: the service, or an operator, whom readiness then tells that it is due.
+    #[arg(long, value_name = "automatic|manual", default_value = "automatic", value_parser = config::kek_rotation)]
+    kek_rotation: KekRotation,
     /// The name of this service: custodians sign it with each override, so that a signature is worth nothing elsewhere.
     #[arg(long, value_name = "NAME", default_value = config::DEV_INSTANCE, value_parser = config::instance)]
     instance: String,
@@ -67,6 +70,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Source> {
         listen: arguments.listen,
         kek: arguments.kek,
         dek_cache: arguments.dek_cache,
+        kek_rotation: arguments.kek_rotation,
         instance: arguments.instance.clone(),
         schemes: arguments.signature_schemes.clone(),
         network: arguments.bitcoin_network,

@@ -8,7 +8,7 @@ use super::{Caller, Quorum};
 use crate::{
     error::Error,
     id::Id,
-    policy,
+    policy::{self, Role},
     store::{PrincipalRow, PrincipalState, Tx, View},
 };
 
@@ -26,32 +26,50 @@ pub(super) fn independent(
 ) -> Result<(), Error> {
     let nobody = Error::TwoPerson("nobody proposed this, so nobody can approve it");
     let proposer = proposer.ok_or(nobody)?;
-    let hands = Hands::read(tx)?;
+    let hands = Hands::read(tx, &[Role::Admin])?;
     policy::approve(
         &hands.of(proposer),
         &hands.of(approver.principal.subject.as_str()),
     )
 }
 
-/// Who gave whom an admin principal that came into force, or a token of one. Deleted ones count too.
+/// Whether `approver` is an operator independent of the one who asked: nobody may ever have held a token of both, nor
+/// made the one who did.
+pub(super) fn independent_operator(
+    tx: &Tx<'_>,
+    approver: &Caller,
+    asked: &str,
+) -> Result<(), Error> {
+    let hands = Hands::read(tx, &[Role::Admin, Role::Operator])?;
+    let approver = hands.of(approver.principal.subject.as_str());
+    let approved = policy::approve(&hands.of(asked), &approver);
+    approved.map_err(|_| {
+        Error::TwoPerson(
+            "an independent operator must approve: another person than the one who asked, and neither created by, or \
+             given a token by, the other or the same admin",
+        )
+    })
+}
+
+/// Who gave whom a principal with such a role that came into force, or a token of one. Deleted ones count too.
 struct Hands(Vec<(String, String)>);
 
 impl Hands {
-    fn read(tx: &Tx<'_>) -> Result<Self, Error> {
+    fn read(tx: &Tx<'_>, roles: &[Role]) -> Result<Self, Error> {
         let mut given = Vec::new();
-        let admins = tx.admins()?.into_iter();
-        for admin in admins.filter(|admin| admin.activated_at.is_some()) {
-            let tokens = tx.tokens_of(&admin.principal.id)?.into_iter();
+        let holders = tx.holders(roles)?.into_iter();
+        for holder in holders.filter(|holder| holder.activated_at.is_some()) {
+            let tokens = tx.tokens_of(&holder.principal.id)?.into_iter();
             let in_force = tokens.filter(|token| token.activated_at.is_some());
             let givers = in_force.filter_map(|token| token.issued_by);
-            let taker = admin.principal.subject.as_str();
+            let taker = holder.principal.subject.as_str();
             let to_taker = |giver| (taker.to_owned(), giver);
-            given.extend(admin.created_by.into_iter().chain(givers).map(to_taker));
+            given.extend(holder.created_by.into_iter().chain(givers).map(to_taker));
         }
         Ok(Self(given))
     }
 
-    /// Everyone who may ever have held an admin token of this person: the person, whoever gave it one, and whoever
+    /// Everyone who may ever have held such a token of this person: the person, whoever gave it one, and whoever
     /// did so for those.
     fn of(&self, subject: &str) -> BTreeSet<String> {
         let mut hands = BTreeSet::from([subject.to_owned()]);
@@ -100,7 +118,7 @@ pub(super) fn quorum_stays(
     if quorum == Quorum::One {
         return Ok(());
     }
-    let all = Hands::read(tx)?;
+    let all = Hands::read(tx, &[Role::Admin])?;
     let hands: Vec<_> = admins.iter().map(|admin| all.of(admin)).collect();
     let mut pairs = hands.iter().enumerate().flat_map(|(at, one)| {
         let others = hands.iter().skip(at + 1);

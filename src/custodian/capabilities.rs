@@ -5,6 +5,7 @@ use utoipa::ToSchema;
 
 use super::{
     Custodian,
+    kek_state::KekState,
     signing_keys::{KEYS, missing},
 };
 use crate::{
@@ -50,6 +51,8 @@ struct KekCapabilities {
     mechanism: &'static str,
     /// Whether the KEK never leaves a token.
     keys_in_token: bool,
+    /// How the key holder is now.
+    state: KekState,
     /// Everyone who could hold it.
     providers: Vec<Offered>,
 }
@@ -130,6 +133,7 @@ impl Custodian {
             provider: kek.provider.name(),
             mechanism: kek.mechanism.name(),
             keys_in_token: kek.keys_in_token,
+            state: self.kek_state(),
             providers: tables::providers(),
         }
     }

@@ -1,18 +1,60 @@
 //! Which KEK version wraps: held while it does, so that no encryption is counted for another.
 
-use std::sync::{PoisonError, RwLock, RwLockReadGuard};
+use std::{
+    collections::HashMap,
+    sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard},
+};
 
-use crate::{error::Error, id::KekVersion};
+use crate::{error::Error, id::KekVersion, policy::KekState};
 
-/// `None` until one is adopted, and while a change is under way: if that panics, nothing is wrapped until the next
-/// adoption, since nobody knows under which version it would be. So a poisoned lock needs no other care.
+/// What is in use.
 #[derive(Debug, Default)]
-pub(super) struct CurrentKek(RwLock<Option<KekVersion>>);
+pub(super) struct CurrentKek {
+    /// `None` until one is adopted, and while a change is under way: if that panics, nothing is wrapped until the next
+    /// adoption, since nobody knows under which version it would be. So a poisoned lock needs no other care.
+    version: RwLock<Option<KekVersion>>,
+    /// Every version that may unwrap, as it was adopted last.
+    ring: Mutex<Vec<KekVersion>>,
+    /// Versions that may not, whatever the key holder would do.
+    shut: RwLock<HashMap<KekVersion, KekState>>,
+}
 
 impl CurrentKek {
+    /// Whether these are the versions that were adopted last.
+    pub(super) fn uses(&self, ring: &[KekVersion]) -> bool {
+        *self.ring() == ring
+    }
+
+    /// Notes the versions that were adopted.
+    pub(super) fn used(&self, ring: Vec<KekVersion>) {
+        *self.ring() = ring;
+    }
+
+    /// Lets these versions open nothing from now on; and those before them neither, unless `only` these are shut.
+    pub(super) fn shut(&self, shut: HashMap<KekVersion, KekState>, only: bool) {
+        let mut now = self.shut.write().unwrap_or_else(PoisonError::into_inner);
+        match only {
+            true => *now = shut,
+            false => now.extend(shut),
+        }
+    }
+
+    /// Whether what this version wrapped may be opened.
+    ///
+    /// # Errors
+    /// [`Error::Destroyed`].
+    pub(super) fn opens(&self, version: &KekVersion) -> Result<(), Error> {
+        let shut = self.shut.read().unwrap_or_else(PoisonError::into_inner);
+        shut.get(version).map_or(Ok(()), |state| state.opens())
+    }
+
+    fn ring(&self) -> MutexGuard<'_, Vec<KekVersion>> {
+        self.ring.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The version, which stays the current one as long as the answer lives.
     pub(super) fn hold(&self) -> RwLockReadGuard<'_, Option<KekVersion>> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner)
+        self.version.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn is(&self, version: &KekVersion) -> bool {
@@ -25,7 +67,7 @@ impl CurrentKek {
         newest: KekVersion,
         adopt: impl FnOnce() -> Result<(), Error>,
     ) -> Result<(), Error> {
-        let mut current = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut current = self.version.write().unwrap_or_else(PoisonError::into_inner);
         let before = current.take();
         let adopted = adopt();
         *current = match adopted {

@@ -109,7 +109,11 @@ impl Custodian {
         new: &NewDek,
         once: Option<&Once>,
     ) -> Result<Made<DekView>, Error> {
-        self.once(who, once, || self.make_dek(who, new, once))
+        self.once(who, once, || {
+            let mut tries = (0..TRIES).map(|_| self.make_dek(who, new, once));
+            let last = tries.find(|tried| !tried.as_ref().is_err_and(overtaken));
+            last.unwrap_or(Err(OVERTAKEN))
+        })
     }
 
     /// Makes the next version, which encrypts from then on.
@@ -188,6 +192,7 @@ impl Custodian {
         let version = self.new_version(&dek, dek.newest)?;
         let once = once.cloned();
         self.change(who, move |tx, now| {
+            may_keep(tx, &version)?;
             tx.insert_dek(&dek)?;
             tx.insert_version(&dek.name, &version)?;
             let event = Event::done(dek.name.reference(&version.version));
@@ -212,6 +217,7 @@ impl Custodian {
             if alone && newest.state != DekState::Enabled {
                 return Err(OVERTAKEN);
             }
+            may_keep(tx, &version)?;
             tx.advance_dek(&dek, rotate_at(dek.rotation_period, version.created_at))?;
             tx.insert_version(&dek.name, &version)?;
             let event = Event::done(dek.name.reference(&version.version));
@@ -253,7 +259,14 @@ impl Custodian {
     }
 }
 
-/// Who rotates a DEK.
+/// A rotation of the KEK may have moved all records since this one was wrapped: then it is wrapped anew.
+fn may_keep(tx: &Tx<'_>, version: &VersionRow) -> Result<(), Error> {
+    let wrapped = version.wrapped.iter();
+    let mut kept = wrapped.map(|wrapped| tx.may_keep(&wrapped.kek, OVERTAKEN));
+    kept.try_for_each(|kept| kept)
+}
+
+/// Who rotates a key.
 pub(super) enum By<'a> {
     /// An operator.
     Caller(&'a Caller),

@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::Custodian;
-use crate::error::Error;
+use crate::{error::Error, kek::Level};
 
 /// A snapshot older than this says nothing any more.
 const STALE: Duration = Duration::from_secs(10);
@@ -32,6 +32,8 @@ struct Look {
 pub struct Checks {
     /// The KEK wraps and unwraps.
     pub kek: bool,
+    /// It has made half of the encryptions that are safe, and was not rotated yet.
+    pub rotation_due: bool,
     /// The database reads and writes.
     pub store: bool,
     /// The store that keeps the audit log is well, and the clock has not gone back.
@@ -53,7 +55,12 @@ impl Custodian {
         let look = *self.last_look();
         let open = !self.health.closing.load(Ordering::Acquire);
         let fresh = look.filter(|look| open && look.at.elapsed() < STALE);
-        fresh.map_or_else(Checks::default, |look| look.checks)
+        let checks = fresh.map_or_else(Checks::default, |look| look.checks);
+        Checks {
+            // It may have gone down since.
+            kek: checks.kek && self.kek.condition().state().level != Level::Down,
+            ..checks
+        }
     }
 
     /// Looks at each part and keeps what it finds; says so in the log when that changes.
@@ -62,10 +69,13 @@ impl Custodian {
         if !kek {
             self.opened.forget_all();
         }
+        // What is not written is written in the next turn.
+        well("audit", self.log_kek_changes());
         let store = well("store", self.store.check());
         let newest = self.store.read(|view| view.last_audited());
         let checks = Checks {
             kek,
+            rotation_due: self.kek_rotation_is_due().unwrap_or_default(),
             store,
             audit: well("audit", newest.map(drop)) && !self.clock.jumped_back(),
         };
@@ -88,6 +98,11 @@ impl Custodian {
     /// Says from now on that nothing is ready: the service is going down.
     pub fn close_doors(&self) {
         self.health.closing.store(true, Ordering::Release);
+    }
+
+    /// Whether the service is going down: long work stops where it can go on later.
+    pub(super) fn is_closing(&self) -> bool {
+        self.health.closing.load(Ordering::Acquire)
     }
 
     fn last_look(&self) -> MutexGuard<'_, Option<Look>> {

@@ -1,13 +1,15 @@
 //! KEK versions: made in the token, written down in the store, adopted at start; and the row key, which the first of
 //! them wraps, and without which nothing of the store is read.
 
+use std::{collections::HashMap, sync::PoisonError};
+
 use super::{Custodian, audit::Event};
 use crate::{
     crypto::aes_gcm,
     error::Error,
     id::KekVersion,
     kek::{Context, Keyring, Purpose, RingEntry},
-    policy::Action,
+    policy::{Action, KekState},
     store::KekRow,
 };
 
@@ -60,7 +62,12 @@ impl Custodian {
             ));
         }
         self.raise_clock()?;
-        self.finish_rotation(rows)
+        self.settle_keks()?;
+        if let Err(error) = self.delete_destroyed_keks() {
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(error, "a KEK is not deleted yet; it will be tried again");
+        }
+        Ok(())
     }
 
     /// Never answers a time before the newest audit entry's. If that is damaged the service starts, says that its
@@ -74,40 +81,26 @@ impl Custodian {
         Ok(())
     }
 
-    /// Makes the next KEK version in the token; it wraps from then on, the ones before only unwrap.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`].
-    pub(super) fn rotate_kek(&self, because: &'static str) -> Result<(), Error> {
-        let newest = self.kek_versions()?.pop();
-        // One that was announced and not made, for example since the token went away, is made now.
-        if newest.as_ref().is_none_or(|newest| newest.canary.is_some()) {
-            let now = self.clock.now();
-            let number = newest.map_or(0, |newest| newest.number) + 1;
-            let version = KekVersion::new(number, now);
-            tracing::info!(%version, because, "rotating the KEK");
-            self.store
-                .transact(move |tx| tx.announce_kek(&version, now))?;
+    /// Makes in the token what was announced, be it by a service that was killed, and adopts what is in use now.
+    pub(super) fn settle_keks(&self) -> Result<(), Error> {
+        let _turn = self.kek_turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let rows = self.kek_versions()?;
+        let announced = rows.iter().filter(|row| row.state == KekState::Creating);
+        let made = announced.map(|row| self.finish_kek(row));
+        let made = made.fold(Ok(()), Result::and);
+        let rows = self.kek_versions()?;
+        self.current_kek.shut(closed(&rows), false);
+        let ring: Vec<_> = enabled(&rows).map(|row| row.version.clone()).collect();
+        match self.current_kek.uses(&ring) {
+            true => made,
+            false => made.and(self.adopt(&rows)),
         }
-        self.finish_rotation(self.kek_versions()?)
     }
 
-    /// Makes what was announced but not made, be it by a service that was killed.
-    fn finish_rotation(&self, rows: Vec<KekRow>) -> Result<(), Error> {
-        let mut announced = rows
-            .into_iter()
-            .filter(|row| row.canary.is_none())
-            .peekable();
-        if announced.peek().is_none() {
-            return Ok(());
-        }
-        announced.try_for_each(|row| self.finish_kek(&row))?;
-        self.adopt(&self.kek_versions()?)
-    }
-
-    pub(super) fn adopt(&self, rows: &[KekRow]) -> Result<(), Error> {
-        let versions: Vec<_> = rows.iter().filter_map(ring_entry).collect();
-        let Some(newest) = versions.last().map(|entry| entry.version.clone()) else {
+    fn adopt(&self, rows: &[KekRow]) -> Result<(), Error> {
+        let versions: Vec<_> = enabled(rows).filter_map(ring_entry).collect();
+        let names: Vec<_> = versions.iter().map(|entry| entry.version.clone()).collect();
+        let Some(newest) = names.last().cloned() else {
             return Err(Error::kek(
                 "adopting the KEK",
                 "the store knows no KEK version: provision it first",
@@ -118,13 +111,17 @@ impl Custodian {
                 current: newest,
                 versions,
             })
-        })
+        })?;
+        self.current_kek.used(names);
+        self.current_kek.shut(closed(rows), true);
+        Ok(())
     }
 
     fn finish_first_kek(&self, row: KekRow) -> Result<(), Error> {
         self.kek.create(&row.version)?;
         let canary = self.kek.canary(&row.version)?;
         let made = KekRow {
+            state: KekState::Enabled,
             canary: Some(canary.clone()),
             ..row.clone()
         };
@@ -146,13 +143,29 @@ impl Custodian {
         let row = row.clone();
         self.alone(Action::KekCreate, move |tx, _| {
             tx.enable_kek(&row, &canary, 0)?;
-            Ok(((), Event::done(row.version.to_string())))
+            let job = tx.running_job()?.filter(|job| job.kek == row.version);
+            let event = Event::done(row.version.to_string());
+            let event = match job {
+                Some(job) => event.with("job", job.id.as_str()),
+                None => event,
+            };
+            Ok(((), event))
         })
     }
 
     pub(super) fn kek_versions(&self) -> Result<Vec<KekRow>, Error> {
         self.store.read(|view| view.kek_versions())
     }
+}
+
+fn enabled(rows: &[KekRow]) -> impl Iterator<Item = &KekRow> {
+    rows.iter().filter(|row| row.state == KekState::Enabled)
+}
+
+/// The versions that open nothing any more.
+fn closed(rows: &[KekRow]) -> HashMap<KekVersion, KekState> {
+    let closed = rows.iter().filter(|row| row.state.opens().is_err());
+    closed.map(|row| (row.version.clone(), row.state)).collect()
 }
 
 fn ring_entry(row: &KekRow) -> Option<RingEntry> {

@@ -131,6 +131,10 @@ impl Custodian {
             (KeyLocation::Wrapped, _) => self.wrapped_key(&row)?,
         };
         self.alone(Action::SigningKeyCreate, move |tx, _| {
+            if let Some(wrapped) = &made.wrapped {
+                let again = Error::Conflict("the KEK was rotated meanwhile; start again");
+                tx.may_keep(&wrapped.kek, again)?;
+            }
             tx.activate_signing_key(&row, &made)?;
             let event = Event::done(reference(&row))
                 .with("key_id", key_id(row.algorithm, &made.public_key))

@@ -38,18 +38,9 @@ impl Custodian {
     }
 
     fn tend_kek(&self) -> Result<(), Error> {
-        let rows = self.kek_versions()?;
-        let Some(newest) = rows.last() else {
-            return Ok(());
-        };
-        if newest.canary.is_none() || newest.reserved >= self.rules.encryptions.rotate_at {
-            return self.rotate_kek("it has made half of the encryptions that are safe");
-        }
-        // Made, but the token went away before it was taken into use.
-        match self.current_kek.is(&newest.version) {
-            true => Ok(()),
-            false => self.adopt(&rows),
-        }
+        self.settle_keks()?;
+        self.delete_destroyed_keks()?;
+        self.rotate_due_kek()
     }
 
     fn rotate_due_deks(&self) -> Result<(), Error> {

@@ -105,6 +105,12 @@ impl Custodian {
         &self,
         blobs: Vec<Result<(KekBlob, T), Error>>,
     ) -> Vec<Result<Opened<T>, Error>> {
+        let may_open = |blob: (KekBlob, T)| {
+            self.current_kek.opens(&blob.0.one_time.kek)?;
+            Ok(blob)
+        };
+        let blobs = blobs.into_iter().map(|blob| blob.and_then(may_open));
+        let blobs: Vec<_> = blobs.collect();
         let whole = blobs.iter().filter_map(|blob| blob.as_ref().ok());
         let asked: Vec<_> = whole.map(|(blob, _)| (&blob.one_time, ONE_TIME)).collect();
         let mut keys = self.kek.unwrap_each(&asked).into_iter();

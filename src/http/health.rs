@@ -21,9 +21,18 @@ pub(super) struct Ready {
 
 #[derive(Serialize, ToSchema)]
 struct ReadyChecks {
-    kek: ReadyCheck,
+    kek: ReadyKek,
     store: ReadyCheck,
     audit: ReadyCheck,
+}
+
+#[derive(Serialize, ToSchema)]
+struct ReadyKek {
+    ok: bool,
+    /// It has made half of the encryptions that are safe: an operator is to rotate it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[schema(required = false)]
+    rotation_due: bool,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -51,7 +60,11 @@ pub(super) async fn ready(service: Data<Service>) -> HttpResponse {
         true => (HttpResponse::Ok(), "ready"),
         false => (HttpResponse::ServiceUnavailable(), "not_ready"),
     };
-    let (kek, store, audit) = (check(health.kek), check(health.store), check(health.audit));
+    let kek = ReadyKek {
+        ok: health.kek,
+        rotation_due: health.rotation_due,
+    };
+    let (store, audit) = (check(health.store), check(health.audit));
     response.json(Ready {
         status,
         checks: ReadyChecks { kek, store, audit },

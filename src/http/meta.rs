@@ -13,7 +13,7 @@ use super::{
     reply::{self, block},
     wrong_method,
 };
-use crate::custodian::capabilities::Capabilities;
+use crate::{custodian::capabilities::Capabilities, kek::Level};
 
 /// What this build, configuration and token can do.
 #[utoipa::path(get, path = "/v1/capabilities", tag = "discovery",
@@ -35,10 +35,24 @@ pub(super) async fn metrics(service: Data<Service>) -> HttpResponse {
     ] {
         metrics::gauge!("custodian_up", "part" => part).set(f64::from(u8::from(well)));
     }
+    token_figures(&service);
     let text = service.metrics.render();
     HttpResponse::Ok()
         .content_type("text/plain; version=0.0.4; charset=utf-8")
         .body(text)
+}
+
+fn token_figures(service: &Service) {
+    let (level, figures) = service.custodian.kek_figures();
+    for one in Level::ALL {
+        let is_it = f64::from(u8::from(one == level));
+        metrics::gauge!("custodian_token_state", "state" => one.name()).set(is_it);
+    }
+    metrics::counter!("custodian_token_outages_total").absolute(figures.outages);
+    metrics::counter!("custodian_token_reopenings_total").absolute(figures.reopenings);
+    metrics::counter!("custodian_token_stuck_calls_total").absolute(figures.stuck_calls);
+    let stuck = u32::try_from(figures.stuck_now).unwrap_or(u32::MAX);
+    metrics::gauge!("custodian_token_stuck_calls").set(f64::from(stuck));
 }
 
 /// This description.

@@ -9,8 +9,9 @@ use utoipa::{
 };
 
 use super::{
-    Entry, audit, certificates, custodians, dek_versions, deks, deks_in_use, health, meta,
-    overrides, pii, principals, problem::ProblemBody, routes, signing_keys, tokens, tools, wrap,
+    Entry, audit, certificates, custodians, dek_versions, deks, deks_in_use, health, jobs, kek,
+    meta, overrides, pii, principals, problem::ProblemBody, reconnect, routes, signing_keys,
+    tokens, tools, wrap,
 };
 
 mod complete;
@@ -50,6 +51,7 @@ mod complete;
         wrap::wrap,
         wrap::unwrap,
         wrap::rewrap,
+        reconnect::reconnect,
         deks::create,
         deks::list,
         deks::show,
@@ -75,6 +77,14 @@ mod complete;
         pii::decrypt,
         tools::sign,
         tools::verify,
+        kek::show,
+        kek::rotate,
+        kek::retire,
+        kek::restore,
+        kek::destroy,
+        kek::approve_destruction,
+        jobs::list,
+        jobs::show,
         audit::entries,
     )
 )]

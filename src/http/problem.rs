@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 
 use crate::{
     error::{Error, Part},
+    kek::{Cause, Trouble},
     log::Outcome,
 };
 
@@ -281,7 +282,9 @@ fn unavailable(error: &Error, part: Part) -> Problem {
                 error = error as &dyn StdError,
                 "the key holder did not answer"
             );
-            return Problem::of(Code::KekUnavailable, SEND_AGAIN).retry_after(TRY_AGAIN);
+            let lasts = Trouble::cause_of(error).is_some_and(Cause::needs_operator);
+            let detail = if lasts { NEEDS_OPERATOR } else { SEND_AGAIN };
+            return Problem::of(Code::KekUnavailable, detail).retry_after(TRY_AGAIN);
         }
         Part::Store => Code::StoreUnavailable,
     };
@@ -290,6 +293,9 @@ fn unavailable(error: &Error, part: Part) -> Problem {
 
 const SEND_AGAIN: &str =
     "send the same request again later; if it goes on, give the operator the request_id";
+
+const NEEDS_OPERATOR: &str = "it lasts until an operator mends the key holder: /v1/capabilities says under kek.state \
+                              what to do; then send the same request again";
 
 /// Says nothing of the inside; the cause is logged here, once.
 fn ours(error: &Error, code: Code) -> Problem {

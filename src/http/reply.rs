@@ -72,7 +72,23 @@ pub(super) fn made<T>(
     made: Made<T>,
     first: impl FnOnce(T) -> (String, serde_json::Result<Vec<u8>>),
 ) -> Result<HttpResponse, Problem> {
-    let mut response = HttpResponse::build(StatusCode::CREATED);
+    placed(StatusCode::CREATED, made, first)
+}
+
+/// 202 with the place of what was begun, or the answer that was given before.
+pub(super) fn begun<T>(
+    made: Made<T>,
+    first: impl FnOnce(T) -> (String, serde_json::Result<Vec<u8>>),
+) -> Result<HttpResponse, Problem> {
+    placed(StatusCode::ACCEPTED, made, first)
+}
+
+fn placed<T>(
+    status: StatusCode,
+    made: Made<T>,
+    first: impl FnOnce(T) -> (String, serde_json::Result<Vec<u8>>),
+) -> Result<HttpResponse, Problem> {
+    let mut response = HttpResponse::build(status);
     response.content_type("application/json");
     let (location, body) = match made {
         Made::Now(value) => {

@@ -8,7 +8,7 @@ use std::{
 use actix_web::{FromRequest, HttpRequest, dev::Payload};
 
 use super::problem::{Code, Problem};
-use crate::id::{DekName, DekVersion, Id};
+use crate::id::{DekName, DekVersion, Id, KekVersion};
 
 /// A name that stands in a path.
 pub(super) trait InPath: FromStr {
@@ -22,6 +22,10 @@ impl InPath for DekName {
 
 impl InPath for DekVersion {
     const SEGMENT: &'static str = "version";
+}
+
+impl InPath for KekVersion {
+    const SEGMENT: &'static str = "kek";
 }
 
 impl InPath for Id {
@@ -47,6 +51,7 @@ pub(super) fn possible(request: &HttpRequest) -> Result<(), Problem> {
     let sound = |(segment, text): (&str, &str)| match segment {
         DekName::SEGMENT => text.parse::<DekName>().is_ok(),
         DekVersion::SEGMENT => text.parse::<DekVersion>().is_ok(),
+        KekVersion::SEGMENT => text.parse::<KekVersion>().is_ok(),
         _ => text.parse::<Id>().is_ok(),
     };
     if request.match_info().iter().all(sound) {

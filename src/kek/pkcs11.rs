@@ -5,7 +5,7 @@
 //! call ── record   what is plainly wrong is refused here
 //!   │  ── pool     threads of its own, a deadline around each call
 //!   │  ── pulse    one shared round trip tells a bad record from a sick token
-//!   └─ supervisor  up or down; opens a lost token again
+//!   └─ supervisor  its states; opens a lost token again
 //!        └─ token  one generation: slot, login, sessions ─┬ keys ── strategy ── aes_gcm
 //!             │                                            └ signer
 //!             └─ module, pin
@@ -14,7 +14,10 @@
 use std::{
     fmt,
     path::PathBuf,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
@@ -23,7 +26,10 @@ use crate::{
     algorithm::Mechanism,
     error::Error,
     id::KekVersion,
-    kek::{Context, Description, KekKeeper, KekProvider, Keyring, Provider, WrappedSecret},
+    kek::{
+        Attributes, Condition, Context, Description, KekKeeper, KekProvider, Keyring, Provider,
+        State, WrappedSecret,
+    },
     secret::Secret,
 };
 
@@ -32,6 +38,7 @@ mod attributes;
 mod call;
 mod fault;
 mod keys;
+mod life;
 mod module;
 mod pin;
 mod pool;
@@ -87,6 +94,8 @@ pub struct Pkcs11Kek {
     shared: Arc<Shared>,
     pool: Pool,
     pulse: Pulse,
+    /// Counts looks at the keys.
+    turn: AtomicUsize,
     deadline: Duration,
     supervisor: Option<JoinHandle<()>>,
     /// What the ring that was adopted last seals by.
@@ -105,10 +114,13 @@ impl Pkcs11Kek {
             login: Login::new(settings.pin),
         };
         let deadline = settings.deadline.min(LONGEST);
-        let shared = Shared::open(address, deadline)?;
+        let condition = Arc::new(Condition::of_token());
+        let witness = supervisor::witness(&condition);
+        let shared = Shared::open(address, deadline, condition)?;
         Ok(Self {
-            pool: Pool::start(settings.sessions)?,
+            pool: Pool::start(settings.sessions, "token-worker", witness)?,
             pulse: Pulse::default(),
+            turn: AtomicUsize::new(0),
             deadline,
             supervisor: Some(shared.supervise()?),
             mechanism: Mutex::new(Mechanism::AesGcm),
@@ -128,6 +140,11 @@ impl Pkcs11Kek {
         self.mechanism
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Which of the keys is to be looked at.
+    fn next_turn(&self) -> usize {
+        self.turn.fetch_add(1, SeqCst)
     }
 
     fn ring(&self) -> Result<Arc<Keyring>, Error> {
@@ -228,11 +245,33 @@ impl KekKeeper for Pkcs11Kek {
         })
     }
 
+    fn attributes(&self, version: &KekVersion) -> Result<Attributes, Error> {
+        let version = version.clone();
+        self.call("reading a KEK's attributes", self.deadline(), move |live| {
+            live.work(|session| life::attributes(session, &version))
+        })
+    }
+
+    fn delete(&self, version: &KekVersion) -> Result<(), Error> {
+        let (version, current) = (version.clone(), self.ring()?.current.clone());
+        self.call("deleting a KEK", self.slow_deadline(), move |live| {
+            live.write(|session| life::delete(session, &version, &current))
+        })
+    }
+
     fn description(&self) -> Description {
         Description {
             provider: Provider::Pkcs11,
             mechanism: *self.mechanism(),
             keys_in_token: true,
         }
+    }
+
+    fn condition(&self) -> &Condition {
+        self.shared.condition()
+    }
+
+    fn reconnect(&self) -> State {
+        self.shared.reconnect()
     }
 }

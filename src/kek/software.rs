@@ -5,6 +5,7 @@
 use std::{
     collections::HashMap,
     fs,
+    io::ErrorKind,
     path::{Path, PathBuf},
     sync::{RwLock, RwLockReadGuard},
 };
@@ -17,8 +18,8 @@ use crate::{
     error::Error,
     id::KekVersion,
     kek::{
-        CANARY_AAD, CANARY_NONCE, CANARY_SECRET, Context, Description, KekKeeper, KekProvider,
-        Keyring, Provider, TokenSigner, WrappedSecret,
+        Attributes, CANARY_AAD, CANARY_NONCE, CANARY_SECRET, Condition, Context, Description,
+        KekKeeper, KekProvider, Keyring, Provider, State, TokenSigner, WrappedSecret,
     },
     private_file,
     secret::Secret,
@@ -27,6 +28,7 @@ use crate::{
 /// KEK versions as one file each below a folder.
 pub struct SoftwareKek {
     folder: PathBuf,
+    condition: Condition,
     live: RwLock<Option<Live>>,
 }
 
@@ -44,6 +46,7 @@ impl SoftwareKek {
         fs::create_dir_all(folder).map_err(|error| Error::kek("making the KEK's folder", error))?;
         Ok(Self {
             folder: folder.to_owned(),
+            condition: Condition::always_up(),
             live: RwLock::new(None),
         })
     }
@@ -170,12 +173,43 @@ impl KekKeeper for SoftwareKek {
         seal_canary(&self.read(version)?)
     }
 
+    /// A file has none.
+    fn attributes(&self, version: &KekVersion) -> Result<Attributes, Error> {
+        self.read(version).map(|_| Attributes::default())
+    }
+
+    fn delete(&self, version: &KekVersion) -> Result<(), Error> {
+        const DELETING: &str = "deleting a KEK";
+        if self
+            .live()
+            .as_ref()
+            .is_none_or(|live| live.current == *version)
+        {
+            return Err(Error::kek(DELETING, "it is the key that wraps"));
+        }
+        let removed = match fs::remove_file(self.file(version)) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            removed => removed,
+        };
+        let durable = removed.and_then(|()| fs::File::open(&self.folder)?.sync_all());
+        durable.map_err(|error| Error::kek(DELETING, error))
+    }
+
     fn description(&self) -> Description {
         Description {
             provider: Provider::Software,
             mechanism: Mechanism::AesGcm,
             keys_in_token: false,
         }
+    }
+
+    fn condition(&self) -> &Condition {
+        &self.condition
+    }
+
+    /// There is nothing to open.
+    fn reconnect(&self) -> State {
+        self.condition.state()
     }
 }
 

@@ -51,14 +51,38 @@ pub enum Action {
     GrantsApprove,
     /// Change which DEKs a principal may use.
     GrantsChange,
-    /// Make a KEK version: nobody can ask for it yet.
+    /// Read how far jobs are.
+    JobRead,
+    /// Make a KEK version: nobody can ask for it, a rotation brings it about.
     KekCreate,
+    /// The key holder works, and somebody must look: nobody can ask for it.
+    KekDegraded,
+    /// The key holder does not work: nobody can ask for it.
+    KekDown,
+    /// Open the token afresh.
+    KekReconnect,
+    /// The key holder works again: nobody can ask for it.
+    KekUp,
+    /// Ask for the deletion of a retired KEK version's key.
+    KekDestroy,
+    /// Approve that.
+    KekDestroyApprove,
+    /// Read KEK versions.
+    KekRead,
+    /// Take a retired KEK version into use again.
+    KekRestore,
+    /// Take a KEK version out of use.
+    KekRetire,
     /// Wrap key material under the KEK.
     KekWrap,
     /// Open what was wrapped.
     KekUnwrap,
     /// Move a blob to the current KEK version.
     KekRewrap,
+    /// End the move of all records to a KEK version: nobody can ask for it.
+    KekRewrapRecords,
+    /// Make the next KEK version and move all records to it.
+    KekRotate,
     /// Read metrics.
     MetricsRead,
     /// Approve an override: nobody can ask for it, two custodians' signatures bring it about.
@@ -153,9 +177,21 @@ impl Action {
             Self::DekRotate => ("dek.rotate", &[Operator], Change),
             Self::GrantsApprove => ("grants.approve", &[Admin], Change),
             Self::GrantsChange => ("grants.change", &[Admin], Change),
+            Self::JobRead => ("job.read", &[Auditor, Operator], Read),
             Self::KekCreate => ("kek.create", &[], Change),
+            Self::KekDegraded => ("kek.degraded", &[], Change),
+            Self::KekDown => ("kek.down", &[], Change),
+            Self::KekReconnect => ("kek.reconnect", &[Operator], Change),
+            Self::KekDestroy => ("kek.destroy", &[Operator], Change),
+            Self::KekDestroyApprove => ("kek.destroy_approve", &[Operator], Change),
+            Self::KekRead => ("kek.read", &[Auditor, Operator], Read),
+            Self::KekRestore => ("kek.restore", &[Operator], Change),
+            Self::KekRetire => ("kek.retire", &[Operator], Change),
             Self::KekRewrap => ("kek.rewrap", &[App, Operator], KekUse),
+            Self::KekRewrapRecords => ("kek.rewrap_records", &[], Change),
+            Self::KekRotate => ("kek.rotate", &[Operator], Change),
             Self::KekUnwrap => ("kek.unwrap", &[App], KekUse),
+            Self::KekUp => ("kek.up", &[], Change),
             Self::KekWrap => ("kek.wrap", &[App], KekUse),
             Self::MetricsRead => ("metrics.read", &[Auditor, Metrics], Read),
             Self::OverrideApprove => ("override.approve", &[], Change),

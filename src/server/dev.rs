@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::Path, str::FromStr, time::Duration};
 use crate::{
     config::{self, Config, Kek},
     crypto::scheme::{Network, Scheme},
-    custodian::{Custodian, Fields, Terms, bearer::BearerToken, provision::First},
+    custodian::{Custodian, Fields, KekRotation, Terms, bearer::BearerToken, provision::First},
     error::Source,
     id::Subject,
     policy::{Grants, Role},
@@ -59,6 +59,8 @@ pub struct Choices {
     pub kek: Choice,
     /// How long an opened DEK is kept; zero asks the token for each use.
     pub dek_cache: Duration,
+    /// Who rotates a KEK that has made half of the encryptions that are safe.
+    pub kek_rotation: KekRotation,
     /// The name of this service.
     pub instance: String,
     /// The signature schemes with which a custodian can be enrolled.
@@ -89,6 +91,7 @@ pub fn open(folder: &Folder, choices: &Choices) -> Result<(Config, Custodian), S
     };
     let config = Config {
         dek_cache: choices.dek_cache,
+        kek_rotation: choices.kek_rotation,
         instance: choices.instance.clone(),
         schemes: choices.schemes.clone(),
         network: choices.network,

@@ -203,7 +203,7 @@ impl Tx<'_> {
 
 const LOST: Error = Error::Corrupt("this DEK has lost a version; restore it from a backup");
 
-fn version(row: &Row<'_>) -> Result<VersionRow, Error> {
+pub(super) fn version(row: &Row<'_>) -> Result<VersionRow, Error> {
     let version: DekVersion = rows::name(row, "version")?;
     let number = rows::plain(row, "number")?;
     let destroy_at = rows::time_or_none(row, "destroy_at")?;

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use rusqlite::Row;
 
 use super::{Tx, View, deks::block, rows, sealed::Table};
-use crate::{error::Error, id::KekVersion};
+use crate::{error::Error, id::KekVersion, policy::KekState};
 
 /// One KEK version.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -13,12 +13,18 @@ pub struct KekRow {
     pub number: u32,
     /// Its name, and its token object's CKA_ID.
     pub version: KekVersion,
+    /// What may be done with it.
+    pub state: KekState,
     /// What tells its key from another of the same name; `None` while it is being created.
     pub canary: Option<Vec<u8>>,
     /// Encryptions that it may have made.
     pub reserved: u64,
     /// When it was announced.
     pub created_at: Timestamp,
+    /// Since when it is out of use.
+    pub retired_at: Option<Timestamp>,
+    /// The subject that asked for its destruction, which another one must approve.
+    pub destroy_by: Option<String>,
 }
 
 const TABLE: Table = "kek_versions";
@@ -111,6 +117,25 @@ impl Tx<'_> {
         let changed = self.alter(what, TABLE, whose, [kek.version.as_str()], &set)?;
         rows::only(changed, rows::TAMPERED)
     }
+
+    /// Writes down a version's new state, since when it is out of use, and who wants it destroyed.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`], [`Error::Corrupt`].
+    pub fn set_kek_state(&self, kek: &KekRow) -> Result<(), Error> {
+        let changed = self.alter(
+            "changing a KEK version",
+            TABLE,
+            "WHERE version = ?1",
+            [kek.version.as_str()],
+            &[
+                ("state", &kek.state.name()),
+                ("retired_at", &kek.retired_at.map(Timestamp::as_microsecond)),
+                ("destroy_by", &kek.destroy_by),
+            ],
+        )?;
+        rows::only(changed, rows::TAMPERED)
+    }
 }
 
 fn kek(row: &Row<'_>) -> Result<KekRow, Error> {
@@ -119,11 +144,15 @@ fn kek(row: &Row<'_>) -> Result<KekRow, Error> {
     if version.number() != number {
         return Err(rows::TAMPERED);
     }
+    let state = KekState::named(&rows::plain::<String>(row, "state")?);
     Ok(KekRow {
         number,
         version,
+        state: state.ok_or(rows::TAMPERED)?,
         canary: rows::plain(row, "canary")?,
         reserved: rows::count(row, "reserved")?,
         created_at: rows::time(row, "created_at")?,
+        retired_at: rows::time_or_none(row, "retired_at")?,
+        destroy_by: rows::plain(row, "destroy_by")?,
     })
 }

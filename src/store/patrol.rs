@@ -17,7 +17,11 @@ const ROWS: usize = 500;
 const LOOKING: &str = "looking over the rows";
 
 /// Every table whose rows carry a MAC, and the other row that each row `t` needs.
-const BEATS: [Beat; 12] = [
+const BEATS: [Beat; 13] = [
+    Beat {
+        table: "jobs",
+        needs: "EXISTS (SELECT 1 FROM kek_versions o WHERE o.version = t.kek)",
+    },
     Beat {
         table: "kek_versions",
         needs: "TRUE",

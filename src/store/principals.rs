@@ -141,9 +141,20 @@ impl View<'_> {
     /// # Errors
     /// [`Error::Unavailable`], [`Error::Corrupt`].
     pub fn admins(&self) -> Result<Vec<PrincipalRow>, Error> {
+        self.holders(&[Role::Admin])
+    }
+
+    /// Every principal that has any of these roles, deleted ones too.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`], [`Error::Corrupt`].
+    pub fn holders(&self, roles: &[Role]) -> Result<Vec<PrincipalRow>, Error> {
         let all = self.many(READING, TABLE, "ORDER BY seq", [], principal)?;
-        let admin = |row: &PrincipalRow| row.principal.roles.contains(&Role::Admin);
-        Ok(all.into_iter().filter(admin).collect())
+        let holds = |row: &PrincipalRow| {
+            let mut wanted = roles.iter();
+            wanted.any(|role| row.principal.roles.contains(role))
+        };
+        Ok(all.into_iter().filter(holds).collect())
     }
 }
 

@@ -108,3 +108,8 @@ fn instant(microseconds: i64) -> Result<Timestamp, Error> {
 pub(super) fn count(row: &Row<'_>, column: &str) -> Result<u64, Error> {
     u64::try_from(plain::<i64>(row, column)?).map_err(|_| TAMPERED)
 }
+
+/// A number of things as it is stored.
+pub(super) fn integer(count: u64) -> Result<i64, Error> {
+    i64::try_from(count).map_err(|_| Error::internal("more things than can be counted"))
+}

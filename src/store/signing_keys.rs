@@ -116,7 +116,7 @@ impl Tx<'_> {
     }
 }
 
-fn key(row: &Row<'_>) -> Result<SigningKeyRow, Error> {
+pub(super) fn key(row: &Row<'_>) -> Result<SigningKeyRow, Error> {
     let location = word(row, "location", KeyLocation::named)?;
     let made = match rows::plain::<String>(row, "state")?.as_str() {
         "active" => Some(made(row, location)?),

@@ -17,6 +17,14 @@ const ANEW: &str = "
     DELETE FROM dek_versions;
     INSERT INTO dek_versions SELECT * FROM kept;
     DROP TABLE kept;
+    CREATE TEMP TABLE kept AS SELECT * FROM signing_keys ORDER BY rowid;
+    DELETE FROM signing_keys;
+    INSERT INTO signing_keys SELECT * FROM kept;
+    DROP TABLE kept;
+    CREATE TEMP TABLE kept AS SELECT * FROM row_key;
+    DELETE FROM row_key;
+    INSERT INTO row_key SELECT * FROM kept;
+    DROP TABLE kept;
     COMMIT;
 ";
 
@@ -25,14 +33,14 @@ const JUDGE_AGAIN: &str = "
     PRAGMA foreign_keys = ON;
 ";
 
-/// Writes the DEK versions anew, then empties the write-ahead log.
+/// Writes every wrapped secret anew, then empties the write-ahead log.
 pub(super) fn erase(connection: &Connection) -> Result<(), Error> {
     let written = connection.execute_batch(ANEW);
     if written.is_err() {
         let _none_open = connection.execute_batch("ROLLBACK");
     }
     let judges = connection.execute_batch(JUDGE_AGAIN);
-    let failed = |error| Error::store("writing the DEK versions anew", error);
+    let failed = |error| Error::store("writing the wrapped secrets anew", error);
     written.and(judges).map_err(failed)?;
     fold(connection)
 }

@@ -59,7 +59,7 @@ pub const OPEN: [&str; 4] = [
 ];
 
 /// What needs a token: api.md sections 2 to 10 and 12.
-pub const GUARDED: [Route; 49] = [
+pub const GUARDED: [Route; 50] = [
     route("GET", "/v1/capabilities", &ALL_ROLES, ""),
     route("GET", "/metrics", &["auditor", "metrics"], ""),
     route(
@@ -153,6 +153,7 @@ pub const GUARDED: [Route; 49] = [
         &["app", "operator"],
         r#"{"wrapped":"cst1:kek:x","reference":"r"}"#,
     ),
+    route("POST", "/v1/kek/reconnect", OPERATOR, "{}"),
     route(
         "POST",
         "/v1/deks",

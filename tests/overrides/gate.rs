@@ -6,8 +6,8 @@ use aegis_custodian::{
     error::Error,
     id::KekVersion,
     kek::{
-        Context, Description, KekKeeper, KekProvider, KeyHolder, Keyring, TokenSigner,
-        WrappedSecret,
+        Attributes, Condition, Context, Description, KekKeeper, KekProvider, KeyHolder, Keyring,
+        State as KekState, TokenSigner, WrappedSecret,
     },
     secret::Secret,
 };
@@ -101,8 +101,24 @@ impl KekKeeper for Gate {
         self.inner.canary(version)
     }
 
+    fn attributes(&self, version: &KekVersion) -> Result<Attributes, Error> {
+        self.inner.attributes(version)
+    }
+
+    fn delete(&self, version: &KekVersion) -> Result<(), Error> {
+        self.inner.delete(version)
+    }
+
     fn description(&self) -> Description {
         self.inner.description()
+    }
+
+    fn condition(&self) -> &Condition {
+        self.inner.condition()
+    }
+
+    fn reconnect(&self) -> KekState {
+        self.inner.reconnect()
     }
 }
 

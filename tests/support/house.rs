@@ -15,7 +15,8 @@ use aegis_custodian::{
     config::TERMS,
     crypto::scheme::{Network, Scheme},
     custodian::{
-        Clock, Custodian, Encryptions, Fields, Quorum, Rules, bearer::BearerToken, provision::First,
+        Clock, Custodian, Encryptions, Fields, KekRotation, Quorum, Rules, bearer::BearerToken,
+        provision::First,
     },
     duration::Period,
     http::Limits,
@@ -41,6 +42,7 @@ pub const RULES: Rules = Rules {
     dek_cache: Duration::from_secs(60),
     destroy_delay: Duration::from_secs(7 * 24 * 60 * 60),
     encryptions: Encryptions::STANDARD,
+    kek_rotation: KekRotation::ByItself,
     instance: Cow::Borrowed("house"),
     schemes: Cow::Borrowed(Scheme::ALL),
     network: Network::Bitcoin,

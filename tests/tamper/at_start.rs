@@ -5,7 +5,7 @@ use std::{borrow::Cow, path::Path, sync::Arc, time::Duration};
 use aegis_custodian::{
     config::TERMS,
     crypto::scheme::{Network, Scheme},
-    custodian::{Clock, Custodian, Encryptions, Fields, Quorum, Rules},
+    custodian::{Clock, Custodian, Encryptions, Fields, KekRotation, Quorum, Rules},
     duration::Period,
     kek::software::SoftwareKek,
     store::Store,
@@ -36,6 +36,7 @@ pub fn two_keks(dir: &Path) {
         dek_cache: Duration::ZERO,
         destroy_delay: Duration::ZERO,
         encryptions: spent,
+        kek_rotation: KekRotation::ByItself,
         instance: "dev".into(),
         schemes: Cow::Borrowed(Scheme::ALL),
         network: Network::Bitcoin,
@@ -47,6 +48,7 @@ pub fn two_keks(dir: &Path) {
     let custodian = Custodian::new(kek, store, Clock::system(), rules);
     custodian.adopt_keyring().unwrap();
     custodian.tend();
+    custodian.rewrap_records();
     custodian.close().unwrap();
 }
 

@@ -30,7 +30,7 @@ use actix_web::{
 use aegis_custodian::{
     config::TERMS,
     crypto::scheme::{Network, Scheme},
-    custodian::{Clock, Custodian, Encryptions, Fields, Quorum, Rules},
+    custodian::{Clock, Custodian, Encryptions, Fields, KekRotation, Quorum, Rules},
     duration::Period,
     http::{self, Limits, Service},
     kek::software::SoftwareKek,
@@ -90,6 +90,7 @@ const RULES: Rules = Rules {
     dek_cache: Duration::from_secs(60),
     destroy_delay: Duration::from_secs(7 * 24 * 60 * 60),
     encryptions: Encryptions::STANDARD,
+    kek_rotation: KekRotation::ByItself,
     instance: Cow::Borrowed("house"),
     schemes: Cow::Borrowed(Scheme::ALL),
     network: Network::Bitcoin,

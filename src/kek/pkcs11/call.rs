@@ -3,8 +3,15 @@
 
 use std::{collections::BTreeMap, error::Error as _, sync::Arc, time::Instant};
 
-use super::{Pkcs11Kek, fault::Fault, keys::Keys, pulse::Beat, record::Record, token::Live};
-use crate::{error::Error, secret::Secret};
+use super::{
+    Pkcs11Kek,
+    fault::{self, Fault},
+    keys::Keys,
+    pulse::Beat,
+    record::Record,
+    token::Live,
+};
+use crate::{error::Error, kek::Trouble, secret::Secret};
 
 type Opened = Result<Secret<32>, Error>;
 type Answers = BTreeMap<usize, Opened>;
@@ -53,16 +60,28 @@ impl Pkcs11Kek {
     pub(super) fn beat(&self, deadline: Instant) -> Result<Beat, Error> {
         self.pulse.check(deadline, || {
             let live = self.shared.live(deadline)?;
-            let generation = live.generation;
+            let (generation, turn) = (live.generation, self.next_turn());
             let trip = move || {
-                live.keys()
-                    .and_then(|keys| live.work(|session| keys.round_trip(session)))
+                let keys = live.keys()?;
+                live.work(|session| {
+                    keys.inspect(session, turn)?;
+                    keys.round_trip(session)
+                })
             };
-            let Err(fault) = self.pool.run(deadline, trip)? else {
-                return Ok(Beat::Alive);
-            };
-            self.shared.lose(generation, &fault);
-            Ok(Beat::Dead)
+            match self.pool.run(deadline, trip) {
+                Ok(Ok(())) => {
+                    self.shared.condition().answered();
+                    Ok(Beat::Alive)
+                }
+                Ok(Err(fault)) => {
+                    self.shared.lose(generation, &fault);
+                    Ok(Beat::Dead)
+                }
+                Err(error) => {
+                    self.shared.condition().stalled(&error);
+                    Err(error)
+                }
+            }
         })
     }
 
@@ -133,7 +152,12 @@ impl Pkcs11Kek {
         let mut failed = Vec::new();
         for (places, job) in jobs {
             match job.and_then(|job| job.wait(deadline)) {
-                Ok(results) => sort(results, answers, &mut failed),
+                Ok(results) => {
+                    if results.iter().any(|(_, opened)| opened.is_ok()) {
+                        self.shared.condition().prove();
+                    }
+                    sort(results, answers, &mut failed);
+                }
                 Err(error) => refuse_all(places.into_iter(), error, answers),
             }
         }
@@ -229,11 +253,12 @@ fn settle(failed: Vec<(Waiting, Fault)>, alive: bool, answers: &mut Answers) -> 
 }
 
 fn refuse_all(places: impl Iterator<Item = usize>, error: Error, answers: &mut Answers) {
-    let cause = error
+    let cause = fault::cause(&error);
+    let because = error
         .source()
         .map_or_else(|| error.to_string(), ToString::to_string);
     for place in places {
-        let error = Error::kek("opening wrapped secrets", cause.clone());
-        answers.insert(place, Err(error));
+        let trouble = Trouble::new(cause, because.clone());
+        answers.insert(place, Err(Error::kek("opening wrapped secrets", trouble)));
     }
 }

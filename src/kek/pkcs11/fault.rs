@@ -5,7 +5,11 @@ use cryptoki::{
     error::{Error as Pkcs11Error, RvError},
 };
 
-use crate::error::{Error, Source};
+use super::pin::refuses_pin;
+use crate::{
+    error::{Error, Source},
+    kek::{Cause, Trouble},
+};
 
 /// Why work on the token failed.
 #[derive(Debug)]
@@ -53,6 +57,35 @@ impl From<Pkcs11Error> for Fault {
 impl From<Error> for Fault {
     fn from(error: Error) -> Self {
         Self::Final(error)
+    }
+}
+
+/// The word for what an error of this provider means to an operator.
+pub(super) fn cause(error: &Error) -> Cause {
+    Trouble::cause_of(error).unwrap_or_else(|| {
+        let source = std::error::Error::source(error);
+        let answer = source.and_then(|source| source.downcast_ref());
+        answer.map_or(Cause::TokenFailed, of_answer)
+    })
+}
+
+#[allow(clippy::wildcard_enum_match_arm)] // the crate's own, of many dozens
+fn of_answer(answer: &Pkcs11Error) -> Cause {
+    match answer {
+        Pkcs11Error::Pkcs11(RvError::PinLocked, _) => Cause::PinLocked,
+        answer if refuses_pin(answer) => Cause::PinRefused,
+        Pkcs11Error::Pkcs11(_, Function::Initialize | Function::Finalize)
+        | Pkcs11Error::Pkcs11(RvError::CryptokiNotInitialized, _)
+        | Pkcs11Error::LibraryLoading(_)
+        | Pkcs11Error::NullFunctionPointer => Cause::LibraryFailed,
+        Pkcs11Error::Pkcs11(
+            RvError::DeviceRemoved
+            | RvError::SlotIdInvalid
+            | RvError::TokenNotPresent
+            | RvError::TokenNotRecognized,
+            _,
+        ) => Cause::TokenMissing,
+        _ => Cause::TokenFailed,
     }
 }
 

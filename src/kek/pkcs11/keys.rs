@@ -15,7 +15,11 @@ use super::{
     fault::Fault,
     strategy::{Strategy, opens_canary},
 };
-use crate::{error::Error, id::KekVersion, kek::Keyring};
+use crate::{
+    error::Error,
+    id::KekVersion,
+    kek::{Cause, Keyring, Trouble},
+};
 
 const KEY_BYTES: u64 = 32;
 
@@ -42,7 +46,8 @@ impl Keys {
         }
         let current = ring.current.clone();
         let sealing = keys.get(&current);
-        let sealing = sealing.ok_or_else(|| refuse("the current version is not in the ring"))?;
+        let missing = "the current version is not in the ring";
+        let sealing = sealing.ok_or_else(|| refuse(Cause::KekMissing, missing))?;
         let strategy = Strategy::find(session, sealing.handle)?;
         let keys = Self {
             current,
@@ -68,6 +73,24 @@ impl Keys {
         self.keys.get(version).map(|key| key.handle)
     }
 
+    /// Verifies one version, another each time that `turn` is one more: that its key was found once does not keep others
+    /// from being put beside it, nor its attributes from being changed below the token's own rules.
+    pub(super) fn inspect(&self, session: &Session, turn: usize) -> Result<(), Fault> {
+        let versions = self.keys.len().max(1);
+        let mut keys = self.keys.iter().skip(turn % versions);
+        let Some((version, key)) = keys.next() else {
+            return Ok(());
+        };
+        match find_whole(session, version)? == key.handle {
+            true => Ok(()),
+            // Opened again, it is taken only if it is the same key.
+            false => {
+                let why = "another key has its name";
+                Err(Fault::Sick(Trouble::new(Cause::KekExchanged, why).into()))
+            }
+        }
+    }
+
     /// Opens the canary of every version on the token objects, the current one first, and seals one where that is what a
     /// version does: that a session still answers proves nothing.
     ///
@@ -91,11 +114,15 @@ impl Keys {
         };
         if fresh.as_ref() == Some(canary) {
             let constant = self.strategy.has_constant_canary();
-            return constant.then_some(()).ok_or_else(|| refuse(SAME_IV));
+            let again = || refuse(Cause::TokenFailed, SAME_IV);
+            return constant.then_some(()).ok_or_else(again);
         }
         match opens_canary(session, key.handle, canary) {
             Ok(true) => Ok(()),
-            Ok(false) | Err(Fault::Doubt(_)) => Err(refuse("its canary was made by another key")),
+            Ok(false) | Err(Fault::Doubt(_)) => Err(refuse(
+                Cause::KekExchanged,
+                "its canary was made by another key",
+            )),
             Err(fault) => Err(fault),
         }
     }
@@ -104,7 +131,8 @@ impl Keys {
         let fresh = self.strategy.canary(session, key)?;
         let opens = opens_canary(session, key, &fresh)?;
         let fresh = opens.then_some(fresh);
-        fresh.ok_or_else(|| refuse("it does not open what it sealed"))
+        let why = "it does not open what it sealed";
+        fresh.ok_or_else(|| refuse(Cause::KekExchanged, why))
     }
 }
 
@@ -121,12 +149,18 @@ pub(super) fn find_whole(session: &Session, version: &KekVersion) -> Result<Obje
     let found = find(session, version)?;
     let key = match found.as_slice() {
         // A token that is gone, or out of which we were logged out, shows no objects either: look once more, afresh.
-        [] => return Err(Fault::Sick("no key of that version is in the token".into())),
+        [] => {
+            let why = "no key of that version is in the token";
+            return Err(Fault::Sick(Trouble::new(Cause::KekMissing, why).into()));
+        }
         [key] => *key,
-        [_, _, ..] => return Err(refuse("two keys of that version are in the token")),
+        [_, _, ..] => {
+            let why = "two keys of that version are in the token";
+            return Err(refuse(Cause::KekDoubled, why));
+        }
     };
     match A_KEK.weakness(session, key)? {
-        Some(attribute) => Err(refuse(attribute)),
+        Some(attribute) => Err(refuse(Cause::KekWeak, attribute)),
         None => Ok(key),
     }
 }
@@ -163,7 +197,11 @@ pub(super) fn make_passing(session: &Session) -> Result<ObjectHandle, Pkcs11Erro
     session.generate_key(&Mechanism::AesKeyGen, &template)
 }
 
-fn find(session: &Session, version: &KekVersion) -> Result<Vec<ObjectHandle>, Pkcs11Error> {
+/// Every key of `version`.
+pub(super) fn find(
+    session: &Session,
+    version: &KekVersion,
+) -> Result<Vec<ObjectHandle>, Pkcs11Error> {
     session.find_objects(&[
         Attribute::Class(ObjectClass::SECRET_KEY),
         Attribute::Id(version.as_str().into()),
@@ -264,6 +302,6 @@ static WHERE_KNOWN: [Rule; 8] = [
     ),
 ];
 
-fn refuse(why: &'static str) -> Fault {
-    Error::kek("checking the KEK in the token", why).into()
+fn refuse(cause: Cause, why: &'static str) -> Fault {
+    Error::kek("checking the KEK in the token", Trouble::new(cause, why)).into()
 }

@@ -1,22 +1,30 @@
-//! Owns the PIN: where it is read, and that a refused one is never presented twice. Keeps no PIN.
+//! Owns the PIN: where it is read, that a refused one is not presented twice, and that none is that could lock the token.
+//! Keeps no PIN.
 
 use std::{
     fs::File,
     io::Read,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
-    sync::{Mutex, PoisonError},
+    sync::Mutex,
 };
 
 use cryptoki::{
+    context::Pkcs11,
     error::{Error as Pkcs11Error, RvError},
+    slot::Slot,
     types::AuthPin,
 };
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use crate::error::Error;
+use crate::{
+    error::{Error, Source},
+    kek::{Cause, Trouble},
+};
 
+/// Wrong PINs that a token is given that does not warn.
+const UNWARNED: usize = 2;
 /// Longer than any token takes; a larger file is not a PIN.
 const MOST_BYTES: u64 = 1024;
 /// Where systemd shows credentials to a service. It grants them by an ACL whose mask stands in the group bits.
@@ -38,11 +46,9 @@ impl PinSource {
 
     /// Reads the PIN; a line ending at its end is cut off.
     pub(super) fn read(&self) -> Result<Pin, Error> {
-        let refuse = |why: &'static str| Error::kek("reading the PIN file", why);
-        let file =
-            File::open(&self.0).map_err(|error| Error::kek("opening the PIN file", error))?;
-        let about = file.metadata();
-        let about = about.map_err(|error| Error::kek("reading the PIN file", error))?;
+        let refuse = |why: &'static str| unread(why.into());
+        let file = File::open(&self.0).map_err(|error| unread(error.into()))?;
+        let about = file.metadata().map_err(|error| unread(error.into()))?;
         if !about.is_file() || about.len() > MOST_BYTES {
             return Err(refuse("it is not a file of at most 1,024 bytes"));
         }
@@ -52,7 +58,7 @@ impl PinSource {
         let mut text = Zeroizing::new(String::with_capacity(MOST_BYTES as usize));
         file.take(MOST_BYTES)
             .read_to_string(&mut text)
-            .map_err(|error| Error::kek("reading the PIN file", error))?;
+            .map_err(|error| unread(error.into()))?;
         let pin = text.strip_suffix('\n').unwrap_or(&text);
         let pin = pin.strip_suffix('\r').unwrap_or(pin);
         if pin.is_empty() {
@@ -60,6 +66,10 @@ impl PinSource {
         }
         Ok(Pin(AuthPin::from(pin), Sha256::digest(pin).into()))
     }
+}
+
+fn unread(why: Source) -> Error {
+    Error::kek("reading the PIN file", Trouble::new(Cause::PinFile, why))
 }
 
 fn forbidden_bits(path: &Path) -> u32 {
@@ -86,47 +96,115 @@ impl Pin {
     }
 }
 
-/// Logs in, and remembers the digest of a refused PIN: real tokens lock after a few wrong ones.
+/// What a token says of its user's PIN before anything is presented to it.
+pub(super) struct Standing {
+    /// Tells the token from another in its slot.
+    serial: String,
+    /// CKF_USER_PIN_COUNT_LOW: a wrong PIN was presented since the last right one.
+    warns: bool,
+    /// CKF_USER_PIN_FINAL_TRY: another wrong one locks it.
+    last_try: bool,
+    /// CKF_USER_PIN_LOCKED.
+    locked: bool,
+}
+
+impl Standing {
+    pub(super) fn of(pkcs11: &Pkcs11, slot: Slot) -> Result<Self, Error> {
+        let about = pkcs11.get_token_info(slot);
+        let about = about.map_err(|error| Error::kek("asking how the PIN stands", error))?;
+        Ok(Self {
+            serial: about.serial_number().to_owned(),
+            warns: about.user_pin_count_low(),
+            last_try: about.user_pin_final_try(),
+            locked: about.user_pin_locked(),
+        })
+    }
+}
+
+/// A PIN that a token refused.
+struct Refused {
+    serial: String,
+    pin: [u8; 32],
+    /// Whether an operator wants it presented once more.
+    forgiven: bool,
+}
+
+/// Logs in, and remembers the digests of refused PINs: real tokens lock after three wrong ones.
 pub(super) struct Login {
     source: PinSource,
-    refused: Mutex<Option<[u8; 32]>>,
+    refused: Mutex<Vec<Refused>>,
 }
 
 impl Login {
     pub(super) fn new(source: PinSource) -> Self {
         Self {
             source,
-            refused: Mutex::new(None),
+            refused: Mutex::default(),
         }
     }
 
-    /// Reads the PIN and presents it, unless it is the one that was refused last. That somebody of this process
-    /// is logged in already is success: the login is per token, not per session.
+    /// Reads the PIN and presents it, unless that token refused it since it last took one, or may lock it. That
+    /// somebody of this process is logged in already is success: the login is per token, not per session.
     pub(super) fn present(
         &self,
+        token: &Standing,
         to_token: impl FnOnce(&AuthPin) -> Result<(), Pkcs11Error>,
     ) -> Result<(), Error> {
         let pin = self.source.read()?;
-        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
-        if *refused == Some(pin.1) {
-            return Err(Error::kek(
-                "logging in",
-                "the token refused this PIN before; waiting for the PIN file to change",
-            ));
-        }
+        // One that has not come back may yet be refused: a second beside it could be the second wrong one.
+        let Ok(mut refused) = self.refused.try_lock() else {
+            let why = "an earlier login has not come back";
+            return Err(unopened(Cause::NoAnswer, why));
+        };
+        may_present(&refused, token, &pin)?;
         match to_token(pin.expose()) {
-            Ok(()) | Err(Pkcs11Error::Pkcs11(RvError::UserAlreadyLoggedIn, _)) => {
-                *refused = None;
-                Ok(())
-            }
+            Ok(()) => refused.retain(|one| one.serial != token.serial),
+            Err(Pkcs11Error::Pkcs11(RvError::UserAlreadyLoggedIn, _)) => {}
             Err(error) => {
                 if refuses_pin(&error) {
-                    *refused = Some(pin.1);
+                    refused.iter_mut().for_each(|one| one.forgiven = false);
+                    refused.push(Refused {
+                        serial: token.serial.clone(),
+                        pin: pin.1,
+                        forgiven: false,
+                    });
                 }
-                Err(Error::kek("logging in", error))
+                return Err(Error::kek("logging in", error));
             }
         }
+        Ok(())
     }
+
+    /// Lets refused PINs be presented once more.
+    pub(super) fn forgive(&self) {
+        // While a login is on its way there is nothing to forgive yet.
+        if let Ok(mut refused) = self.refused.try_lock() {
+            refused.iter_mut().for_each(|one| one.forgiven = true);
+        }
+    }
+}
+
+/// Refuses what was refused before, and whatever could be the wrong PIN that locks the token. One that does not warn
+/// (not every vendor sets the flags) is taken to lock at the third.
+fn may_present(refused: &[Refused], token: &Standing, pin: &Pin) -> Result<(), Error> {
+    let here = refused.iter().filter(|one| one.serial == token.serial);
+    if token.locked {
+        return Err(unopened(Cause::PinLocked, "the token has locked the PIN"));
+    }
+    if token.last_try || (here.clone().count() >= UNWARNED && !token.warns) {
+        let why = "one more wrong PIN could lock the token";
+        return Err(unopened(Cause::PinLastTry, why));
+    }
+    let mut same = here.filter(|one| one.pin == pin.1);
+    if same.any(|one| !one.forgiven) {
+        let why = "the token refused this PIN before; waiting for the PIN file to change";
+        return Err(unopened(Cause::PinRefused, why));
+    }
+    Ok(())
+}
+
+fn unopened(cause: Cause, why: &'static str) -> Error {
+    Error::kek("logging in", Trouble::new(cause, why))
 }
 
 pub(super) fn refuses_pin(error: &Pkcs11Error) -> bool {
@@ -153,7 +231,7 @@ mod tests {
         error::{Error as Pkcs11Error, RvError},
     };
 
-    use super::{Login, PinSource};
+    use super::{Login, PinSource, Standing};
 
     fn pin_file(text: &str, mode: u32) -> (tempfile::TempDir, PinSource) {
         let folder = tempfile::tempdir().unwrap();
@@ -177,21 +255,95 @@ mod tests {
         assert!(source.read().is_ok());
     }
 
-    #[test]
-    fn a_refused_pin_is_presented_once_until_the_file_changes() {
-        let (_folder, source) = pin_file("wrong\n", 0o600);
-        let login = Login::new(source);
-        let mut attempts = 0;
-        for _ in 0..5 {
-            let answer = login.present(|_| {
-                attempts += 1;
+    fn token(serial: &str) -> Standing {
+        Standing {
+            serial: serial.to_owned(),
+            warns: false,
+            last_try: false,
+            locked: false,
+        }
+    }
+
+    /// How many of so many logins reach a token that refuses every PIN.
+    fn reach(login: &Login, token: &Standing, times: usize) -> usize {
+        let mut reached = 0;
+        for _ in 0..times {
+            let answer = login.present(token, |_| {
+                reached += 1;
                 Err(Pkcs11Error::Pkcs11(RvError::PinIncorrect, Function::Login))
             });
             assert!(answer.is_err());
         }
-        assert_eq!(attempts, 1);
+        reached
+    }
+
+    #[test]
+    fn a_refused_pin_is_presented_once_until_the_file_changes() {
+        let (_folder, source) = pin_file("wrong\n", 0o600);
+        let login = Login::new(source);
+        assert_eq!(reach(&login, &token("1"), 5), 1);
         rewrite(&login.source, "right\n");
-        assert!(login.present(|_| Ok(())).is_ok());
+        assert!(login.present(&token("1"), |_| Ok(())).is_ok());
+    }
+
+    #[test]
+    fn a_pin_that_one_token_refused_is_presented_to_another() {
+        let (_folder, source) = pin_file("right", 0o600);
+        let login = Login::new(source);
+        assert_eq!(reach(&login, &token("wrong"), 2), 1);
+        assert!(login.present(&token("1"), |_| Ok(())).is_ok());
+        assert_eq!(reach(&login, &token("wrong"), 2), 0);
+    }
+
+    #[test]
+    fn a_pin_that_was_refused_is_not_presented_though_others_were_tried_since() {
+        let (_folder, source) = pin_file("a", 0o600);
+        let login = Login::new(source);
+        let mut warning = token("1");
+        warning.warns = true;
+        let mut reached = 0;
+        for pin in ["a", "b", "a", "b", "a"] {
+            rewrite(&login.source, pin);
+            reached += reach(&login, &warning, 2);
+        }
+        assert_eq!(reached, 2);
+    }
+
+    #[test]
+    fn an_operator_has_it_presented_once_more_and_never_a_third_time_to_a_token_that_does_not_warn()
+    {
+        let (_folder, source) = pin_file("wrong", 0o600);
+        let login = Login::new(source);
+        let mut reached = 0;
+        for _ in 0..5 {
+            reached += reach(&login, &token("1"), 3);
+            login.forgive();
+        }
+        assert_eq!(reached, 2);
+        rewrite(&login.source, "another");
+        assert_eq!(reach(&login, &token("1"), 1), 0);
+        let mut warning = token("1");
+        warning.warns = true;
+        assert!(login.present(&warning, |_| Ok(())).is_ok());
+    }
+
+    #[test]
+    fn nothing_is_presented_to_a_token_that_is_locked_or_about_to_be() {
+        let (_folder, source) = pin_file("right", 0o600);
+        let login = Login::new(source);
+        for standing in [
+            Standing {
+                last_try: true,
+                ..token("1")
+            },
+            Standing {
+                locked: true,
+                ..token("1")
+            },
+        ] {
+            login.forgive();
+            assert_eq!(reach(&login, &standing, 2), 0);
+        }
     }
 
     #[test]
@@ -199,7 +351,7 @@ mod tests {
         let (_folder, source) = pin_file("right", 0o600);
         let login = Login::new(source);
         let sick = || Err(Pkcs11Error::Pkcs11(RvError::DeviceError, Function::Login));
-        assert!(login.present(|_| sick()).is_err());
-        assert!(login.present(|_| Ok(())).is_ok());
+        assert!(login.present(&token("1"), |_| sick()).is_err());
+        assert!(login.present(&token("1"), |_| Ok(())).is_ok());
     }
 }

@@ -13,7 +13,10 @@ use std::{
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-use crate::error::Error;
+use crate::{
+    error::Error,
+    kek::{Cause, Trouble},
+};
 
 /// Jobs that may wait for each thread.
 const QUEUE_PER_THREAD: usize = 256;
@@ -30,6 +33,20 @@ const DONE: u8 = 2;
 const ABANDONED: u8 = 3;
 /// Given up while running: its thread was replaced and ends when it comes back.
 const LOST: u8 = 4;
+/// Given up while running, and its thread not replaced, since too many were.
+const STUCK: u8 = 5;
+
+/// What happens to calls that are given up.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Stuck {
+    /// One that was given up has come back.
+    Back,
+    /// One was given up that had not come back.
+    GivenUp,
+}
+
+/// Is told what becomes of calls that are given up.
+pub(super) type Witness = Arc<dyn Fn(Stuck) + Send + Sync>;
 
 struct Job {
     state: Arc<AtomicU8>,
@@ -44,7 +61,9 @@ pub(super) struct Pool {
 
 struct Crew {
     jobs: Receiver<Job>,
+    name: &'static str,
     size: usize,
+    witness: Witness,
     lost: AtomicUsize,
     refuse_until: Mutex<Option<Instant>>,
 }
@@ -57,13 +76,15 @@ pub(super) struct Pending<T> {
 }
 
 impl Pool {
-    /// Starts `size` threads, at least one.
-    pub(super) fn start(size: usize) -> Result<Self, Error> {
+    /// Starts `size` threads of that name, at least one.
+    pub(super) fn start(size: usize, name: &'static str, witness: Witness) -> Result<Self, Error> {
         let size = size.max(1);
         let (queue, jobs) = bounded(size.saturating_mul(QUEUE_PER_THREAD));
         let crew = Arc::new(Crew {
             jobs,
+            name,
             size,
+            witness,
             lost: AtomicUsize::new(0),
             refuse_until: Mutex::new(None),
         });
@@ -146,8 +167,7 @@ impl Crew {
 
     fn hire(crew: &Arc<Self>) -> std::io::Result<()> {
         let own = Arc::clone(crew);
-        let name = "token-worker".to_owned();
-        let thread = thread::Builder::new().name(name);
+        let thread = thread::Builder::new().name(crew.name.to_owned());
         thread.spawn(move || own.serve()).map(drop)
     }
 
@@ -160,7 +180,11 @@ impl Crew {
             if !survived {
                 tracing::error!("a call into the PKCS#11 module panicked");
             }
-            if !turn(&job.state, RUNNING, DONE) {
+            if turn(&job.state, RUNNING, DONE) {
+                continue;
+            }
+            (self.witness)(Stuck::Back);
+            if turn(&job.state, LOST, DONE) {
                 self.lost.fetch_sub(1, SeqCst);
                 return;
             }
@@ -173,17 +197,22 @@ impl Crew {
             return;
         }
         let one_more = |lost: usize| (lost < self.most_lost()).then(|| lost.saturating_add(1));
-        if self.lost.fetch_update(SeqCst, SeqCst, one_more).is_err() {
+        let replaced = self.lost.fetch_update(SeqCst, SeqCst, one_more).is_ok();
+        // Told first: it may come back at once.
+        (self.witness)(Stuck::GivenUp);
+        if !turn(state, RUNNING, if replaced { LOST } else { STUCK }) {
+            (self.witness)(Stuck::Back);
+            self.lost.fetch_sub(usize::from(replaced), SeqCst);
             return;
         }
-        if !turn(state, RUNNING, LOST) {
-            self.lost.fetch_sub(1, SeqCst);
-            return;
-        }
-        tracing::warn!(
+        tracing::debug!(
             lost = self.lost.load(SeqCst),
-            "a call into the token is stuck; its thread was replaced"
+            replaced,
+            "a call into the token is stuck"
         );
+        if !replaced {
+            return;
+        }
         if let Err(error) = Self::hire(self) {
             tracing::error!(%error, "the stuck thread could not be replaced");
         }
@@ -195,7 +224,7 @@ fn turn(state: &AtomicU8, from: u8, to: u8) -> bool {
 }
 
 fn refuse(why: &'static str) -> Error {
-    Error::kek("asking the token", why)
+    Error::kek("asking the token", Trouble::new(Cause::NoAnswer, why))
 }
 
 #[cfg(test)]
@@ -211,7 +240,11 @@ mod tests {
 
     use crossbeam_channel::bounded;
 
-    use super::Pool;
+    use super::{Pool, Stuck};
+
+    fn start(size: usize) -> Pool {
+        Pool::start(size, "a-test", Arc::new(|_| {})).unwrap()
+    }
 
     fn soon() -> Instant {
         Instant::now() + Duration::from_millis(50)
@@ -223,7 +256,7 @@ mod tests {
 
     #[test]
     fn a_stuck_call_is_answered_at_its_deadline_and_its_thread_is_replaced() {
-        let pool = Pool::start(1).unwrap();
+        let pool = start(1);
         let (release, stuck) = bounded::<()>(0);
         let before = Instant::now();
         assert!(pool.run(soon(), move || stuck.recv()).is_err());
@@ -239,7 +272,7 @@ mod tests {
 
     #[test]
     fn beyond_the_most_stuck_threads_calls_are_refused_at_once_until_one_returns() {
-        let pool = Pool::start(1).unwrap();
+        let pool = start(1);
         let (release, stuck) = bounded::<()>(0);
         for _ in 0..2 {
             let stuck = stuck.clone();
@@ -256,7 +289,7 @@ mod tests {
 
     #[test]
     fn the_threads_that_are_left_try_again_though_the_stuck_ones_never_return() {
-        let pool = Pool::start(1).unwrap();
+        let pool = start(1);
         let (_release, stuck) = bounded::<()>(0);
         for _ in 0..2 {
             let stuck = stuck.clone();
@@ -272,7 +305,7 @@ mod tests {
 
     #[test]
     fn a_job_that_did_not_start_before_its_deadline_never_runs() {
-        let pool = Pool::start(1).unwrap();
+        let pool = start(1);
         let (release, busy) = bounded::<()>(0);
         let first = pool.submit(later(), move || busy.recv()).unwrap();
         let runs = Arc::new(AtomicUsize::new(0));
@@ -287,8 +320,33 @@ mod tests {
 
     #[test]
     fn a_thread_outlives_a_job_that_panics() {
-        let pool = Pool::start(1).unwrap();
+        let pool = start(1);
         assert!(pool.run(later(), || panic!("on purpose")).is_err());
         assert_eq!(pool.run(later(), || 7).unwrap(), 7);
+    }
+    #[test]
+    fn every_call_that_is_given_up_is_counted_until_it_comes_back() {
+        let stuck = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&stuck);
+        let witness = move |what| match what {
+            Stuck::GivenUp => drop(counted.fetch_add(1, SeqCst)),
+            Stuck::Back => drop(counted.fetch_sub(1, SeqCst)),
+        };
+        let pool = Pool::start(1, "a-test", Arc::new(witness)).unwrap();
+        let (release, held) = bounded::<()>(0);
+        for number in 1..=3 {
+            // Once two are lost, those that are left are tried again only after a while.
+            thread::sleep(super::REFUSAL * u32::from(number == 3));
+            let held = held.clone();
+            assert!(pool.run(soon(), move || held.recv()).is_err());
+            assert_eq!(stuck.load(SeqCst), number);
+        }
+        drop(release);
+        while stuck.load(SeqCst) > 0 {
+            thread::sleep(Duration::from_millis(1));
+        }
+        while pool.run(later(), || ()).is_err() {
+            thread::sleep(Duration::from_millis(1));
+        }
     }
 }

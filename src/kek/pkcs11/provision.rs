@@ -6,7 +6,7 @@ use cryptoki::{context::Pkcs11, error::Error as Pkcs11Error, session::UserType, 
 
 use super::{
     module::Module,
-    pin::{Login, Pin, PinSource},
+    pin::{Login, Pin, PinSource, Standing},
     token,
 };
 use crate::error::Error;
@@ -44,7 +44,8 @@ pub fn provision_token(module: &Path, label: &str, pin: &PinSource) -> Result<()
     let session = pkcs11
         .open_ro_session(slot)
         .map_err(|error| failed("opening a session", error))?;
-    Login::new(pin.clone()).present(|pin| session.login(UserType::User, Some(pin)))
+    let standing = Standing::of(pkcs11, slot)?;
+    Login::new(pin.clone()).present(&standing, |pin| session.login(UserType::User, Some(pin)))
 }
 
 fn initialise(pkcs11: &Pkcs11, label: &str, pin: &Pin) -> Result<Slot, Error> {

@@ -6,7 +6,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::error::Error;
+use crate::{
+    error::Error,
+    kek::{Cause, Trouble},
+};
 
 const INTERVAL: Duration = Duration::from_millis(100);
 
@@ -63,7 +66,7 @@ impl Pulse {
             else {
                 return Err(Error::kek(
                     "asking the token",
-                    "the deadline passed before a round trip",
+                    Trouble::new(Cause::NoAnswer, "the deadline passed before a round trip"),
                 ));
             };
             let woken = self.changed.wait_timeout(state, pause);

@@ -16,8 +16,15 @@ use cryptoki::{
     session::{Session, SessionState},
 };
 
-use super::{Pkcs11Kek, fault::Fault};
-use crate::{crypto::ed25519, error::Error, kek::TokenSigner};
+use super::{
+    Pkcs11Kek,
+    fault::{Fault, cause},
+};
+use crate::{
+    crypto::ed25519,
+    error::Error,
+    kek::{Cause, Level, TokenSigner, Trouble},
+};
 
 mod pair;
 
@@ -70,7 +77,8 @@ impl TokenSigner for Pkcs11Kek {
         self.ring()?;
         let (id, message): (Arc<str>, Arc<[u8]>) = (id.into(), message.into());
         let public_key = *public_key;
-        self.call("signing", self.deadline(), move |live| {
+        let name = Arc::clone(&id);
+        let signed = self.call("signing", self.deadline(), move |live| {
             live.work(|session| {
                 let known = live.signers.find(&id);
                 let key = known.map_or_else(|| find_whole(session, &id), Ok)?;
@@ -78,7 +86,23 @@ impl TokenSigner for Pkcs11Kek {
                 live.signers.keep(&id, signed.is_ok().then_some(key));
                 signed
             })
-        })
+        });
+        self.note_signing(&name, signed.as_ref().err());
+        signed
+    }
+}
+
+impl Pkcs11Kek {
+    /// Keeps in mind which keys do not sign though the token does its work.
+    fn note_signing(&self, id: &str, error: Option<&Error>) {
+        let condition = self.shared.condition();
+        let Some(error) = error else {
+            condition.is_cured(Cause::SigningKeyUnusable, id);
+            return condition.prove();
+        };
+        if condition.state().level != Level::Down && cause(error) != Cause::NoAnswer {
+            condition.ails(Cause::SigningKeyUnusable, id, error);
+        }
     }
 }
 
@@ -102,9 +126,9 @@ fn find_whole(session: &Session, id: &str) -> Result<ObjectHandle, Fault> {
     let key = match find(session, ObjectClass::PRIVATE_KEY, id)?.as_slice() {
         // A token that is gone shows no objects either: the round trip of the KEK tells.
         [] => {
-            return Err(Fault::Trouble(
-                "no signing key of that id is in the token".into(),
-            ));
+            let why = "no signing key of that id is in the token";
+            let trouble = Trouble::new(Cause::SigningKeyUnusable, why);
+            return Err(Fault::Trouble(trouble.into()));
         }
         [key] => *key,
         [_, _, ..] => return Err(refuse("two signing keys of that id are in the token")),
@@ -195,5 +219,6 @@ fn point(session: &Session, public: ObjectHandle) -> Result<[u8; 32], Fault> {
 const NOT_ED25519: Error = Error::Conflict("the public key of that id is not one of Ed25519");
 
 fn refuse(why: &'static str) -> Fault {
-    Error::kek("checking the signing key in the token", why).into()
+    let trouble = Trouble::new(Cause::SigningKeyUnusable, why);
+    Error::kek("checking the signing key in the token", trouble).into()
 }

@@ -1,5 +1,20 @@
-//! Owns the token's state, up or down, and the thread that opens it again. While it is down, every call is
-//! refused without touching it.
+//! Owns the open token and the thread that opens it again. While it is down, every call is refused without touching it.
+//!
+//! What is done (here), and what is said of it (`kek/condition.rs`, which also hears of stuck calls and of keys that do
+//! not sign):
+//!
+//! ```text
+//!            lose, reconnect                 the first attempt fails, or a call waited in vain
+//!     Up ─────────────────────▶ Reopening ──────────────────────────────────────────▶ Down ◀─┐ each attempt
+//!     ▲ ▲                           │                                                  │  └──┘ that fails
+//!     │ └─────── it is open ────────┘                                                  │
+//!     └───────── it is open: login, keys, canaries ────────────────────────────────────┘
+//!
+//!     up or degraded │ Up, and Reopening until a call waited in vain: a loss that costs no call is no outage
+//!     degraded       │ as up, with calls stuck, or a signing key or a data object that cannot be used
+//!     down           │ Down; Up, while the round trip does not come back (`stalled`): calls are tried, and refused
+//!                    │ at their deadline, or at once where too many are stuck
+//! ```
 
 use std::{
     fmt, mem,
@@ -8,19 +23,33 @@ use std::{
     time::{Duration, Instant},
 };
 
+use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
+
 use super::{
+    fault::cause,
     keys::Keys,
+    pool::{Pool, Stuck, Witness},
     token::{Address, Live},
 };
-use crate::{error::Error, kek::Keyring};
+use crate::{
+    error::Error,
+    kek::{Cause, Condition, Keyring, State as Shown, Trouble},
+};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// Jitter makes it up to twice as long: with one attempt that hangs, a token that is back is used within five seconds.
+const LONGEST_PAUSE: Duration = Duration::from_millis(600);
+/// An attempt to open the token may take this many times the deadline of a call; then the next is made beside it.
+const PATIENCE: u32 = 2;
+/// How often it is looked whether another user of the library needs it initialised.
+const TURN: Duration = Duration::from_secs(1);
 
 /// What the provider and its supervisor share.
 pub(super) struct Shared {
-    address: Address,
+    address: Arc<Address>,
     deadline: Duration,
+    opener: Pool,
+    condition: Arc<Condition>,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -29,35 +58,60 @@ struct State {
     phase: Phase,
     ring: Option<Arc<Keyring>>,
     generation: u64,
+    /// An operator wants an attempt that has not begun.
+    asked: bool,
+    /// Attempts that came to an end and were begun because an operator asked.
+    answered: u64,
 }
 
 enum Phase {
-    Up(Arc<Live>),
+    Down(Cause),
     /// Just lost; the first attempt to open it again is worth waiting for.
     Reopening {
         since: Instant,
         old: Option<Arc<Live>>,
     },
-    Down,
     Stopped,
+    Up(Arc<Live>),
 }
 
 impl Shared {
     /// Opens the token for the first time.
-    pub(super) fn open(address: Address, deadline: Duration) -> Result<Arc<Self>, Error> {
-        // Made by another process since the library was initialised, a token is seen only after a fresh start.
-        let afresh = !address.is_in_sight()?;
-        let live = Live::open(&address, None, 0, afresh)?;
+    pub(super) fn open(
+        address: Address,
+        deadline: Duration,
+        condition: Arc<Condition>,
+    ) -> Result<Arc<Self>, Error> {
+        let (address, opener) = (
+            Arc::new(address),
+            Pool::start(1, "token-opener", witness(&condition))?,
+        );
+        let first = Arc::clone(&address);
+        let open = move || {
+            // Made by another process since the library was initialised, a token is seen only after a fresh start.
+            let afresh = !first.is_in_sight()?;
+            Live::open(&first, None, 0, afresh)
+        };
+        let live = opener.run(Instant::now() + deadline.saturating_mul(PATIENCE), open)??;
+        condition.found();
         Ok(Arc::new(Self {
             address,
             deadline,
+            opener,
+            condition,
             state: Mutex::new(State {
                 phase: Phase::Up(Arc::new(live)),
                 ring: None,
                 generation: 0,
+                asked: false,
+                answered: 0,
             }),
             changed: Condvar::new(),
         }))
+    }
+
+    pub(super) fn condition(&self) -> &Condition {
+        &self.condition
     }
 
     /// The open token. Waits, but not beyond `deadline`, if it is just being opened again; fails at once if it is down.
@@ -67,12 +121,14 @@ impl Shared {
             let until = match &state.phase {
                 Phase::Up(live) => return Ok(Arc::clone(live)),
                 Phase::Reopening { since, .. } => deadline.min(*since + self.deadline),
-                Phase::Down => return Err(Error::kek("asking the token", "it is down")),
-                Phase::Stopped => return Err(Error::kek("asking the token", "it is closed")),
+                Phase::Down(cause) => return Err(refuse(*cause, "it is down")),
+                Phase::Stopped => return Err(refuse(Cause::NoAnswer, "it is closed")),
             };
             let pause = until.saturating_duration_since(Instant::now());
             if pause.is_zero() {
-                return Err(Error::kek("asking the token", "it is being opened again"));
+                let error = refuse(Cause::NoAnswer, "it is being opened again");
+                self.condition.lost(Cause::NoAnswer, &error);
+                return Err(error);
             }
             state = self.wait(state, pause);
         }
@@ -88,7 +144,7 @@ impl Shared {
         let mut state = self.lock();
         match &state.phase {
             Phase::Up(now) if Arc::ptr_eq(now, live) => live.set_keys(Arc::new(keys)),
-            Phase::Up(_) | Phase::Reopening { .. } | Phase::Down | Phase::Stopped => {
+            Phase::Up(_) | Phase::Reopening { .. } | Phase::Down(_) | Phase::Stopped => {
                 return Err(Error::kek(
                     "adopting the KEK",
                     "the token was opened again meanwhile",
@@ -96,24 +152,42 @@ impl Shared {
             }
         }
         state.ring = Some(Arc::new(ring));
+        self.condition.prove();
         Ok(())
     }
 
     /// Takes that generation of the token out of use and wakes the supervisor. Late news of an older one is nothing.
-    pub(super) fn lose(&self, generation: u64, cause: &dyn fmt::Debug) {
+    pub(super) fn lose(&self, generation: u64, because: &dyn fmt::Debug) {
         let mut state = self.lock();
-        let Phase::Up(live) = &state.phase else {
-            return;
-        };
-        if live.generation != generation {
-            return;
+        let is_it = matches!(&state.phase, Phase::Up(live) if live.generation == generation);
+        if is_it {
+            tracing::debug!(?because, "the token is lost; opening it again");
+            state.reopen();
+            drop(state);
+            self.changed.notify_all();
         }
-        tracing::warn!(?cause, "the token is lost; opening it again");
-        let old = Some(Arc::clone(live));
-        let since = Instant::now();
-        state.phase = Phase::Reopening { since, old };
-        drop(state);
+    }
+
+    /// Opens the token afresh because an operator asks, a refused PIN presented once more; answers what came of it.
+    pub(super) fn reconnect(&self) -> Shown {
+        self.condition.forget_ailments();
+        let until = Instant::now() + self.deadline.saturating_mul(PATIENCE + 1);
+        let mut state = self.lock();
+        let before = state.answered;
+        state.asked = true;
+        if matches!(state.phase, Phase::Up(_)) {
+            state.reopen();
+        }
         self.changed.notify_all();
+        while state.answered == before && !matches!(state.phase, Phase::Stopped) {
+            let pause = until.saturating_duration_since(Instant::now());
+            if pause.is_zero() {
+                break;
+            }
+            state = self.wait(state, pause);
+        }
+        drop(state);
+        self.condition.state()
     }
 
     /// Starts the thread that opens the token again whenever it is lost.
@@ -137,11 +211,9 @@ impl Shared {
     /// Waits for a loss and mends it; `false` when it is time to end.
     fn watch(&self) -> bool {
         let mut state = self.lock();
-        let (old, ring, generation) = loop {
-            let ring = state.ring.clone();
-            let generation = state.generation.saturating_add(1);
+        let old = loop {
             match &mut state.phase {
-                Phase::Reopening { old, .. } => break (old.take(), ring, generation),
+                Phase::Reopening { old, .. } => break old.take(),
                 Phase::Stopped => return false,
                 Phase::Up(live) if self.address.module.wants_renewal() => {
                     let generation = live.generation;
@@ -152,51 +224,67 @@ impl Shared {
                     );
                     state = self.lock();
                 }
-                Phase::Up(_) | Phase::Down => state = self.wait(state, LONGEST_PAUSE),
+                Phase::Up(_) | Phase::Down(_) => state = self.wait(state, TURN),
             }
         };
-        state.generation = generation;
+        state.generation = state.generation.saturating_add(1);
+        let (ring, generation) = (state.ring.clone(), state.generation);
         drop(state);
         if let Some(old) = old {
             self.retire(old);
         }
-        self.reopen(ring.as_deref(), generation)
+        self.mend(ring.as_ref(), generation)
     }
 
-    fn reopen(&self, ring: Option<&Keyring>, generation: u64) -> bool {
-        let mut pause = FIRST_PAUSE;
-        let mut said = String::new();
+    /// Tries until it is open, with longer and longer pauses; `false` when it is time to end.
+    fn mend(&self, ring: Option<&Arc<Keyring>>, generation: u64) -> bool {
+        let mut pauses = pauses();
         loop {
-            let error = match Live::open(&self.address, ring, generation, true) {
-                Ok(live) => return self.publish(live),
-                Err(error) => error,
-            };
-            let cause = format!("{error:?}");
-            if cause != said {
-                tracing::warn!(cause, "the token is down");
-                said = cause;
+            let asked = mem::take(&mut self.lock().asked);
+            if asked {
+                self.address.login.forgive();
+                pauses = self::pauses();
             }
+            self.condition.reopening();
+            let attempt = self.attempt(ring.cloned(), generation);
             let mut state = self.lock();
             if matches!(state.phase, Phase::Stopped) {
                 return false;
             }
-            state.phase = Phase::Down;
+            let open = attempt.is_ok();
+            state.phase = self.settle(attempt);
+            state.answered = state.answered.saturating_add(u64::from(asked));
             self.changed.notify_all();
-            drop(self.wait(state, pause));
-            pause = pause.saturating_mul(2).min(LONGEST_PAUSE);
+            if open {
+                return true;
+            }
+            if !state.asked {
+                drop(self.wait(state, pauses.next().unwrap_or(LONGEST_PAUSE)));
+            }
         }
     }
 
-    fn publish(&self, live: Live) -> bool {
-        let mut state = self.lock();
-        if matches!(state.phase, Phase::Stopped) {
-            return false;
+    /// Opens the token in a thread of its own: one that hangs must not keep the next from being opened.
+    fn attempt(&self, ring: Option<Arc<Keyring>>, generation: u64) -> Result<Live, Error> {
+        let address = Arc::clone(&self.address);
+        let until = Instant::now() + self.deadline.saturating_mul(PATIENCE);
+        let open = move || Live::open(&address, ring.as_deref(), generation, true);
+        self.opener.run(until, open)?
+    }
+
+    fn settle(&self, attempt: Result<Live, Error>) -> Phase {
+        match attempt {
+            Ok(live) => {
+                self.condition.found();
+                tracing::debug!("the token was opened again");
+                Phase::Up(Arc::new(live))
+            }
+            Err(error) => {
+                let cause = cause(&error);
+                self.condition.lost(cause, &error);
+                Phase::Down(cause)
+            }
         }
-        state.phase = Phase::Up(Arc::new(live));
-        drop(state);
-        self.changed.notify_all();
-        tracing::info!("the token is up");
-        true
     }
 
     /// Closes a generation's sessions, once the calls in it have come back. One that is stuck keeps it open:
@@ -217,4 +305,37 @@ impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+impl State {
+    fn reopen(&mut self) {
+        let since = Instant::now();
+        let old = mem::replace(&mut self.phase, Phase::Reopening { since, old: None });
+        if let (Phase::Reopening { old: kept, .. }, Phase::Up(live)) = (&mut self.phase, old) {
+            *kept = Some(live);
+        }
+    }
+}
+
+/// Tells the condition of calls that are given up.
+pub(super) fn witness(condition: &Arc<Condition>) -> Witness {
+    let condition = Arc::clone(condition);
+    Arc::new(move |stuck| match stuck {
+        Stuck::Back => condition.call_is_back(),
+        Stuck::GivenUp => condition.call_is_stuck(),
+    })
+}
+
+/// With jitter, so that the services of one token that was away do not all come back at once.
+fn pauses() -> ExponentialBackoff {
+    ExponentialBuilder::new()
+        .with_min_delay(FIRST_PAUSE)
+        .with_max_delay(LONGEST_PAUSE)
+        .with_jitter()
+        .without_max_times()
+        .build()
+}
+
+fn refuse(cause: Cause, why: &'static str) -> Error {
+    Error::kek("asking the token", Trouble::new(cause, why))
 }

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     keys,
     module::Module,
-    pin::{Login, PinSource, refuses_pin},
+    pin::{Login, PinSource, Standing, refuses_pin},
     strategy::Strategy,
     token,
 };
@@ -92,7 +92,8 @@ fn open(
         refused = answer.as_ref().is_err_and(refuses_pin);
         answer
     };
-    match Login::new(pin.clone()).present(login) {
+    let standing = Standing::of(pkcs11, slot)?;
+    match Login::new(pin.clone()).present(&standing, login) {
         Ok(()) => Ok((Opening::Opens, try_sealing(&session)?)),
         Err(_) if refused => Ok((Opening::PinRefused, None)),
         Err(error) => Err(error),

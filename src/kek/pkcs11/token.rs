@@ -12,16 +12,20 @@ use cryptoki::{
     mechanism::{MechanismInfo, MechanismType},
     session::{Session, UserType},
     slot::Slot,
+    types::AuthPin,
 };
 
 use super::{
     fault::Fault,
     keys::Keys,
     module::{Lease, Module},
-    pin::Login,
+    pin::{Login, Standing},
     signer::Signers,
 };
-use crate::{error::Error, kek::Keyring};
+use crate::{
+    error::Error,
+    kek::{Cause, Keyring, Trouble},
+};
 
 /// What finds the token again: the module, the label and the login; never a slot number, which changes.
 pub(super) struct Address {
@@ -71,8 +75,7 @@ impl Live {
         if afresh {
             module.want_renewal(&lease, found.is_none());
         }
-        let slot =
-            found.ok_or_else(|| Error::kek("finding the token", "no token has that label"))?;
+        let slot = found.ok_or_else(|| missing(Cause::TokenMissing, "no token has that label"))?;
         let anchor = lease.pkcs11().open_ro_session_no_drop(slot);
         let anchor = anchor.map_err(|error| Error::kek("opening a session", error))?;
         let live = Self {
@@ -97,9 +100,9 @@ impl Live {
         address: &Address,
         ring: Option<&Keyring>,
     ) -> Result<(), Error> {
-        address
-            .login
-            .present(|pin| anchor.login(UserType::User, Some(pin)))?;
+        let standing = Standing::of(self.lease.pkcs11(), self.slot)?;
+        let login = |pin: &AuthPin| anchor.login(UserType::User, Some(pin));
+        address.login.present(&standing, login)?;
         let keys = ring.map(|ring| Keys::load(anchor, ring)).transpose();
         let keys = keys.map_err(|fault| fault.into_error("finding the KEK in the token"))?;
         *lock(&self.keys) = keys.map(Arc::new);
@@ -199,11 +202,12 @@ pub(super) fn find(pkcs11: &Pkcs11, label: &str) -> Result<Option<Slot>, Error> 
     match found.as_slice() {
         [] => Ok(None),
         [slot] => Ok(Some(*slot)),
-        [_, _, ..] => Err(Error::kek(
-            "finding the token",
-            "two tokens have that label",
-        )),
+        [_, _, ..] => Err(missing(Cause::TokenDoubled, "two tokens have that label")),
     }
+}
+
+fn missing(cause: Cause, why: &'static str) -> Error {
+    Error::kek("finding the token", Trouble::new(cause, why))
 }
 
 fn labelled(pkcs11: &Pkcs11, label: &str) -> Result<Vec<Slot>, Pkcs11Error> {

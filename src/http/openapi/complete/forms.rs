@@ -27,6 +27,7 @@ fn of_parameter(path: &str, name: &str) -> Option<RefOr<Schema>> {
         "Idempotency-Key" => text.pattern(Some("^[!-~]([ -~]{0,126}[!-~])?$")),
         "id" | "token_id" => text.format(Some(SchemaFormat::Custom("uuid".to_owned()))),
         "name" if of_a_dek => text.pattern(Some("^[a-z0-9][a-z0-9-]{0,62}$")),
+        "kek" => text.pattern(Some("^kek-v[1-9][0-9]{0,8}-[0-9]{8}$")),
         "version" if of_a_dek => text.pattern(Some("^dek-v[1-9][0-9]{0,8}-[0-9]{8}$")),
         _ => return None,
     };

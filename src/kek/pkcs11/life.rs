@@ -1,0 +1,73 @@
+//! Owns what is done with a KEK object beside its daily use: its attributes shown, the object deleted.
+
+use cryptoki::{
+    object::{Attribute, AttributeType, ObjectHandle},
+    session::Session,
+};
+
+use super::{
+    fault::Fault,
+    keys::{find, find_whole},
+};
+use crate::{error::Error, id::KekVersion, kek::Attributes};
+
+const READING: &str = "reading a KEK's attributes";
+const DELETING: &str = "deleting a KEK";
+
+/// What the token says of the one key of `version`. A key that is missing makes no token sick: nothing is used.
+pub(super) fn attributes(session: &Session, version: &KekVersion) -> Result<Attributes, Fault> {
+    let found = find(session, version)?;
+    let [key] = found.as_slice() else {
+        let why = "not exactly one key of that version is in the token";
+        return Err(Error::kek(READING, why).into());
+    };
+    Ok(Attributes {
+        sensitive: flag(session, *key, AttributeType::Sensitive)?,
+        extractable: flag(session, *key, AttributeType::Extractable)?,
+        always_sensitive: flag(session, *key, AttributeType::AlwaysSensitive)?,
+        never_extractable: flag(session, *key, AttributeType::NeverExtractable)?,
+    })
+}
+
+/// `None` of an attribute that the token does not know.
+#[allow(clippy::wildcard_enum_match_arm)] // the crate's own, of many dozens
+fn flag(
+    session: &Session,
+    key: ObjectHandle,
+    wanted: AttributeType,
+) -> Result<Option<bool>, Fault> {
+    let read = session.get_attributes(key, &[wanted])?;
+    Ok(read.first().and_then(|value| match value {
+        Attribute::Sensitive(flag)
+        | Attribute::Extractable(flag)
+        | Attribute::AlwaysSensitive(flag)
+        | Attribute::NeverExtractable(flag) => Some(*flag),
+        _ => None,
+    }))
+}
+
+/// Deletes every key of `version`, and sees that none is left. The key of `current` must be in sight before and after:
+/// a session that is logged out sees no keys either.
+pub(super) fn delete(
+    session: &Session,
+    version: &KekVersion,
+    current: &KekVersion,
+) -> Result<(), Fault> {
+    if version == current {
+        return Err(Error::kek(DELETING, "it is the key that wraps").into());
+    }
+    find_whole(session, current)?;
+    for key in find(session, version)? {
+        let id = session.get_attributes(key, &[AttributeType::Id])?;
+        if id != [Attribute::Id(version.as_str().into())] {
+            return Err(Error::kek(DELETING, "the token found a key of another id").into());
+        }
+        session.destroy_object(key)?;
+    }
+    let left = find(session, version)?;
+    find_whole(session, current)?;
+    match left.as_slice() {
+        [] => Ok(()),
+        [..] => Err(Error::kek(DELETING, "the token still has it").into()),
+    }
+}
