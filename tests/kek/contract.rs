@@ -289,3 +289,14 @@ fn a_canary_costs_a_key_no_nonce_where_we_choose_it() {
         assert_eq!(canaries[0].len(), if constant { 48 } else { 60 });
     }
 }
+
+#[test]
+fn a_record_opens_whoever_chose_its_nonce() {
+    for (kek, _) in adopted() {
+        let mut wrapped = kek.wrap(&secret(7), &CONTEXT).unwrap();
+        for mechanism in [Mechanism::AesGcm, Mechanism::AesGcmTokenIv] {
+            wrapped.mechanism = mechanism;
+            assert_eq!(kek.unwrap(&wrapped, &CONTEXT).unwrap().expose(), &[7; 32]);
+        }
+    }
+}

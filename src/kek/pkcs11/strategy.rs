@@ -37,7 +37,8 @@ pub(super) struct Sealed {
 
 impl Strategy {
     /// Seals the canary by its own nonce. A token that takes it makes the bytes that it always makes of it, so nothing is
-    /// spent; one that refuses the IV, or puts another in its place, must choose it itself, and shows that it does.
+    /// spent; one that refuses the IV, or puts another in its place, must choose it itself, and shows that it does: that
+    /// spends two of its key's nonces at each opening.
     pub(super) fn find(session: &Session, key: ObjectHandle) -> Result<Self, Fault> {
         let mut iv = CANARY_NONCE;
         match aes_gcm::seal(session, key, &mut iv, CANARY_AAD, &CANARY_SECRET) {
