@@ -1,7 +1,7 @@
 # Thin: each target says what it runs; the work is in scripts/ and in cargo.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check features bench load tamper model approvals races crash fuzz fuzz-api docs-browser clean
+.PHONY: help demo test check features bench load tamper model approvals races crash rotation fuzz fuzz-api docs-browser clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
@@ -22,6 +22,10 @@ tamper: ## Attack every stored column and row of a running service, and print ho
 crash: ## Kill the service over and over under load, look at what is left, and print figures
 	./softhsm/install.sh
 	CRASH_ROUNDS=40 cargo test --locked --test crash killed_ -- --nocapture --test-threads=1
+
+rotation: ## Rotate the KEK over 10,000 DEK versions under load with five kills, and print figures (release build)
+	./softhsm/install.sh
+	ROTATION_VERSIONS=10000 ROTATION_KILLS=5 cargo test --locked --release --test rotation_load -- --nocapture
 
 check: ## The gate: format, lints, docs, dependencies
 	cargo fmt --check
