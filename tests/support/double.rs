@@ -126,6 +126,11 @@ impl Double {
         self.command("finalize");
     }
 
+    /// Somebody logs in to the token by other means: it counts wrong PINs anew.
+    pub fn log_in_elsewhere(&self) {
+        let _none = fs::remove_file(self.file("wrong-pins"));
+    }
+
     /// Takes back every command but characters: calls that hang go on.
     pub fn release(&self) {
         let mut control = self.control();
