@@ -171,7 +171,7 @@ impl Double {
 }
 
 fn is_character(line: &str) -> bool {
-    ["cloudhsm", "locking", "same-iv", "zero-iv"].contains(&line)
+    line == "cloudhsm" || line == "locking" || line.ends_with("-iv")
 }
 
 /// Cargo builds the library of a dependency, its cdylib too, into the folder of the tests.
