@@ -17,6 +17,7 @@ mod dev;
 mod doctor;
 mod document;
 mod input;
+mod kek;
 mod key_file;
 mod keygen;
 mod output;
@@ -77,6 +78,11 @@ enum Command {
     /// PIN. Changes nothing, needs no running service and works beside one. Each problem comes with what to do about it.
     /// Exit code 0 is no problem, 1 is at least one.
     Doctor(doctor::Arguments),
+    /// Show the KEK of a running service, rotate it, retire its old versions.
+    ///
+    /// Needs a token with the role `operator`. Exit code 0 is fine, 1 is something on this machine, 2 is that the service
+    /// refused or could not be reached, or that the rotation failed.
+    Kek(kek::Arguments),
     /// Make a custodian's key, on this machine alone.
     ///
     /// The key file is encrypted under a passphrase, as `age` does it, and readable by its owner only; an existing
@@ -126,6 +132,7 @@ pub fn run() -> ExitCode {
             Command::Audit(arguments) => audit::run(&arguments),
             Command::Dev(arguments) => dev::run(&arguments).map(done),
             Command::Doctor(arguments) => doctor::run(&arguments),
+            Command::Kek(arguments) => kek::run(&arguments),
             Command::Keygen(arguments) => keygen::run(&arguments).map(done),
             Command::Pubkey(arguments) => pubkey::run(&arguments).map(done),
             Command::Reject(arguments) => reject::run(&arguments).map(done),

@@ -12,6 +12,7 @@ use crate::{
     id::{Id, Subject},
 };
 
+pub mod export;
 mod fault;
 
 pub use fault::Fault;

@@ -11,6 +11,10 @@ mod audit;
 mod client;
 #[path = "remote/desk.rs"]
 mod desk;
+#[path = "remote/export.rs"]
+mod export;
+#[path = "remote/kek.rs"]
+mod kek;
 #[path = "remote/rewrap.rs"]
 mod rewrap;
 #[path = "support/service.rs"]

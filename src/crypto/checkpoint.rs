@@ -105,6 +105,16 @@ impl NoteKey {
         Ok(claimed)
     }
 
+    /// Whether a signature of `note` says that this key made it, be it true or not.
+    #[must_use]
+    pub fn is_named_in(&self, note: &str) -> bool {
+        let named = |line: &str| {
+            let signature = Signature::from_bytes(line.as_bytes());
+            signature.is_ok_and(|one| one.name() == self.origin && one.id() == self.id())
+        };
+        note.lines().any(named)
+    }
+
     fn id(&self) -> u32 {
         key_id(&self.origin, &self.bytes())
     }

@@ -2,11 +2,12 @@
 
 use std::{
     fs,
-    path::PathBuf,
+    io::Write,
+    path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
 };
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::service::Service;
@@ -72,6 +73,29 @@ impl Desk {
 
     pub fn run(&self, arguments: &[&str]) -> Ended {
         ended(self.command(arguments).output().unwrap())
+    }
+
+    /// Runs a command at a terminal of its own, which types these answers to prompts that end so; `None` is a place
+    /// without a terminal. Answers `code`, what was `shown`, and `stdout`.
+    pub fn at_terminal(&self, arguments: &[&str], answers: Option<&[(&str, &str)]>) -> Value {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let command = [&[env!("CARGO_BIN_EXE_custodian")], arguments].concat();
+        let task = json!({"command": command, "folder": self.home.path(), "terminal": answers.is_some(),
+            "answers": answers.unwrap_or_default()});
+        let mut child = Command::new(root.join(".venv/bin/python"))
+            .arg("-B")
+            .arg(root.join("tests/offline/terminal.py"))
+            .env("CUSTODIAN_URL", &self.url)
+            .env("CUSTODIAN_TOKEN_FILE", &self.token)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut input = child.stdin.take().unwrap();
+        input.write_all(task.to_string().as_bytes()).unwrap();
+        drop(input);
+        let output = child.wait_with_output().unwrap();
+        serde_json::from_slice(&output.stdout).unwrap()
     }
 
     /// Runs a command that has to end well, and answers its JSON.

@@ -1,6 +1,6 @@
 //! `custodian rewrap`: a file of blobs is moved whole and in order, whatever interrupts it.
 
-use std::{fs, thread, time::Duration};
+use std::{collections::BTreeSet, fs, thread, time::Duration};
 
 use base64ct::{Base64, Encoding};
 use serde_json::{Value, json};
@@ -95,13 +95,13 @@ fn blobs_are_moved_in_order_by_an_operator() {
 fn a_move_that_is_killed_again_and_again_loses_no_line_and_doubles_none() {
     let service = Service::spawn();
     let distinct = blobs(&service, 0..512);
-    let old: Vec<String> = distinct.iter().cycle().take(24_000).cloned().collect();
+    let old: Vec<String> = distinct.iter().cycle().take(40_000).cloned().collect();
     let desk = Desk::of(&service, "operator");
     desk.write("old", old.join("\n") + "\n");
     let mut kills = 0;
     for wait in 0..40 {
         let mut child = desk.start(&[&MOVE[..], &["--parallel", "2"]].concat());
-        thread::sleep(Duration::from_millis(1200 + 37 * wait));
+        thread::sleep(Duration::from_millis(1100 + 37 * wait));
         if child.try_wait().unwrap().is_some() {
             break;
         }
@@ -109,15 +109,24 @@ fn a_move_that_is_killed_again_and_again_loses_no_line_and_doubles_none() {
         child.wait().unwrap();
         assert!(!desk.path("new").exists() || desk.path("new.state").exists());
         kills += 1;
+        if kills == 2 {
+            // From here on the KEK is another.
+            desk.json(&["kek", "rotate"]);
+        }
     }
     if !desk.path("new").exists() {
         desk.json(&MOVE);
     }
-    assert!(kills > 0, "the move was too quick to be killed");
+    assert!(kills > 2, "the move was too quick to be killed");
     let new = lines(&desk.read("new"));
-    let wanted: Vec<usize> = (0..512).cycle().take(24_000).collect();
+    let wanted: Vec<usize> = (0..512).cycle().take(40_000).collect();
     assert_eq!(numbers(&service, &new), wanted);
     assert!(is_clean(&desk));
+    let keks: BTreeSet<&str> = new
+        .iter()
+        .filter_map(|blob| blob.split(':').nth(2))
+        .collect();
+    assert_eq!(keks.len(), 2, "moved before and after the rotation");
 }
 
 #[test]

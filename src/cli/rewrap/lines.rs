@@ -2,7 +2,7 @@
 
 use std::{
     fs::{File, Permissions},
-    io::{BufRead, BufReader, Read},
+    io::{BufRead, BufReader},
     path::{Path, PathBuf},
 };
 
@@ -13,10 +13,10 @@ use super::{
     batch::{Batch, Line},
     carrier::Carrier,
 };
-use crate::error::Source;
-
-/// The longest line, bytes: far more than the largest blob takes.
-const LONGEST: u64 = 1 << 20;
+use crate::{
+    cli::input::{self, LONGEST_LINE},
+    error::Source,
+};
 
 /// Most items of a batch (api.md section 1).
 const ITEMS: usize = 256;
@@ -123,13 +123,9 @@ impl Lines {
             return Ok(Some(held));
         }
         let mut text = Vec::new();
-        let read = self
-            .from
-            .by_ref()
-            .take(LONGEST)
-            .read_until(b'\n', &mut text);
+        let read = input::line(&mut self.from, &mut text);
         let read = read.map_err(|error| format!("{}: {error}", self.path.display()))?;
-        if read as u64 == LONGEST && !text.ends_with(b"\n") {
+        if read as u64 == LONGEST_LINE && !text.ends_with(b"\n") {
             return Err(format!(
                 "{}: line {} is longer than 1 MiB: this is no file of blobs",
                 self.path.display(),
