@@ -76,8 +76,9 @@ pub trait KekKeeper: KekProvider {
     /// [`Error::Unavailable`] if a key is missing, doubled, weaker than it must be, or not the one that made the canary.
     fn adopt(&self, ring: Keyring) -> Result<(), Error>;
 
-    /// Seals a constant under `version` with a constant nonce: [`KekKeeper::adopt`] opens it to tell the key
-    /// from another of the same name. Always the same bytes, so it spends none of the key's 2^32 nonces.
+    /// Seals a constant under `version`: [`KekKeeper::adopt`] opens it to tell the key from another of the same name.
+    /// With a constant nonce, so always the same bytes, which spends none of the key's 2^32 nonces; only a token that
+    /// chooses the nonce itself makes other bytes each time.
     ///
     /// # Errors
     /// [`Error::Unavailable`] if the token does not answer.
@@ -157,7 +158,7 @@ impl<T: KekKeeper + NoteKeeper + TokenSigner> KeyHolder for T {}
 pub struct Description {
     /// Its kind.
     pub provider: Provider,
-    /// How secrets are sealed.
+    /// How secrets are sealed, as the token showed when a ring was adopted.
     pub mechanism: Mechanism,
     /// Whether the KEK never leaves a token.
     pub keys_in_token: bool,

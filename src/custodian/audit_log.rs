@@ -121,10 +121,17 @@ impl Custodian {
         let Some(before) = before.filter(|_| self.audit_log.is_whole()) else {
             return Ok(());
         };
-        let end = self.store.read(|view| view.log_end());
-        let Some(end) = self.found(end)? else {
+        let ends = self.store.read(|view| {
+            let end = view.log_end()?;
+            Ok((end, merkle::count(end)?, view.tree_end()?))
+        });
+        let Some((end, hashes, tree)) = self.found(ends)? else {
             return Ok(());
         };
+        if tree > hashes {
+            self.break_log(Finding::at(end, Fault::TailCut));
+            return Ok(());
+        }
         show(end, before.row.size);
         if end != before.row.size {
             let Some(edge) = self.look_at_news(&before, end)? else {

@@ -7,7 +7,10 @@ use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Caller, Custodian, approval::independent_operator, audit::Event, jobs::JobView};
+use super::{
+    Caller, Custodian, approval::independent_operator, audit::Event, jobs::JobView,
+    kek_state::KekState as HolderState,
+};
 use crate::{
     error::Error,
     id::KekVersion,
@@ -25,6 +28,8 @@ pub struct KekView {
     mechanism: &'static str,
     /// Whether it never leaves a token.
     keys_in_token: bool,
+    /// How its holder is.
+    state: HolderState,
     /// The version that wraps; every other only unwraps.
     #[schema(value_type = String, example = "kek-v2-20261124")]
     current: KekVersion,
@@ -103,6 +108,7 @@ impl Custodian {
             provider: about.provider.name(),
             mechanism: about.mechanism.name(),
             keys_in_token: about.keys_in_token,
+            state: self.kek_state(),
             current,
             versions: versions
                 .map(|(row, attributes)| KekVersionView::of(row, &records, attributes))
@@ -253,6 +259,8 @@ impl Custodian {
     fn is_in_token(&self, version: &KekVersion) -> Result<(), Error> {
         let row = found(self.kek_versions()?, version)?;
         row.state.changeable()?;
+        // A key that is missing here makes no token sick, which it would if its canary were asked for first.
+        self.kek.attributes(version)?;
         if row.canary == Some(self.kek.canary(version)?) {
             return Ok(());
         }

@@ -11,6 +11,7 @@ use crate::error::Error;
 /// What may be done with a KEK version.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = KekVersionState)]
 pub enum KekState {
     /// Nothing yet: its key is being made in the token.
     Creating,

@@ -25,7 +25,8 @@ fn openapi_is_3_1_and_has_every_route_with_its_roles() {
             .replace("{dek}", "{name}")
             .replace("/{token}", "/{token_id}")
             .replace("{custodian}", "{id}")
-            .replace("{override}", "{id}");
+            .replace("{override}", "{id}")
+            .replace("{job}", "{id}");
         let operation = &document["paths"][&path][route.method.to_lowercase()];
         let roles: BTreeSet<_> = operation["x-roles"]
             .as_array()

@@ -85,6 +85,8 @@ fn a_segment_that_cannot_be_a_name_is_404_with_and_without_a_token() {
                 .replacen("{id}", segment, 1)
                 .replacen("{custodian}", segment, 1)
                 .replacen("{override}", segment, 1)
+                .replacen("{kek}", segment, 1)
+                .replacen("{job}", segment, 1)
                 .replacen("{tile}", segment, 1);
             let path = world.fill(&path);
             for role in ["", route.allowed(), "auditor"] {
@@ -111,8 +113,11 @@ fn an_id_that_nothing_has_is_404_to_whoever_may() {
             .replacen("{id}", absent, 1)
             .replacen("{custodian}", absent, 1)
             .replacen("{override}", absent, 1)
+            .replacen("{kek}", "kek-v99-20261123", 1)
+            .replacen("{job}", absent, 1)
             .replacen("{tile}", "0/000", 1);
-        let body = world.fill(&route.body.replacen("{dek}", "absent", 1));
+        let body = route.body.replacen("{dek}", "absent", 1);
+        let body = world.fill(&body.replacen("{kek}", "kek-v99-20261123", 1));
         let token = world.token(route.allowed());
         let answer = world
             .service

@@ -44,6 +44,7 @@ use super::Call;
 use cast::Cast;
 
 mod cast;
+mod keks;
 
 pub use cast::ROLES;
 
@@ -104,17 +105,17 @@ const RULES: Rules = Rules {
 };
 
 /// Joins the parts as `src/server.rs` and `src/server/dev.rs` do: with [`RULES`], the place to mend when they change.
-fn open(folder: &Path, number: u64, day: &Arc<AtomicUsize>) -> Custodian {
+fn open(folder: &Path, number: u64, day: &Arc<AtomicUsize>) -> (Custodian, Store) {
     let kek = Arc::new(SoftwareKek::open(&folder.join("kek")).unwrap());
     let store = Store::open(&folder.join(number.to_string()).join(DATABASE)).unwrap();
     let (noons, day) = (NOONS.map(|noon| noon.parse().unwrap()), day.clone());
     let clock = Clock::from(move || noons[day.load(SeqCst)]);
-    let custodian = Custodian::new(kek, store, clock, RULES);
+    let custodian = Custodian::new(kek, store.clone(), clock, RULES);
     custodian.make_first_kek().unwrap();
     custodian.adopt_keyring().unwrap();
     custodian.make_signing_keys().unwrap();
     custodian.look();
-    custodian
+    (custodian, store)
 }
 
 fn serve(custodian: Custodian) -> Rc<Extensions> {
@@ -158,8 +159,10 @@ impl World {
         let system = rt::System::new();
         fs::create_dir(folder.path().join("0")).unwrap();
         let day = Arc::new(AtomicUsize::new(0));
-        let custodian = open(folder.path(), 0, &day);
-        let mut cast = Cast::provision(&custodian);
+        let (custodian, store) = open(folder.path(), 0, &day);
+        let mut cast = Cast::provision(&custodian, keks::prepare(&custodian, &store));
+        keks::keep(folder.path());
+        drop(store);
         let present = Present::new(RefCell::new(serve(custodian)));
         let ask = system.block_on(mount(present.clone()));
         let call = |token: &str, method: &str, path: &str, body: &str| {
@@ -190,7 +193,9 @@ impl World {
         self.number += 1;
         fs::create_dir(path(self.number)).unwrap();
         fs::copy(path(0).join(DATABASE), path(self.number).join(DATABASE)).unwrap();
-        *self.present.borrow_mut() = serve(open(self.folder.path(), self.number, &self.day));
+        keks::restore(self.folder.path());
+        let (custodian, _) = open(self.folder.path(), self.number, &self.day);
+        *self.present.borrow_mut() = serve(custodian);
     }
 
     pub fn ask(&self, call: &Call<'_>) -> Answer {

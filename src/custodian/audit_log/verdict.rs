@@ -43,7 +43,8 @@ impl Custodian {
         if let Some(finding) = finding {
             self.break_log(finding);
         }
-        let finding = self.audit_log.state().broken;
+        // What is found now says more than what was found first, which may be gone again.
+        let finding = finding.or(self.audit_log.state().broken);
         Ok(Verdict {
             valid: finding.is_none(),
             size: walk.edge().size(),

@@ -32,7 +32,7 @@ pub struct Cast {
 }
 
 /// Texts in braces and what stands for them.
-type Names = Vec<(&'static str, String)>;
+pub(super) type Names = Vec<(&'static str, String)>;
 
 /// Makes a call that has to succeed, as a role or with a token.
 type Tell<'a> = &'a dyn Fn(&str, &str, &str) -> Value;
@@ -42,7 +42,7 @@ const LENGTHS: [(&str, usize); 2] = [("{long}", 100_000), ("{huge}", 1_200_000)]
 
 impl Cast {
     /// Makes the first principals that call.
-    pub fn provision(custodian: &Custodian) -> Self {
+    pub fn provision(custodian: &Custodian, keks: Names) -> Self {
         let mut firsts = Vec::new();
         let mut tokens = Vec::new();
         for name in ROLES.into_iter().take(FIRST) {
@@ -67,7 +67,7 @@ impl Cast {
             });
         }
         custodian.provision(firsts).unwrap();
-        let names = Vec::new();
+        let names = keks;
         Self { tokens, names }
     }
 
@@ -108,7 +108,7 @@ impl Cast {
         names.extend(overrides::every(&tell, &signers));
         names.extend(signers.names());
         names.extend(signed_tools(&tell));
-        self.names = names;
+        self.names.extend(names);
         self.tokens.extend(signers.tokens());
     }
 
@@ -125,6 +125,7 @@ impl Cast {
         let known = |segment| {
             let named = match (before, segment) {
                 ("custodians", "{id}") => "{custodian}",
+                ("jobs", "{id}") => "{job}",
                 ("overrides", "{id}") => "{override}",
                 (_, segment) => segment,
             };
