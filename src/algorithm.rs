@@ -35,20 +35,25 @@ impl Algorithm {
 }
 
 /// How a KEK sealed a secret; a record carries it, so that a token can be exchanged for another kind.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub enum Mechanism {
     /// CKM_AES_GCM (PKCS#11 v3.1 section 6.13.4) with an IV of 12 bytes chosen by the caller.
+    #[serde(rename = "aes-gcm")]
     AesGcm,
+    /// The same with an IV of 12 bytes chosen by the token, as a CloudHSM has it. Both open alike.
+    #[serde(rename = "aes-gcm-token-iv")]
+    AesGcmTokenIv,
 }
 
 impl Mechanism {
-    const ALL: [Self; 1] = [Self::AesGcm];
+    const ALL: [Self; 2] = [Self::AesGcm, Self::AesGcmTokenIv];
 
     /// The name in records, blobs and answers.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::AesGcm => "aes-gcm",
+            Self::AesGcmTokenIv => "aes-gcm-token-iv",
         }
     }
 
@@ -71,6 +76,7 @@ mod tests {
         }
         for one in Mechanism::ALL {
             assert_eq!(Mechanism::named(one.name()), Some(one));
+            assert_eq!(serde_json::to_value(one).unwrap(), one.name());
         }
         assert_eq!(Algorithm::named("aes-128-gcm"), None);
     }

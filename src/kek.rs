@@ -76,8 +76,9 @@ pub trait KekKeeper: KekProvider {
     /// [`Error::Unavailable`] if a key is missing, doubled, weaker than it must be, or not the one that made the canary.
     fn adopt(&self, ring: Keyring) -> Result<(), Error>;
 
-    /// Seals a constant under `version` with a constant nonce: [`KekKeeper::adopt`] opens it to tell the key
-    /// from another of the same name. Always the same bytes, so it spends none of the key's 2^32 nonces.
+    /// Seals a constant under `version`: [`KekKeeper::adopt`] opens it to tell the key from another of the same name.
+    /// With a constant nonce, so always the same bytes, which spends none of the key's 2^32 nonces; only a token that
+    /// chooses the nonce itself makes other bytes each time.
     ///
     /// # Errors
     /// [`Error::Unavailable`] if the token does not answer.
@@ -132,17 +133,32 @@ pub trait TokenSigner: fmt::Debug + Send + Sync {
     fn sign(&self, id: &str, public_key: &[u8; 32], message: &[u8]) -> Result<[u8; 64], Error>;
 }
 
-/// All that a provider does.
-pub trait KeyHolder: KekKeeper + TokenSigner {}
+/// Where the newest checkpoint of the audit log is kept beside the database, which an older copy could replace.
+pub trait NoteKeeper: fmt::Debug + Send + Sync {
+    /// Every note that is kept: one, or none, or after a crash two.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] if the token does not answer: one that is gone must not look like one without notes.
+    fn notes(&self) -> Result<Vec<Vec<u8>>, Error>;
 
-impl<T: KekKeeper + TokenSigner> KeyHolder for T {}
+    /// Keeps `note` in the place of all others, at no time without any; `false` if the token can keep none.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] if the token does not answer.
+    fn keep_note(&self, note: &[u8]) -> Result<bool, Error>;
+}
+
+/// All that a provider does.
+pub trait KeyHolder: KekKeeper + NoteKeeper + TokenSigner {}
+
+impl<T: KekKeeper + NoteKeeper + TokenSigner> KeyHolder for T {}
 
 /// What a provider is, for people.
 #[derive(Clone, Copy, Debug)]
 pub struct Description {
     /// Its kind.
     pub provider: Provider,
-    /// How secrets are sealed.
+    /// How secrets are sealed, as the token showed when a ring was adopted.
     pub mechanism: Mechanism,
     /// Whether the KEK never leaves a token.
     pub keys_in_token: bool,

@@ -29,9 +29,7 @@ mod softhsm;
 fn library(double: &Double, token: &Token) -> (Pkcs11, Slot) {
     let pkcs11 = Pkcs11::new(double.module()).unwrap();
     initialise(&pkcs11);
-    let slots = pkcs11.get_slots_with_initialized_token().unwrap();
-    let ours = |slot: &Slot| pkcs11.get_token_info(*slot).unwrap().label() == token.label;
-    let slot = slots.into_iter().find(ours).unwrap();
+    let slot = token.slot(&pkcs11);
     (pkcs11, slot)
 }
 

@@ -33,12 +33,16 @@ mod contract;
 mod double;
 #[path = "kek/objects.rs"]
 mod objects;
+#[path = "kek/pins.rs"]
+mod pins;
 #[path = "kek/provision.rs"]
 mod provision;
 #[path = "kek/signing.rs"]
 mod signing;
 #[path = "support/softhsm.rs"]
 mod softhsm;
+#[path = "kek/strategies.rs"]
+mod strategies;
 
 /// Something to keep alive with its provider.
 type Holder = (Box<dyn KeyHolder>, Box<dyn std::any::Any>);
@@ -56,13 +60,21 @@ fn holders() -> Vec<Holder> {
     let software = SoftwareKek::open(&folder.path().join("keys")).unwrap();
     let token = Token::new();
     let pkcs11 = token.open(2);
-    let double = Double::new(&Token::new());
-    let doubled = double.open(2);
-    vec![
+    let mut holders: Vec<Holder> = vec![
         (Box::new(software), Box::new(folder)),
         (Box::new(pkcs11), Box::new(token)),
-        (Box::new(doubled), Box::new(double)),
-    ]
+    ];
+    for double in doubles() {
+        holders.push((Box::new(double.open(2)), Box::new(double)));
+    }
+    holders
+}
+
+/// The test double as it passes on, and in every character that is a token's right.
+fn doubles() -> [Double; 3] {
+    let token = Token::new();
+    let of = |character| Double::of_character(&Token::new(), character);
+    [Double::new(&token), of("cloudhsm"), of("locking")]
 }
 
 #[test]

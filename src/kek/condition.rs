@@ -133,6 +133,11 @@ impl Condition {
         self.settle(because, |inner| inner.stalled = true);
     }
 
+    /// Whether its last round trip did not come to an end in time.
+    pub(super) fn is_stalled(&self) -> bool {
+        self.lock().stalled
+    }
+
     /// It is not open, and could not be opened.
     pub(super) fn lost(&self, cause: Cause, because: &dyn fmt::Debug) {
         self.settle(because, |inner| inner.lost = Some(cause));
@@ -155,6 +160,7 @@ impl Condition {
 
     /// A call was given up that had not come back.
     pub(super) fn call_is_stuck(&self) {
+        self.proven.store(0, SeqCst);
         self.settle(&"a call has not come back", |inner| {
             inner.figures.stuck_calls = inner.figures.stuck_calls.saturating_add(1);
             inner.figures.stuck_now = inner.figures.stuck_now.saturating_add(1);
@@ -223,7 +229,13 @@ impl Inner {
         let (before, (level, cause)) = (self.state, self.level());
         if level == before.level {
             if cause != before.cause && self.may_tell() {
-                say(level, cause, because);
+                let (level, cause) = (level.name(), cause.map(Cause::word));
+                tracing::warn!(
+                    level,
+                    cause,
+                    ?because,
+                    "the token's level has another cause"
+                );
             }
             self.state.cause = cause;
             return;

@@ -1,4 +1,4 @@
-//! A KEK in a PKCS#11 token, by AES-GCM with our own nonces, and Ed25519 keys that sign in it. Only this file and its
+//! A KEK in a PKCS#11 token, by AES-GCM with nonces of ours or of the token's, and Ed25519 keys that sign in it. Only this file and its
 //! folder name `cryptoki`.
 //!
 //! ```text
@@ -6,7 +6,7 @@
 //!   │  ── pool     threads of its own, a deadline around each call
 //!   │  ── pulse    one shared round trip tells a bad record from a sick token
 //!   └─ supervisor  its states; opens a lost token again
-//!        └─ token  one generation: slot, login, sessions ─┬ keys ── aes_gcm
+//!        └─ token  one generation: slot, login, sessions ─┬ keys ── strategy ── aes_gcm
 //!             │                                            └ signer
 //!             └─ module, pin
 //! ```
@@ -15,7 +15,7 @@ use std::{
     fmt,
     path::PathBuf,
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering::SeqCst},
     },
     thread::{self, JoinHandle},
@@ -40,12 +40,14 @@ mod fault;
 mod keys;
 mod life;
 mod module;
+mod notes;
 mod pin;
 mod pool;
 mod provision;
 mod pulse;
 mod record;
 mod signer;
+mod strategy;
 mod supervisor;
 mod survey;
 mod token;
@@ -97,6 +99,8 @@ pub struct Pkcs11Kek {
     turn: AtomicUsize,
     deadline: Duration,
     supervisor: Option<JoinHandle<()>>,
+    /// What the ring that was adopted last seals by.
+    mechanism: Mutex<Mechanism>,
 }
 
 impl Pkcs11Kek {
@@ -120,6 +124,7 @@ impl Pkcs11Kek {
             turn: AtomicUsize::new(0),
             deadline,
             supervisor: Some(shared.supervise()?),
+            mechanism: Mutex::new(Mechanism::AesGcm),
             shared,
         })
     }
@@ -130,6 +135,12 @@ impl Pkcs11Kek {
 
     fn slow_deadline(&self) -> Instant {
         Instant::now() + self.deadline.saturating_mul(SLOW)
+    }
+
+    fn mechanism(&self) -> MutexGuard<'_, Mechanism> {
+        self.mechanism
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Which of the keys is to be looked at.
@@ -222,16 +233,16 @@ impl KekKeeper for Pkcs11Kek {
             let keys = live.work(|session| Keys::load(session, &wanted))?;
             Ok((Arc::clone(live), keys))
         })?;
-        self.shared.adopt(&live, ring, keys)
+        let mechanism = keys.strategy().mechanism();
+        self.shared.adopt(&live, ring, keys)?;
+        *self.mechanism() = mechanism;
+        Ok(())
     }
 
     fn canary(&self, version: &KekVersion) -> Result<Vec<u8>, Error> {
         let version = version.clone();
         self.call("making a canary", self.slow_deadline(), move |live| {
-            live.work(|session| {
-                let key = keys::find_whole(session, &version)?;
-                Ok(keys::seal_canary(session, key)?)
-            })
+            live.work(|session| keys::canary(session, &version))
         })
     }
 
@@ -252,7 +263,7 @@ impl KekKeeper for Pkcs11Kek {
     fn description(&self) -> Description {
         Description {
             provider: Provider::Pkcs11,
-            mechanism: Mechanism::AesGcm,
+            mechanism: *self.mechanism(),
             keys_in_token: true,
         }
     }

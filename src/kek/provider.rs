@@ -35,10 +35,9 @@ impl Provider {
     pub const fn missing(self) -> Option<&'static str> {
         match self {
             Self::Pkcs11 | Self::Software => None,
-            Self::AwsKms => Some(
-                "AWS KMS is not in this version, and a CloudHSM's PKCS#11 library chooses the IV of AES-GCM itself, \
-                 which this version does not take: take pkcs11 with a token that lets its caller choose it",
-            ),
+            Self::AwsKms => {
+                Some("AWS KMS is not in this version: take pkcs11 with the library of AWS CloudHSM")
+            }
             Self::Yubihsm => Some(
                 "a YubiHSM 2 has no AES-GCM, by its PKCS#11 library neither, and its own way to wrap is not in this \
                  version: take pkcs11 with a token that has CKM_AES_GCM",

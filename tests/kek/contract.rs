@@ -9,7 +9,7 @@ fn what_was_wrapped_opens_again() {
         assert_eq!((wrapped.nonce.len(), wrapped.sealed.len()), (12, 48));
         assert_eq!(
             (&wrapped.kek, wrapped.mechanism),
-            (&version(1), Mechanism::AesGcm)
+            (&version(1), kek.description().mechanism)
         );
         assert_eq!(kek.unwrap(&wrapped, &CONTEXT).unwrap().expose(), &[7; 32]);
         kek.probe().unwrap();
@@ -180,12 +180,10 @@ fn a_canary_of_another_key_is_refused_and_the_old_ring_stays() {
 #[test]
 fn making_a_key_again_changes_nothing() {
     for (kek, _) in adopted() {
-        let (wrapped, canary) = (
-            kek.wrap(&secret(7), &CONTEXT).unwrap(),
-            kek.canary(&version(1)).unwrap(),
-        );
+        let wrapped = kek.wrap(&secret(7), &CONTEXT).unwrap();
+        let before = ring(&*kek, &[1]);
         kek.create(&version(1)).unwrap();
-        assert_eq!(kek.canary(&version(1)).unwrap(), canary);
+        kek.adopt(before).unwrap();
         kek.adopt(ring(&*kek, &[1])).unwrap();
         assert_eq!(kek.unwrap(&wrapped, &CONTEXT).unwrap().expose(), &[7; 32]);
     }
@@ -277,4 +275,28 @@ fn debug_shows_no_secret() {
         assert!(!format!("{kek:?}").contains(softhsm::PIN));
     }
     assert!(!format!("{:?}", Token::new().settings(1)).contains(softhsm::PIN));
+}
+
+#[test]
+fn a_canary_costs_a_key_no_nonce_where_we_choose_it() {
+    for (kek, _) in adopted() {
+        let canaries = [
+            kek.canary(&version(1)).unwrap(),
+            kek.canary(&version(1)).unwrap(),
+        ];
+        let constant = kek.description().mechanism == Mechanism::AesGcm;
+        assert_eq!(canaries[0] == canaries[1], constant);
+        assert_eq!(canaries[0].len(), if constant { 48 } else { 60 });
+    }
+}
+
+#[test]
+fn a_record_opens_whoever_chose_its_nonce() {
+    for (kek, _) in adopted() {
+        let mut wrapped = kek.wrap(&secret(7), &CONTEXT).unwrap();
+        for mechanism in [Mechanism::AesGcm, Mechanism::AesGcmTokenIv] {
+            wrapped.mechanism = mechanism;
+            assert_eq!(kek.unwrap(&wrapped, &CONTEXT).unwrap().expose(), &[7; 32]);
+        }
+    }
 }

@@ -152,7 +152,11 @@ fn two_tokens_of_one_label_are_refused() {
     let (pkcs11, slot) = second.beside();
     // SoftHSM keeps the officer's PIN: only a free slot can take the second label.
     let free = pkcs11.get_slots_with_token().unwrap().into_iter();
-    let mut free = free.filter(|slot| !pkcs11.get_token_info(*slot).unwrap().token_initialized());
+    let mut free = free.filter(|slot| {
+        pkcs11
+            .get_token_info(*slot)
+            .is_ok_and(|token| !token.token_initialized())
+    });
     assert_ne!(free.clone().next().unwrap(), slot);
     pkcs11
         .init_token(

@@ -20,7 +20,11 @@ fn begun(officer: &cryptoki::types::AuthPin) -> Token {
     let (pkcs11, _) = Token::new().beside();
     let _alone = softhsm::making();
     let slots = pkcs11.get_slots_with_token().unwrap();
-    let free = |slot: &Slot| !pkcs11.get_token_info(*slot).unwrap().token_initialized();
+    let free = |slot: &Slot| {
+        pkcs11
+            .get_token_info(*slot)
+            .is_ok_and(|token| !token.token_initialized())
+    };
     let slot = slots.into_iter().find(free).unwrap();
     pkcs11.init_token(slot, officer, &token.label).unwrap();
     token

@@ -126,6 +126,11 @@ impl Double {
         self.command("finalize");
     }
 
+    /// Somebody logs in to the token by other means: it counts wrong PINs anew.
+    pub fn log_in_elsewhere(&self) {
+        let _none = fs::remove_file(self.file("wrong-pins"));
+    }
+
     /// Takes back every command but characters: calls that hang go on.
     pub fn release(&self) {
         let mut control = self.control();
@@ -166,7 +171,7 @@ impl Double {
 }
 
 fn is_character(line: &str) -> bool {
-    ["cloudhsm", "locking", "same-iv", "zero-iv"].contains(&line)
+    line == "cloudhsm" || line == "locking" || line.ends_with("-iv")
 }
 
 /// Cargo builds the library of a dependency, its cdylib too, into the folder of the tests.

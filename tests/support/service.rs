@@ -108,6 +108,17 @@ impl Service {
 
     /// As [`Service::start`], by another build of the binary.
     pub fn start_by(binary: &Path, dir: &Path, more: &[&str]) -> Self {
+        Self::run(Command::new(binary), dir, more)
+    }
+
+    /// As [`Service::start`], with another PKCS#11 module.
+    pub fn start_on(module: &Path, dir: &Path) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_custodian"));
+        command.env("CUSTODIAN_SOFTHSM_MODULE", module);
+        Self::run(command, dir, &[])
+    }
+
+    fn run(mut command: Command, dir: &Path, more: &[&str]) -> Self {
         fs::create_dir_all(dir).unwrap();
         let log = dir.join("service.log");
         let file = File::options()
@@ -115,7 +126,7 @@ impl Service {
             .append(true)
             .open(&log)
             .unwrap();
-        let mut child = Command::new(binary)
+        let mut child = command
             .args([
                 "--log",
                 "trace",
@@ -312,7 +323,8 @@ pub fn send(
         agent.run(request.body(body).unwrap())
     };
     let mut answered = answered.unwrap();
-    let text = answered.body_mut().read_to_string().unwrap();
+    let bytes = answered.body_mut().read_to_vec().unwrap();
+    let text = String::from_utf8_lossy(&bytes).into_owned(); // tiles are no text
     Answer {
         status: answered.status().as_u16(),
         headers: answered.headers().clone(),

@@ -87,10 +87,19 @@ impl Token {
         let pkcs11 = Pkcs11::new(MODULE).unwrap();
         let arguments = CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK);
         let _already = pkcs11.initialize(arguments);
-        let slots = pkcs11.get_slots_with_initialized_token().unwrap();
-        let ours = |slot: &Slot| pkcs11.get_token_info(*slot).unwrap().label() == self.label;
-        let slot = slots.into_iter().find(ours).unwrap();
+        let slot = self.slot(&pkcs11);
         (pkcs11, slot)
+    }
+
+    /// Its slot in a library of this process. Another's token may be read just while a third library writes it: no
+    /// lock of SoftHSM parts two libraries of one process.
+    pub fn slot(&self, pkcs11: &Pkcs11) -> Slot {
+        let slots = pkcs11.get_slots_with_token().unwrap();
+        let ours = |slot: &Slot| {
+            let token = pkcs11.get_token_info(*slot);
+            token.is_ok_and(|token| token.label() == self.label)
+        };
+        slots.into_iter().find(ours).unwrap()
     }
 }
 

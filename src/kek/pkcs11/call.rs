@@ -1,7 +1,12 @@
 //! Owns what happens around a call into the token: deadline, and after a failure the round trip, the reopening
 //! and the one repetition that decide between a bad record and a sick token.
 
-use std::{collections::BTreeMap, error::Error as _, sync::Arc, time::Instant};
+use std::{
+    collections::BTreeMap,
+    error::Error as _,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use super::{
     Pkcs11Kek,
@@ -11,7 +16,14 @@ use super::{
     record::Record,
     token::Live,
 };
-use crate::{error::Error, kek::Trouble, secret::Secret};
+use crate::{
+    error::Error,
+    kek::{Cause, Trouble},
+    secret::Secret,
+};
+
+/// A token whose round trip did not come back, and has not been tried again for so long, is looked after by nobody.
+const UNWATCHED: Duration = Duration::from_secs(2);
 
 type Opened = Result<Secret<32>, Error>;
 type Answers = BTreeMap<usize, Opened>;
@@ -38,6 +50,7 @@ impl Pkcs11Kek {
         deadline: Instant,
         work: impl Fn(&Arc<Live>) -> Result<T, Fault> + Clone + Send + 'static,
     ) -> Result<T, Error> {
+        self.admit(deadline)?;
         let mut reopened = false;
         loop {
             let live = self.shared.live(deadline)?;
@@ -56,11 +69,26 @@ impl Pkcs11Kek {
         }
     }
 
+    /// Refuses at once while the round trip does not come back. Whoever looks after the token tries it again; if nobody
+    /// does, a call does.
+    fn admit(&self, deadline: Instant) -> Result<(), Error> {
+        let stalled = self.shared.condition().is_stalled();
+        if !stalled || (self.pulse.is_due(UNWATCHED) && self.beat(deadline)? == Beat::Alive) {
+            return Ok(());
+        }
+        let why = "it does not come back from its round trip";
+        Err(Error::kek(
+            "asking the token",
+            Trouble::new(Cause::NoAnswer, why),
+        ))
+    }
+
     /// A round trip that starts from now on, shared with other callers.
     pub(super) fn beat(&self, deadline: Instant) -> Result<Beat, Error> {
         self.pulse.check(deadline, || {
             let live = self.shared.live(deadline)?;
             let (generation, turn) = (live.generation, self.next_turn());
+            let ample = deadline >= Instant::now() + self.deadline / 2;
             let trip = move || {
                 let keys = live.keys()?;
                 live.work(|session| {
@@ -78,7 +106,10 @@ impl Pkcs11Kek {
                     Ok(Beat::Dead)
                 }
                 Err(error) => {
-                    self.shared.condition().stalled(&error);
+                    // Little time says little.
+                    if ample {
+                        self.shared.condition().stalled(&error);
+                    }
                     Err(error)
                 }
             }
@@ -95,6 +126,10 @@ impl Pkcs11Kek {
                 Ok(record) => waiting.push((place, Arc::new(record))),
                 Err(error) => drop(answers.insert(place, Err(error))),
             }
+        }
+        if let Err(error) = self.admit(deadline) {
+            let places = std::mem::take(&mut waiting).into_iter();
+            refuse_all(places.map(|(place, _)| place), error, &mut answers);
         }
         let (mut reopened, mut alive) = (false, false);
         while !waiting.is_empty() {

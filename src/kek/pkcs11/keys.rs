@@ -11,22 +11,23 @@ use cryptoki::{
 };
 
 use super::{
-    aes_gcm::{self, NONCE_BYTES},
     attributes::{Rule, Rules},
     fault::Fault,
+    strategy::{Strategy, opens_canary},
 };
 use crate::{
     error::Error,
     id::KekVersion,
-    kek::{CANARY_AAD, CANARY_NONCE, CANARY_SECRET, Cause, Keyring, Trouble},
+    kek::{Cause, Keyring, Trouble},
 };
 
 const KEY_BYTES: u64 = 32;
 
-/// The handles of a whole ring, verified; good for one generation of the token only.
+/// The handles of a whole ring, verified, and how they seal; good for one generation of the token only.
 pub(super) struct Keys {
     current: KekVersion,
     keys: HashMap<KekVersion, Key>,
+    strategy: Strategy,
 }
 
 struct Key {
@@ -43,14 +44,23 @@ impl Keys {
             let canary = entry.canary.clone();
             keys.insert(entry.version.clone(), Key { handle, canary });
         }
-        if !keys.contains_key(&ring.current) {
-            let why = "the current version is not in the ring";
-            return Err(refuse(Cause::KekMissing, why));
-        }
         let current = ring.current.clone();
-        let keys = Self { current, keys };
+        let sealing = keys.get(&current);
+        let missing = "the current version is not in the ring";
+        let sealing = sealing.ok_or_else(|| refuse(Cause::KekMissing, missing))?;
+        let strategy = Strategy::find(session, sealing.handle)?;
+        let keys = Self {
+            current,
+            keys,
+            strategy,
+        };
         keys.round_trip(session)?;
         Ok(keys)
+    }
+
+    /// How the current version seals.
+    pub(super) fn strategy(&self) -> &Strategy {
+        &self.strategy
     }
 
     /// The version that wraps, with its key.
@@ -81,31 +91,57 @@ impl Keys {
         }
     }
 
-    /// Seals and opens the canary of every version, on the token objects: that a session still answers proves nothing.
+    /// Opens the canary of every version on the token objects, the current one first, and seals one where that is what a
+    /// version does: that a session still answers proves nothing.
+    ///
+    /// Where the token chooses the IV, each round trip spends one of the 2^32 random nonces of the current key. They are
+    /// not counted, and need not be: it rotates at 2^31 that are, and at one a second the other half lasts 68 years (at
+    /// ten, which is the most that failing calls can cause, almost seven).
     pub(super) fn round_trip(&self, session: &Session) -> Result<(), Fault> {
-        self.keys.values().try_for_each(|key| {
-            let sealed = seal_canary(session, key.handle)?;
-            if key.canary.as_ref().is_some_and(|canary| *canary != sealed) {
-                let why = "its canary was made by another key";
-                return Err(refuse(Cause::KekExchanged, why));
-            }
-            let (nonce, aad) = (&CANARY_NONCE, CANARY_AAD);
-            let opened = aes_gcm::open(session, key.handle, nonce, aad, &sealed)?;
-            if opened.as_slice() != CANARY_SECRET {
-                return Err(refuse(
-                    Cause::KekExchanged,
-                    "it does not open what it sealed",
-                ));
-            }
-            Ok(())
-        })
+        let is_current = |entry: &(&KekVersion, &Key)| *entry.0 == self.current;
+        let (first, others): (Vec<_>, Vec<_>) = self.keys.iter().partition(is_current);
+        let mut ordered = first.into_iter().chain(others);
+        ordered.try_for_each(|(version, key)| self.check(session, version, key))
+    }
+
+    fn check(&self, session: &Session, version: &KekVersion, key: &Key) -> Result<(), Fault> {
+        let seals =
+            *version == self.current || self.strategy.has_constant_canary() || key.canary.is_none();
+        let fresh = seals.then(|| self.seal_and_open(session, key.handle));
+        let fresh = fresh.transpose()?;
+        let Some(canary) = &key.canary else {
+            return Ok(());
+        };
+        if fresh.as_ref() == Some(canary) {
+            let constant = self.strategy.has_constant_canary();
+            let again = || refuse(Cause::TokenFailed, SAME_IV);
+            return constant.then_some(()).ok_or_else(again);
+        }
+        match opens_canary(session, key.handle, canary) {
+            Ok(true) => Ok(()),
+            Ok(false) | Err(Fault::Doubt(_)) => Err(refuse(
+                Cause::KekExchanged,
+                "its canary was made by another key",
+            )),
+            Err(fault) => Err(fault),
+        }
+    }
+
+    fn seal_and_open(&self, session: &Session, key: ObjectHandle) -> Result<Vec<u8>, Fault> {
+        let fresh = self.strategy.canary(session, key)?;
+        let opens = opens_canary(session, key, &fresh)?;
+        let fresh = opens.then_some(fresh);
+        let why = "it does not open what it sealed";
+        fresh.ok_or_else(|| refuse(Cause::KekExchanged, why))
     }
 }
 
-/// Seals the constant secret under `key` with the constant nonce.
-pub(super) fn seal_canary(session: &Session, key: ObjectHandle) -> Result<Vec<u8>, Pkcs11Error> {
-    let nonce: &[u8; NONCE_BYTES] = &CANARY_NONCE;
-    aes_gcm::seal(session, key, nonce, CANARY_AAD, &CANARY_SECRET)
+const SAME_IV: &str = "the token chose an IV that it had chosen before";
+
+/// Seals the canary of `version`.
+pub(super) fn canary(session: &Session, version: &KekVersion) -> Result<Vec<u8>, Fault> {
+    let key = find_whole(session, version)?;
+    Strategy::find(session, key)?.canary(session, key)
 }
 
 /// The one key of `version`, verified. None, or more than one, is refused; none is ever made here.
@@ -143,6 +179,22 @@ pub(super) fn create(session: &Session, version: &KekVersion) -> Result<(), Faul
         Some(attribute) => Err(Error::Conflict(attribute).into()),
         None => Ok(()),
     }
+}
+
+/// Makes an AES-256 key that is gone with its session, to try the token with.
+pub(super) fn make_passing(session: &Session) -> Result<ObjectHandle, Pkcs11Error> {
+    let template = [
+        Attribute::Class(ObjectClass::SECRET_KEY),
+        Attribute::KeyType(KeyType::AES),
+        Attribute::ValueLen(KEY_BYTES.into()),
+        Attribute::Token(false),
+        Attribute::Private(true),
+        Attribute::Sensitive(true),
+        Attribute::Extractable(false),
+        Attribute::Encrypt(true),
+        Attribute::Decrypt(true),
+    ];
+    session.generate_key(&Mechanism::AesKeyGen, &template)
 }
 
 /// Every key of `version`.

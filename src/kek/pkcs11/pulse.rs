@@ -75,6 +75,13 @@ impl Pulse {
         self.lead(state, trip)
     }
 
+    /// Whether none runs and the last one began longer ago than that.
+    pub(super) fn is_due(&self, after: Duration) -> bool {
+        let state = self.lock();
+        let recent = state.last_start.is_some_and(|last| last.elapsed() <= after);
+        !state.running && !recent
+    }
+
     fn lead(
         &self,
         mut state: MutexGuard<'_, State>,

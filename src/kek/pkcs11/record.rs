@@ -9,7 +9,6 @@ use super::{
 };
 use crate::{
     algorithm::Mechanism,
-    crypto::aes_gcm::random,
     error::Error,
     id::KekVersion,
     kek::{Context, Keyring, WrappedSecret},
@@ -35,7 +34,10 @@ impl Record {
             wrapped.nonce.as_slice().try_into(),
             wrapped.sealed.as_slice().try_into(),
         );
-        let (Mechanism::AesGcm, (Ok(nonce), Ok(sealed))) = (wrapped.mechanism, lengths) else {
+        let (Ok(nonce), Ok(sealed)) = (match wrapped.mechanism {
+            // Who chose the nonce does not matter any more.
+            Mechanism::AesGcm | Mechanism::AesGcmTokenIv => lengths,
+        }) else {
             return Err(Error::Corrupt(
                 "the wrapped secret has not the form of its mechanism",
             ));
@@ -64,7 +66,7 @@ impl Record {
     }
 }
 
-/// Seals `secret` under the current version with a fresh random nonce.
+/// Seals `secret` under the current version.
 pub(super) fn seal(
     session: &Session,
     keys: &Keys,
@@ -73,16 +75,12 @@ pub(super) fn seal(
 ) -> Result<WrappedSecret, Fault> {
     let no_key = || Error::kek("wrapping a secret", "the current version has no key");
     let (version, key) = keys.current().ok_or_else(no_key)?;
-    let mut nonce = [0; NONCE_BYTES];
-    random(&mut nonce)?;
-    let sealed = aes_gcm::seal(session, key, &nonce, &context.aad(version), secret.expose())?;
-    if sealed.len() != SEALED_BYTES {
-        return Err(Error::kek("wrapping a secret", "the token sealed to another length").into());
-    }
+    let (strategy, aad) = (keys.strategy(), context.aad(version));
+    let sealed = strategy.seal(session, key, &aad, secret.expose())?;
     Ok(WrappedSecret {
         kek: version.clone(),
-        mechanism: Mechanism::AesGcm,
-        nonce: nonce.to_vec(),
-        sealed,
+        mechanism: strategy.mechanism(),
+        nonce: sealed.nonce.to_vec(),
+        sealed: sealed.bytes.to_vec(),
     })
 }

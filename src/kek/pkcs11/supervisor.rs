@@ -12,8 +12,7 @@
 //!
 //!     up or degraded │ Up, and Reopening until a call waited in vain: a loss that costs no call is no outage
 //!     degraded       │ as up, with calls stuck, or a signing key or a data object that cannot be used
-//!     down           │ Down; Up, while the round trip does not come back (`stalled`): calls are tried, and refused
-//!                    │ at their deadline, or at once where too many are stuck
+//!     down           │ Down; Up, while the round trip does not come back (`stalled`): only round trips are tried
 //! ```
 
 use std::{

@@ -1,16 +1,23 @@
-//! Looks at a module and at one token of it, for `custodian doctor`: makes nothing, and presents the PIN once.
+//! Looks at a module and at one token of it, for `custodian doctor`: leaves nothing behind, and presents the PIN once.
 
 use std::path::Path;
 
-use cryptoki::{context::Pkcs11, error::Error as Pkcs11Error, session::UserType, slot::Slot};
+use cryptoki::{
+    context::Pkcs11,
+    error::Error as Pkcs11Error,
+    session::{Session, UserType},
+    slot::Slot,
+};
 use serde::{Deserialize, Serialize};
 
 use super::{
+    keys,
     module::Module,
     pin::{Login, PinSource, Standing, refuses_pin},
+    strategy::Strategy,
     token,
 };
-use crate::error::Error;
+use crate::{algorithm::Mechanism, error::Error};
 
 /// What was found.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -21,6 +28,8 @@ pub struct Survey {
     pub aes_gcm: bool,
     /// Whether Ed25519 pairs can be made and used by CKM_EDDSA.
     pub ed25519: bool,
+    /// How it seals, tried by a key that is gone with the session; `None` if it does not open or makes no such keys.
+    pub mechanism: Option<Mechanism>,
 }
 
 /// How a token answered.
@@ -47,9 +56,9 @@ pub fn survey(module: &Path, label: &str, pin: Option<&PinSource>) -> Result<Sur
     let lease = module.lease().map_err(failed)?;
     let pkcs11 = lease.pkcs11();
     let found = token::find(pkcs11, label)?;
-    let opening = match (found, pin) {
-        (None, _) => Opening::Absent,
-        (Some(_), None) => Opening::Untried,
+    let (opening, mechanism) = match (found, pin) {
+        (None, _) => (Opening::Absent, None),
+        (Some(_), None) => (Opening::Untried, None),
         (Some(slot), Some(pin)) => open(pkcs11, slot, pin)?,
     };
     let unasked = |error| Error::kek("asking what the token can", error);
@@ -66,10 +75,15 @@ pub fn survey(module: &Path, label: &str, pin: Option<&PinSource>) -> Result<Sur
         opening,
         aes_gcm: token::wraps(pkcs11, slot).map_err(unasked)?,
         ed25519: token::signs(pkcs11, slot).map_err(unasked)?,
+        mechanism,
     })
 }
 
-fn open(pkcs11: &Pkcs11, slot: Slot, pin: &PinSource) -> Result<Opening, Error> {
+fn open(
+    pkcs11: &Pkcs11,
+    slot: Slot,
+    pin: &PinSource,
+) -> Result<(Opening, Option<Mechanism>), Error> {
     let session = pkcs11.open_ro_session(slot);
     let session = session.map_err(|error| Error::kek("opening a session", error))?;
     let mut refused = false;
@@ -80,8 +94,19 @@ fn open(pkcs11: &Pkcs11, slot: Slot, pin: &PinSource) -> Result<Opening, Error> 
     };
     let standing = Standing::of(pkcs11, slot)?;
     match Login::new(pin.clone()).present(&standing, login) {
-        Ok(()) => Ok(Opening::Opens),
-        Err(_) if refused => Ok(Opening::PinRefused),
+        Ok(()) => Ok((Opening::Opens, try_sealing(&session)?)),
+        Err(_) if refused => Ok((Opening::PinRefused, None)),
         Err(error) => Err(error),
     }
+}
+
+/// Finds out how the token seals, by a key that lives as long as the session at most.
+fn try_sealing(session: &Session) -> Result<Option<Mechanism>, Error> {
+    let Ok(key) = keys::make_passing(session) else {
+        return Ok(None);
+    };
+    let found = Strategy::find(session, key);
+    let _gone_with_its_session = session.destroy_object(key);
+    let found = found.map_err(|fault| fault.into_error("trying how the token seals"))?;
+    Ok(Some(found.mechanism()))
 }

@@ -1,8 +1,8 @@
 //! A token like a CloudHSM (SDK 5): it chooses the IV of AES-GCM itself and writes it into the caller's buffer of 12
 //! zero bytes, and knows no Ed25519.
 //!
-//! Two characters break that protocol: `zero-iv` seals with the zero IV that it was given, and `same-iv` chooses the
-//! same IV each time.
+//! Others take liberties: `own-iv` takes any IV and puts its own in its place, `zero-iv` seals with the zero IV that it was
+//! given, `same-iv` chooses the same IV each time, and `counting-iv` counts, from 1 again after each such line.
 
 use std::slice;
 
@@ -59,7 +59,7 @@ unsafe fn put_iv(
     };
     // SAFETY: the caller says that so many bytes are there, and that they may be written to.
     let iv = unsafe { slice::from_raw_parts_mut(gcm.pIv, gcm.ulIvLen as usize) };
-    if iv.iter().any(|byte| *byte != 0) {
+    if iv.iter().any(|byte| *byte != 0) && !control::says("own-iv") {
         return Some(CKR_MECHANISM_PARAM_INVALID);
     }
     if control::says("zero-iv") {
@@ -67,6 +67,12 @@ unsafe fn put_iv(
     }
     if control::says("same-iv") {
         iv.fill(0x5a);
+        return None;
+    }
+    if let Some(turn) = control::turn("counting-iv") {
+        for (place, byte) in iv.iter_mut().zip(turn.to_le_bytes()) {
+            *place = byte;
+        }
         return None;
     }
     let random = real.C_GenerateRandom?;
@@ -187,7 +193,7 @@ unsafe fn lacks(mechanism: *mut CK_MECHANISM) -> bool {
 }
 
 fn is_on() -> bool {
-    ["cloudhsm", "same-iv", "zero-iv"]
+    ["cloudhsm", "counting-iv", "own-iv", "same-iv", "zero-iv"]
         .into_iter()
         .any(control::says)
 }

@@ -9,7 +9,7 @@
 //! | `gone` | the token is not there, and its sessions are closed |
 //! | `close-sessions` | closes every session once, by the next call of any function |
 //! | `finalize` | finalizes SoftHSM once, the same way |
-//! | `cloudhsm`, `locking`, `zero-iv`, `same-iv` | a character: see those files |
+//! | `cloudhsm`, `locking`, `…-iv` | a character: see those files |
 
 use std::{
     collections::HashMap,
@@ -54,6 +54,15 @@ pub(crate) fn pass(function: &str, call: impl FnOnce(&CK_FUNCTION_LIST) -> CK_RV
 /// Whether the control file has that command, one without arguments.
 pub(crate) fn says(command: &str) -> bool {
     lines().iter().any(|line| line.words() == [command])
+}
+
+/// How often it was asked so since the newest line with that command was written; `None` without one.
+pub(crate) fn turn(command: &str) -> Option<u64> {
+    let lines = lines();
+    let line = lines.iter().rfind(|line| line.words() == [command])?;
+    line.obey(u64::MAX);
+    let obeyed = OBEYED.lock().unwrap_or_else(PoisonError::into_inner);
+    obeyed.get(&line.serial).copied()
 }
 
 struct Line {

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::{ELSEWHERE, Place, open_to_others, secret, shadow::Shadow};
 use crate::{
+    algorithm::Mechanism,
     config,
     error::Source,
     kek::pkcs11::{Opening, Survey},
@@ -114,10 +115,7 @@ fn abilities(survey: Survey) -> [Finding; 2] {
     const SIGNING: &str = "signing";
     [
         match survey.aes_gcm {
-            true => Finding::ok(
-                WRAPPING,
-                "AES-256 keys are made in the token and used by AES-GCM",
-            ),
+            true => Finding::ok(WRAPPING, sealing(survey.mechanism)),
             false => Finding::problem(
                 WRAPPING,
                 "the token has no CKM_AES_KEY_GEN or no CKM_AES_GCM, so no KEK can be in it",
@@ -133,4 +131,16 @@ fn abilities(survey: Survey) -> [Finding; 2] {
             ),
         },
     ]
+}
+
+fn sealing(mechanism: Option<Mechanism>) -> &'static str {
+    match mechanism {
+        None => "AES-256 keys are made in the token and used by AES-GCM",
+        Some(Mechanism::AesGcm) => {
+            "AES-256 keys are made in the token and used by AES-GCM, under IVs of ours (aes-gcm)"
+        }
+        Some(Mechanism::AesGcmTokenIv) => {
+            "AES-256 keys are made in the token and used by AES-GCM, under IVs of its own (aes-gcm-token-iv)"
+        }
+    }
 }
