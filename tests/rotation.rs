@@ -20,8 +20,12 @@ use service::{Answer, eventually};
 mod automatic;
 #[path = "rotation/destruction.rs"]
 mod destruction;
+#[path = "rotation/flaky.rs"]
+mod flaky;
 #[path = "support/house.rs"]
 mod house;
+#[path = "rotation/outages.rs"]
+mod outages;
 #[path = "rotation/records.rs"]
 mod records;
 #[path = "rotation/retirement.rs"]

@@ -139,9 +139,9 @@ fn wait_for_the_end(stage: &Stage) -> Value {
 /// The one job; begun now, if the service was killed before it was.
 fn job(client: &Client) -> Value {
     let jobs = ask(client, "GET", "/v1/jobs", Value::Null);
-    match &jobs["items"][0] {
-        Value::Null => rotate(client).unwrap(),
-        job => job.clone(),
+    match jobs["items"].get(0) {
+        Some(job) => job.clone(),
+        None => rotate(client).unwrap(),
     }
 }
 

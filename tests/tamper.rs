@@ -51,12 +51,13 @@ use service::{Answer, Service};
 
 const PLAINTEXT: &str = "c2VjcmV0";
 
-const TABLES: [&str; 13] = [
+const TABLES: [&str; 14] = [
     "audit_entries",
     "custodian_keys",
     "custodians",
     "dek_versions",
     "deks",
+    "jobs",
     "kek_versions",
     "override_signatures",
     "overrides",
@@ -93,7 +94,7 @@ fn no_column_of_any_table_is_changed_unnoticed_or_obeyed() {
 fn attacked(table: &'static str) -> (usize, usize) {
     let home = TempDir::new().unwrap();
     match table {
-        "kek_versions" => {
+        "jobs" | "kek_versions" => {
             two_keks(home.path());
             attack(table, &home, &SOFTWARE)
         }

@@ -94,7 +94,7 @@ struct Countersigning {
 }
 
 /// What is on in every build, whatever is configured.
-const ALWAYS: [&str; 8] = [
+const ALWAYS: [&str; 9] = [
     "wrap",
     "deks",
     "data-keys",
@@ -103,6 +103,7 @@ const ALWAYS: [&str; 8] = [
     "idempotency",
     "admin-quorum",
     "mcp-tools",
+    "kek-rotation",
 ];
 
 impl Custodian {

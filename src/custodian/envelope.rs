@@ -23,7 +23,7 @@ use crate::{
     id::{DekName, DekVersion},
     kek::{Context, Purpose},
     policy,
-    secret::Plaintext,
+    secret::{Plaintext, Secret},
     store::{DekRow, VersionRow},
 };
 
@@ -276,9 +276,31 @@ impl Custodian {
             algorithm: dek.algorithm.name(),
         };
         let wrapped = row.wrapped.as_ref().ok_or(DAMAGED)?;
-        match self.kek.unwrap(wrapped, &context) {
+        let opened = match self.kek.unwrap(wrapped, &context) {
+            Err(Error::Corrupt(why)) => self.unwrap_moved(dek, row, &context, why),
+            opened => opened,
+        };
+        match opened {
             Err(Error::Corrupt(_)) => Ok(None),
             key => Ok(Some(self.opened.keep(since, reference, key?))),
+        }
+    }
+
+    /// Opens what a rotation of the KEK has moved since it was read: the version that it was under may be retired.
+    fn unwrap_moved(
+        &self,
+        dek: &DekRow,
+        row: &VersionRow,
+        context: &Context<'_>,
+        why: &'static str,
+    ) -> Result<Secret<32>, Error> {
+        let now = self
+            .store
+            .read(|view| view.dek_version(&dek.name, &row.version))?;
+        let moved = now.and_then(|now| now.wrapped);
+        match moved.filter(|moved| Some(moved) != row.wrapped.as_ref()) {
+            Some(moved) => self.kek.unwrap(&moved, context),
+            None => Err(Error::Corrupt(why)),
         }
     }
 }

@@ -89,9 +89,10 @@ impl Custodian {
         let made = announced.map(|row| self.finish_kek(row));
         let made = made.fold(Ok(()), Result::and);
         let rows = self.kek_versions()?;
-        self.current_kek.shut(closed(&rows), false);
         let ring: Vec<_> = enabled(&rows).map(|row| row.version.clone()).collect();
-        match self.current_kek.uses(&ring) {
+        let settled = self.current_kek.uses(&ring);
+        self.current_kek.shut(closed(&rows), settled);
+        match settled {
             true => made,
             false => made.and(self.adopt(&rows)),
         }

@@ -7,7 +7,7 @@ use rusqlite::Connection;
 use super::file;
 
 /// What the database must not find in itself, and what that would be.
-const HALVES: [(&str, &str); 16] = [
+const HALVES: [(&str, &str); 18] = [
     (
         "DEKs without a version",
         "SELECT name FROM deks WHERE name NOT IN (SELECT dek FROM dek_versions)",
@@ -41,6 +41,14 @@ const HALVES: [(&str, &str); 16] = [
     (
         "KEKs half made",
         "SELECT version FROM kek_versions WHERE state <> 'enabled'",
+    ),
+    (
+        "records under no KEK version",
+        "SELECT kek FROM dek_versions WHERE kek NOT IN (SELECT version FROM kek_versions)",
+    ),
+    (
+        "jobs towards no KEK version",
+        "SELECT kek FROM jobs WHERE kek NOT IN (SELECT version FROM kek_versions)",
     ),
     (
         "signing keys half made",
@@ -82,7 +90,7 @@ const HALVES: [(&str, &str); 16] = [
 ];
 
 /// What was done, by the log, and what there is: the same.
-const PAIRS: [(&str, &str); 16] = [
+const PAIRS: [(&str, &str); 18] = [
     (
         "'dek.create', 'dek.rotate'",
         "SELECT dek || '/' || version FROM dek_versions",
@@ -112,6 +120,11 @@ const PAIRS: [(&str, &str); 16] = [
          (SELECT 1 FROM tokens e WHERE e.principal_id = t.principal_id AND e.seq < t.seq)",
     ),
     ("'kek.create'", "SELECT version FROM kek_versions"),
+    ("'kek.rotate'", "SELECT kek FROM jobs"),
+    (
+        "'kek.rewrap_records'",
+        "SELECT kek FROM jobs WHERE state <> 'running'",
+    ),
     (
         "'signing_key.create'",
         "SELECT purpose || '/' || algorithm FROM signing_keys WHERE state = 'active'",

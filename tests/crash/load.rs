@@ -41,7 +41,7 @@ impl Worker<'_> {
     }
 
     fn step(&mut self) -> Option<()> {
-        match self.dice.below(33) {
+        match self.dice.below(34) {
             0 => self.create_dek(),
             1 => self.rotate(),
             2..=4 => self.encrypt(),
@@ -66,6 +66,7 @@ impl Worker<'_> {
             23 => self.make_once(),
             24 => self.rotate_once(),
             25 => self.be_refused(),
+            26 => self.rotate_kek(),
             _ => self.sit(),
         }
     }
@@ -112,6 +113,14 @@ impl Worker<'_> {
         let body = json!({"wrapped": known.wrapped});
         let made = self.call("operator", "POST", "/v1/rewrap", body)?.is(200);
         self.note_wrapped(&made, known.plaintext);
+        Some(())
+    }
+
+    /// One at a time: while records are moved there is no other.
+    fn rotate_kek(&mut self) -> Option<()> {
+        let answer = self.call("operator", "POST", "/v1/kek/rotate", json!({}))?;
+        let status = answer.status;
+        assert!([202, 409].contains(&status), "{}", answer.body);
         Some(())
     }
 
@@ -214,7 +223,7 @@ fn verb(method: &str, path: &str, body: &Value, key: Option<&str>) -> String {
         ["overrides", _, verb] => format!("override {verb}"),
         ["admin", "custodians"] => "custodian enrol".to_owned(),
         ["admin", "custodians", _, verb] => format!("custodian {verb}"),
-        [verb] => format!("KEK {verb}"),
+        [verb] | ["kek", verb] => format!("KEK {verb}"),
         ["admin", _, _, "tokens", ..] => format!("token {method}"),
         ["admin", _, _, "grants"] => "grants PUT".to_owned(),
         _ => format!("principal {method}"),

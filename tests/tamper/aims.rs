@@ -136,6 +136,30 @@ pub const AIMED: &[Aim] = &[
     ("kek_versions", &[("reserved", "0")], "number = 2"),
     (
         "kek_versions",
+        &[("state", "'retired'"), ("retired_at", "1")],
+        "number = 1",
+    ),
+    (
+        "kek_versions",
+        &[
+            ("state", "'destroying'"),
+            ("retired_at", "1"),
+            ("destroy_by", "'somebody'"),
+        ],
+        "number = 1",
+    ),
+    (
+        "jobs",
+        &[("state", "'running'"), ("finished_at", "NULL")],
+        "seq = 1",
+    ),
+    (
+        "jobs",
+        &[("state", "'failed'"), ("unmoved", "1")],
+        "seq = 1",
+    ),
+    (
+        "kek_versions",
         &[("state", "'creating'"), ("canary", "NULL"), ("mac", "NULL")],
         "number = 2",
     ),

@@ -133,7 +133,13 @@ pub fn about(table: &str, service: &Service, sample: &Sample) -> Vec<Probe> {
         all.extend(blobs(service, sample));
         all.extend(replays(service));
     }
-    if !starts(&["dek", "kek", "replies", "row"]) {
+    if starts(&["jobs", "kek"]) {
+        let operator = service.token("operator");
+        all.push(probe(&operator, "GET", "/v1/jobs", Value::Null));
+        let kek = probe(&operator, "GET", "/v1/kek", Value::Null);
+        all.push(keeping("current", kek));
+    }
+    if !starts(&["dek", "jobs", "kek", "replies", "row"]) {
         all.extend(council_probes::all(service, &sample.council));
     }
     all

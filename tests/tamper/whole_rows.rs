@@ -267,7 +267,7 @@ fn a_kek_version_announced_by_hand_is_never_made() {
     let log = Log::from_here(&service);
     run(
         &file,
-        "INSERT INTO kek_versions VALUES (2, 'kek-v2-20261123', 'creating', NULL, 0, 0, NULL)",
+        "INSERT INTO kek_versions VALUES (2, 'kek-v2-20261123', 'creating', NULL, 0, 0, NULL, NULL, NULL)",
     );
     is_named(&log, "kek_versions", 2);
     let keys = || {

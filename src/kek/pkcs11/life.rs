@@ -21,29 +21,19 @@ pub(super) fn attributes(session: &Session, version: &KekVersion) -> Result<Attr
         let why = "not exactly one key of that version is in the token";
         return Err(Error::kek(READING, why).into());
     };
+    let flag = |set: Attribute| flag(session, *key, &set);
     Ok(Attributes {
-        sensitive: flag(session, *key, AttributeType::Sensitive)?,
-        extractable: flag(session, *key, AttributeType::Extractable)?,
-        always_sensitive: flag(session, *key, AttributeType::AlwaysSensitive)?,
-        never_extractable: flag(session, *key, AttributeType::NeverExtractable)?,
+        sensitive: flag(Attribute::Sensitive(true))?,
+        extractable: flag(Attribute::Extractable(true))?,
+        always_sensitive: flag(Attribute::AlwaysSensitive(true))?,
+        never_extractable: flag(Attribute::NeverExtractable(true))?,
     })
 }
 
-/// `None` of an attribute that the token does not know.
-#[allow(clippy::wildcard_enum_match_arm)] // the crate's own, of many dozens
-fn flag(
-    session: &Session,
-    key: ObjectHandle,
-    wanted: AttributeType,
-) -> Result<Option<bool>, Fault> {
-    let read = session.get_attributes(key, &[wanted])?;
-    Ok(read.first().and_then(|value| match value {
-        Attribute::Sensitive(flag)
-        | Attribute::Extractable(flag)
-        | Attribute::AlwaysSensitive(flag)
-        | Attribute::NeverExtractable(flag) => Some(*flag),
-        _ => None,
-    }))
+/// Whether an attribute is `set`; `None` of one that the token does not know.
+fn flag(session: &Session, key: ObjectHandle, set: &Attribute) -> Result<Option<bool>, Fault> {
+    let read = session.get_attributes(key, &[set.attribute_type()])?;
+    Ok(read.first().map(|value| value == set))
 }
 
 /// Deletes every key of `version`, and sees that none is left. The key of `current` must be in sight before and after:
