@@ -116,15 +116,24 @@ fn the_schema_key_is_shown_with_its_place_and_why_it_is_not_in_the_token() {
 }
 
 #[test]
-fn an_outage_of_the_token_changes_nothing_of_it() {
+fn an_outage_of_the_token_changes_nothing_of_it_but_the_state_that_it_shows() {
     let service = Service::spawn();
-    let before = able(&service);
+    let mut before = able(&service);
+    let up = before["kek"]["state"].take();
+    assert_eq!((&up["state"], &up["cause"]), (&json!("up"), &Value::Null));
     let (tokens, away) = (service.dir.join("softhsm/tokens"), service.dir.join("away"));
     fs::rename(&tokens, &away).unwrap();
     eventually("not ready", || {
         service.get("", "/v1/health/ready").status == 503
     });
-    assert_eq!(able(&service), before);
+    let mut after = able(&service);
+    let down = after["kek"]["state"].take();
+    let since = |state: &Value| state["since"].as_str().unwrap().parse::<jiff::Timestamp>();
+    assert!(since(&up).unwrap() <= since(&down).unwrap());
+    assert_eq!(down["state"], "down");
+    assert_eq!(down["cause"], "token_missing");
+    assert!(down["todo"].as_str().unwrap().contains("token"));
+    assert_eq!(after, before);
     fs::rename(&away, &tokens).unwrap();
 }
 
