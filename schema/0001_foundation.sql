@@ -1,6 +1,6 @@
 -- What the service keeps: KEK versions by name (never a key), principals, tokens by hash, custodians, overrides,
--- DEKs wrapped, signing keys by public key (their seeds wrapped or in the token), the audit log, and the answers
--- that idempotency keys stand for. Times are whole microseconds since 1970, UTC.
+-- DEKs wrapped, signing keys by public key (their seeds wrapped or in the token), the audit log with its tree and
+-- newest checkpoint, and the answers that idempotency keys stand for. Times are whole microseconds since 1970, UTC.
 -- `mac` is over every other column of its row, under the row key: whoever changes a row is found out.
 -- `reserved` counts encryptions under random nonces, in blocks that are written down before they are used.
 
@@ -208,6 +208,22 @@ CREATE TABLE audit_entries (
     at     INTEGER NOT NULL,
     entry  BLOB NOT NULL,
     mac    BLOB NOT NULL
+) STRICT;
+
+-- The hashes of the RFC 6962 tree over the entries, in the order in which appending completes them. Checked against the
+-- entries and against signed checkpoints, so they need no MAC.
+CREATE TABLE tree_hashes (
+    position INTEGER PRIMARY KEY CHECK (position >= 0),
+    hash     BLOB NOT NULL CHECK (length(hash) = 32)
+) STRICT;
+
+CREATE TABLE checkpoints ( -- the newest only
+    size     INTEGER PRIMARY KEY CHECK (size >= 0),
+    root     BLOB NOT NULL CHECK (length(root) = 32),
+    note     TEXT NOT NULL CHECK ((size = 0) = (note = '')), -- signed; nothing is to be signed of an empty log
+    in_token INTEGER NOT NULL CHECK (in_token IN (0, 1)), -- whether the token has kept one since
+    made_at  INTEGER NOT NULL,
+    mac      BLOB NOT NULL
 ) STRICT;
 
 CREATE TABLE replies (

@@ -1,26 +1,33 @@
-//! The command line: one file per command. Exit codes: 0 fine, 1 usage or local error, 3 verification says no.
+//! The command line: one file per command. Exit codes: 0 fine, 1 usage or local error, 2 the service refused or could not
+//! be reached, 3 verification says no.
 
 use std::{error::Error as StdError, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 
 use crate::{
+    client::Failure,
     error::Source,
     server::doctor::SURVEY,
     telemetry::{self, Format},
 };
 
+mod audit;
 mod dev;
 mod doctor;
 mod document;
 mod input;
+mod kek;
 mod key_file;
 mod keygen;
 mod output;
 mod passphrase;
+mod progress;
 mod pubkey;
 mod reject;
+mod rewrap;
 mod screen;
+mod service;
 mod shown;
 mod sign;
 mod survey;
@@ -54,6 +61,11 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Read the audit log of a running service.
+    ///
+    /// Needs a token with the role `auditor`. Exit code 0 is fine, 1 is something on this machine, 2 is that the service
+    /// refused or could not be reached.
+    Audit(audit::Arguments),
     /// Run everything on this machine, for trying out and for tests.
     ///
     /// Plain HTTP on loopback, one admin alone decides. Makes what is missing below
@@ -66,6 +78,11 @@ enum Command {
     /// PIN. Changes nothing, needs no running service and works beside one. Each problem comes with what to do about it.
     /// Exit code 0 is no problem, 1 is at least one.
     Doctor(doctor::Arguments),
+    /// Show the KEK of a running service, rotate it, retire its old versions.
+    ///
+    /// Needs a token with the role `operator`. Exit code 0 is fine, 1 is something on this machine, 2 is that the service
+    /// refused or could not be reached, or that the rotation failed.
+    Kek(kek::Arguments),
     /// Make a custodian's key, on this machine alone.
     ///
     /// The key file is encrypted under a passphrase, as `age` does it, and readable by its owner only; an existing
@@ -75,6 +92,14 @@ enum Command {
     Pubkey(pubkey::Arguments),
     /// Sign the rejection of an override, after showing it and asking.
     Reject(reject::Arguments),
+    /// Move blobs of /v1/wrap in a file to the current KEK version, as an operator who can read none of them.
+    ///
+    /// In batches of 256 through POST /v1/rewrap, several at once, in order. Blobs that are under the current version
+    /// already are moved too, so that every line of the output was made now. What is interrupted, by Ctrl-C, a crash or
+    /// a refusal, goes on where it was if the same command is given again. Lines that are no blobs, or that the service
+    /// refuses, are named with the reason in FILE.rejects. Exit code 0 is all moved, 1 is that lines were rejected or
+    /// something on this machine, 2 is that the service refused or could not be reached.
+    Rewrap(rewrap::Arguments),
     /// Sign an override or an enrolment, after showing it and asking.
     ///
     /// FILE is the answer of GET /v1/overrides/{id}, or the answer of POST /v1/admin/custodians with the
@@ -87,6 +112,12 @@ enum Command {
     Verify(verify::Arguments),
 }
 
+/// A mistake in the arguments, or something on this machine.
+const FAILED: u8 = 1;
+
+/// The service refused, or could not be reached.
+const REFUSED: u8 = 2;
+
 /// Runs the command that the arguments name.
 pub fn run() -> ExitCode {
     let arguments = match Arguments::try_parse() {
@@ -98,11 +129,14 @@ pub fn run() -> ExitCode {
     let ended = started
         .map_err(Source::from)
         .and_then(|()| match arguments.command {
+            Command::Audit(arguments) => audit::run(&arguments),
             Command::Dev(arguments) => dev::run(&arguments).map(done),
             Command::Doctor(arguments) => doctor::run(&arguments),
+            Command::Kek(arguments) => kek::run(&arguments),
             Command::Keygen(arguments) => keygen::run(&arguments).map(done),
             Command::Pubkey(arguments) => pubkey::run(&arguments).map(done),
             Command::Reject(arguments) => reject::run(&arguments).map(done),
+            Command::Rewrap(arguments) => rewrap::run(&arguments),
             Command::Sign(arguments) => sign::run(&arguments).map(done),
             Command::SurveyToken(arguments) => survey::run(&arguments).map(done),
             Command::Verify(arguments) => verify::run(&arguments),
@@ -111,7 +145,8 @@ pub fn run() -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             eprintln!("custodian: {}", chain(&*error));
-            ExitCode::from(1)
+            let by_service = error.downcast_ref::<Failure>().is_some();
+            ExitCode::from(if by_service { REFUSED } else { FAILED })
         }
     }
 }

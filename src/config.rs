@@ -11,8 +11,11 @@ use std::{
 };
 
 use crate::{
-    crypto::scheme::{Network, Scheme},
-    custodian::{Fields, KekRotation, Quorum, Terms},
+    crypto::{
+        checkpoint::is_origin,
+        scheme::{Network, Scheme},
+    },
+    custodian::{Fields, KekRotation, LogTerms, Quorum, Terms},
     duration::Period,
     http::Limits,
     id::{FieldName, is_subject},
@@ -48,6 +51,8 @@ pub struct Config {
     pub overrides: Terms,
     /// The names of fields whose values are personal.
     pub pii_fields: Fields,
+    /// What the audit log is subject to.
+    pub log: LogTerms,
     /// Limits of the transport.
     pub limits: Limits,
 }
@@ -127,6 +132,7 @@ impl Config {
             network: Network::Bitcoin,
             overrides: TERMS,
             pii_fields: Fields::STANDARD,
+            log: DEV_LOG,
             limits: Limits::default(),
         })
     }
@@ -136,6 +142,23 @@ impl Config {
     pub fn database(&self) -> PathBuf {
         self.data_dir.join(DATABASE)
     }
+}
+
+/// What the audit log of `dev` is subject to.
+const DEV_LOG: LogTerms = LogTerms {
+    origin: Cow::Borrowed(DEV_INSTANCE),
+    public_tiles: false,
+    note_every: Duration::ZERO,
+};
+
+/// Reads the name of the audit log in its checkpoints.
+///
+/// # Errors
+/// [`Unsafe`] unless checkpoints can carry it.
+pub fn log_origin(text: &str) -> Result<String, Unsafe> {
+    is_origin(text).then(|| text.to_owned()).ok_or(Unsafe(
+        "the origin of a log is a name such as example.com/log, without spaces and without a plus",
+    ))
 }
 
 impl Kek {

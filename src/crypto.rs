@@ -7,7 +7,7 @@ pub mod canonical;
 pub mod certificate;
 pub mod checkpoint;
 pub mod ed25519;
-mod faults;
+pub(crate) mod faults;
 pub mod feature;
 pub mod hybrid;
 pub mod instant;

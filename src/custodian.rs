@@ -17,13 +17,14 @@ use crate::{
     duration::Period,
     error::Error,
     id::DekName,
-    kek::{KekKeeper, KeyHolder, TokenSigner},
+    kek::{KekKeeper, KeyHolder, NoteKeeper, TokenSigner},
     policy::{Action, Principal},
     store::{Bearer, ReplyKey, Store},
 };
 
 mod approval;
 pub mod audit;
+pub mod audit_log;
 pub mod bearer;
 pub mod capabilities;
 pub mod certificates;
@@ -69,6 +70,7 @@ pub mod tokens;
 pub mod tools;
 pub mod wrap;
 
+pub use audit_log::LogTerms;
 pub use clock::Clock;
 pub use encryptions::Encryptions;
 pub use guard::GuardId;
@@ -80,9 +82,11 @@ pub use pii::Fields;
 pub struct Custodian {
     kek: Arc<dyn KekKeeper>,
     signer: Arc<dyn TokenSigner>,
+    notes: Arc<dyn NoteKeeper>,
     store: Store,
     clock: Arc<Clock>,
     rules: Rules,
+    audit_log: audit_log::AuditLog,
     health: health::Health,
     strangers: strangers::Strangers,
     guards: guard::Guards,
@@ -125,6 +129,8 @@ pub struct Rules {
     pub overrides: Terms,
     /// The names of fields whose values are personal.
     pub pii_fields: pii::Fields,
+    /// What the audit log is subject to.
+    pub log: LogTerms,
 }
 
 /// How many admins it takes.
@@ -201,11 +207,13 @@ impl Custodian {
     pub fn new(kek: Arc<dyn KeyHolder>, store: Store, clock: Clock, rules: Rules) -> Self {
         Self {
             signer: kek.clone(),
+            notes: kek.clone(),
             kek,
             store,
             clock: Arc::new(clock),
             opened: opened::Opened::new(rules.dek_cache),
             rules,
+            audit_log: audit_log::AuditLog::default(),
             health: health::Health::default(),
             strangers: strangers::Strangers::default(),
             guards: guard::Guards::default(),

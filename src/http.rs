@@ -17,6 +17,7 @@ use crate::{custodian::Custodian, policy::Action};
 use problem::{Code, Problem};
 
 mod audit;
+mod audit_log;
 mod body;
 mod caller;
 mod certificates;
@@ -63,7 +64,7 @@ struct Entry {
 #[rustfmt::skip] // One line a route: this is the screen that lists them.
 fn routes() -> Vec<Entry> {
     use Action as Do;
-    use Code::{AlreadyExists as Exists, BadSignature, Conflict, Destroyed, Expired, NotOverridable, IdempotencyMismatch as Mismatch, IntegrityFailure as Integrity, NotFound as Missing};
+    use Code::{AlreadyExists as Exists, AuditUnavailable, BadSignature, Conflict, Destroyed, Expired, NotOverridable, IdempotencyMismatch as Mismatch, IntegrityFailure as Integrity, NotFound as Missing};
     use Code::{InvalidRequest as Invalid, KekUnavailable as Kek, TwoPersonRule as TwoPerson};
     const GET: Method = Method::GET;
     const PUT: Method = Method::PUT;
@@ -132,6 +133,11 @@ fn routes() -> Vec<Entry> {
         entry(GET, "/v1/jobs", Do::JobRead, &[Invalid, Integrity], || web::to(jobs::list)),
         entry(GET, "/v1/jobs/{id}", Do::JobRead, &[Integrity], || web::to(jobs::show)),
         entry(GET, "/v1/audit/entries", Do::AuditRead, &[Invalid, Integrity], || web::to(audit::entries)),
+        entry(GET, "/v1/audit/checkpoint", Do::AuditTreeRead, &[AuditUnavailable], || web::to(audit_log::checkpoint)),
+        entry(GET, "/v1/audit/proof/inclusion", Do::AuditRead, &[AuditUnavailable, Invalid, Integrity], || web::to(audit_log::inclusion)),
+        entry(GET, "/v1/audit/proof/consistency", Do::AuditRead, &[AuditUnavailable, Invalid, Integrity], || web::to(audit_log::consistency)),
+        entry(GET, "/v1/audit/tile/{tile}", Do::AuditTreeRead, &[AuditUnavailable, Integrity], || web::to(audit_log::tile)),
+        entry(POST, "/v1/audit/verify", Do::AuditVerify, &[], || web::to(audit_log::verify)),
     ]
 }
 
@@ -213,7 +219,7 @@ pub fn mount(config: &mut ServiceConfig) {
             let allowed = allowed.clone();
             async move { wrong_method(&allowed) }
         };
-        let resource = web::resource(path).default_service(web::to(wrong_method));
+        let resource = web::resource(segment::pattern(path)).default_service(web::to(wrong_method));
         config.service(
             here.into_iter()
                 .fold(resource, |resource, entry| resource.route(gated(entry))),

@@ -84,6 +84,14 @@ pub trait KekKeeper: KekProvider {
     /// [`Error::Unavailable`] if the token does not answer.
     fn canary(&self, version: &KekVersion) -> Result<Vec<u8>, Error>;
 
+    /// Whether the key of `version`, in the ring or not, is the one that made `canary`.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] if the token does not answer or has not exactly one such key.
+    fn made_canary(&self, version: &KekVersion, canary: &[u8]) -> Result<bool, Error> {
+        Ok(self.canary(version)? == canary)
+    }
+
     /// What the token says of the key of `version`, whether it is in the ring or not.
     ///
     /// # Errors
@@ -133,10 +141,25 @@ pub trait TokenSigner: fmt::Debug + Send + Sync {
     fn sign(&self, id: &str, public_key: &[u8; 32], message: &[u8]) -> Result<[u8; 64], Error>;
 }
 
-/// All that a provider does.
-pub trait KeyHolder: KekKeeper + TokenSigner {}
+/// Where the newest checkpoint of the audit log is kept beside the database, which an older copy could replace.
+pub trait NoteKeeper: fmt::Debug + Send + Sync {
+    /// Every note that is kept: one, or none, or after a crash two.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] if the token does not answer: one that is gone must not look like one without notes.
+    fn notes(&self) -> Result<Vec<Vec<u8>>, Error>;
 
-impl<T: KekKeeper + TokenSigner> KeyHolder for T {}
+    /// Keeps `note` in the place of all others, at no time without any; `false` if the token can keep none.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] if the token does not answer.
+    fn keep_note(&self, note: &[u8]) -> Result<bool, Error>;
+}
+
+/// All that a provider does.
+pub trait KeyHolder: KekKeeper + NoteKeeper + TokenSigner {}
+
+impl<T: KekKeeper + NoteKeeper + TokenSigner> KeyHolder for T {}
 
 /// What a provider is, for people.
 #[derive(Clone, Copy, Debug)]

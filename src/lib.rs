@@ -2,7 +2,7 @@
 //!
 //! The house, top floor first; imports only go down (`tests/layout.rs`):
 //!
-//! 7. [`server`] joins all parts; [`cli`] has one file per command.
+//! 7. [`server`] joins all parts; [`cli`] has one file per command; [`client`] speaks to a running service.
 //! 6. [`config`] checks what an operator decides; [`telemetry`] starts logs and figures.
 //! 5. [`http`]: every route on one screen, one place that maps errors.
 //! 4. [`custodian`]: the verbs. Policy, key holder outside any transaction, one transaction with its audit entry.
@@ -17,6 +17,7 @@
 
 pub mod algorithm;
 pub mod cli;
+pub mod client;
 pub mod config;
 pub mod crypto;
 pub mod custodian;

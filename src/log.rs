@@ -12,6 +12,14 @@ use crate::{
     id::{Id, Subject},
 };
 
+pub mod export;
+mod fault;
+
+pub use fault::Fault;
+
+/// Bytes that an entry may have: what a tile of entries can hold (<https://c2sp.org/tlog-tiles>).
+pub const LONGEST: usize = 0xffff;
+
 /// One entry, as it is logged and read back.
 #[derive(Debug, Serialize)]
 pub struct Entry<'a> {
@@ -58,8 +66,16 @@ impl Entry<'_> {
     /// The bytes that are logged: RFC 8785.
     ///
     /// # Errors
-    /// [`Error::Internal`] if it cannot be said in JSON.
+    /// [`Error::TooLarge`] over [`LONGEST`]; [`Error::Internal`] if it cannot be said in JSON.
     pub fn bytes(&self) -> Result<Vec<u8>, Error> {
-        canonical::json(self)
+        let bytes = canonical::json(self)?;
+        match bytes.len() <= LONGEST {
+            true => Ok(bytes),
+            false => Err(TOO_LONG),
+        }
     }
 }
+
+const TOO_LONG: Error = Error::TooLarge(
+    "what is to be done needs more than 64 KiB to be written into the audit log: name fewer things at once",
+);

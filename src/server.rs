@@ -37,6 +37,9 @@ pub mod doctor;
 /// How often the parts are looked at, and what is due is done.
 const TURN: Duration = Duration::from_secs(1);
 
+/// How often the audit log is signed: within a second of an entry.
+const LOG_TURN: Duration = Duration::from_millis(500);
+
 /// Turns between two rounds of sweeping what is past its time.
 const SWEEP: u32 = 600;
 
@@ -57,6 +60,7 @@ pub fn assemble(config: &Config) -> Result<Custodian, Error> {
         network: config.network,
         overrides: config.overrides.clone(),
         pii_fields: config.pii_fields.clone(),
+        log: config.log.clone(),
     };
     let store = Store::open(&config.database())?;
     let kek = key_holder(&config.kek)?;
@@ -81,17 +85,20 @@ pub fn serve(
     ));
     custodian.look();
     // Apart, so that much that is due delays no look.
-    let watch = Beat::start("watch", watch(custodian.clone(), service.clone()))?;
+    let watch = Beat::start("watch", TURN, watch(custodian.clone(), service.clone()))?;
     let tended = custodian.clone();
-    let tend = Beat::start("tend", move || tended.tend())?;
+    let tend = Beat::start("tend", TURN, move || tended.tend())?;
     // Apart, since moving every record may take long.
     let moved = custodian.clone();
-    let rewrap = Beat::start("rewrap", move || moved.rewrap_records())?;
+    let rewrap = Beat::start("rewrap", TURN, move || moved.rewrap_records())?;
+    let log = Beat::start("audit-log", LOG_TURN, tend_log(custodian.clone()))?;
     let served = rt::System::new().block_on(run(listener, service, limits, ready));
     rewrap.stop();
     tend.stop();
     watch.stop();
+    log.stop();
     custodian.flush_strangers(true)?;
+    log_failure(custodian.sign_log(true));
     custodian.close()?;
     tracing::info!("stopped");
     Ok(served?)
@@ -169,13 +176,17 @@ struct Beat {
 }
 
 impl Beat {
-    /// Does `work` each second until it is stopped; a panic ends one turn only.
-    fn start(name: &'static str, mut work: impl FnMut() + Send + 'static) -> io::Result<Self> {
+    /// Does `work` at each `turn` until it is stopped; a panic ends one turn only.
+    fn start(
+        name: &'static str,
+        turn: Duration,
+        mut work: impl FnMut() + Send + 'static,
+    ) -> io::Result<Self> {
         let (stop, stopped) = bounded(0);
         let thread = thread::Builder::new()
             .name(name.to_owned())
             .spawn(move || {
-                while stopped.recv_timeout(TURN) == Err(RecvTimeoutError::Timeout) {
+                while stopped.recv_timeout(turn) == Err(RecvTimeoutError::Timeout) {
                     if catch_unwind(AssertUnwindSafe(&mut work)).is_err() {
                         tracing::error!(name, "a turn ended in a panic");
                     }
@@ -204,6 +215,21 @@ fn watch(custodian: Arc<Custodian>, service: Data<Service>) -> impl FnMut() {
             service.forget_quiet_sources();
             log_failure(custodian.forget_replies());
         }
+    }
+}
+
+/// Signs the audit log and looks over it. What fails is said once: without its token the log is not signed for long.
+fn tend_log(custodian: Arc<Custodian>) -> impl FnMut() {
+    let mut said = None;
+    move || {
+        let failed = custodian.tend_log().err().map(|error| error.to_string());
+        if failed != said {
+            match &failed {
+                Some(error) => tracing::warn!(error, "the audit log is not signed"),
+                None => tracing::info!("the audit log is signed again"),
+            }
+        }
+        said = failed;
     }
 }
 

@@ -8,7 +8,10 @@ use std::{
     ops::Deref,
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
-    sync::{Arc, OnceLock},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use rusqlite::Connection;
@@ -19,6 +22,7 @@ use crate::{
 };
 
 mod audit;
+mod checkpoints;
 mod connection;
 mod custodians;
 mod dek_versions;
@@ -37,9 +41,12 @@ mod signatures;
 mod signing_keys;
 mod tokens;
 mod traces;
+mod tree;
 mod wrapped;
 mod writer;
 
+pub use audit::Logged;
+pub use checkpoints::CheckpointRow;
 pub use custodians::{ALREADY, CustodianRow, Identity, Moment};
 pub use dek_versions::VersionRow;
 pub use deks::{DekRow, OVERTAKEN};
@@ -62,6 +69,7 @@ pub struct Store {
     writer: Arc<Writer>,
     readers: Arc<readers::Readers>,
     row_key: RowKey,
+    log_closed: Arc<AtomicBool>,
     _lock: Arc<File>,
 }
 
@@ -79,6 +87,8 @@ pub struct Tx<'a> {
     view: View<'a>,
     /// Whether something was destroyed whose traces may not be gone yet.
     traces: &'a Cell<bool>,
+    /// Whether the audit log takes no more.
+    log_closed: &'a AtomicBool,
 }
 
 impl<'a> Deref for Tx<'a> {
@@ -100,10 +110,12 @@ impl Store {
         let mut writing = connection::writing(path)?;
         connection::migrate(&mut writing)?;
         let row_key = RowKey::default();
+        let log_closed = Arc::new(AtomicBool::new(false));
         Ok(Self {
-            writer: Arc::new(Writer::start(writing, row_key.clone())?),
+            writer: Arc::new(Writer::start(writing, row_key.clone(), log_closed.clone())?),
             readers: Arc::new(readers::Readers::new(path)),
             row_key,
+            log_closed,
             _lock: Arc::new(lock),
         })
     }
@@ -149,6 +161,17 @@ impl Store {
                 row_key: self.row_key.get(),
             })
         })
+    }
+
+    /// From now on the audit log takes no more: it is not as it was written, and stays as it was found.
+    pub fn close_log(&self) {
+        self.log_closed.store(true, Ordering::Release);
+    }
+
+    /// Whether the audit log takes no more.
+    #[must_use]
+    pub fn is_log_closed(&self) -> bool {
+        self.log_closed.load(Ordering::Acquire)
     }
 
     /// Erases the traces of what was destroyed until now: nothing of it remains in any file. Where something was

@@ -1,7 +1,8 @@
 //! Blobs and stored records against an implementation that the project did not write (formats.md sections 1 and 2):
 //! Python's `cryptography` and `rfc8785`. Where a seed or a key is needed outside, the KEK is the software one, since
 //! only that can be read by a test. Here are the blobs of AES-GCM; hybrid ones are in `interop/hybrid.rs`, events with
-//! such in `interop/events.rs`, certificates in `interop/certificate.rs`, signed tools in `interop/tools.rs`.
+//! such in `interop/events.rs`, certificates in `interop/certificate.rs`, signed tools in `interop/tools.rs`, the audit
+//! log in `interop/audit.rs`.
 
 #![allow(
     clippy::disallowed_methods,
@@ -24,6 +25,8 @@ use serde_json::{Value, json};
 use service::Service;
 use tempfile::TempDir;
 
+#[path = "interop/audit.rs"]
+mod audit;
 #[path = "support/ceremony.rs"]
 mod ceremony;
 #[path = "interop/certificate.rs"]

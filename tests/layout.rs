@@ -39,11 +39,11 @@ const FLOORS: [(&str, u8); 23] = [
 ];
 
 /// A foreign crate, and the beginnings of the modules that may name it.
-const OWNERS: [(&str, &[&str]); 28] = [
+const OWNERS: [(&str, &[&str]); 30] = [
     ("actix_web", &["http", "server"]),
     ("aes_gcm", &["crypto"]),
     ("age", &["cli"]),
-    ("backon", &["kek/pkcs11"]),
+    ("backon", &["client", "kek/pkcs11"]),
     ("bip322", &["crypto/scheme"]),
     ("bitcoin", &["crypto/scheme"]),
     ("clap", &["cli", "main"]),
@@ -52,6 +52,7 @@ const OWNERS: [(&str, &[&str]); 28] = [
     ("governor", &["http"]),
     ("hmac", &["crypto"]),
     ("hpke", &["crypto"]),
+    ("indicatif", &["cli/progress"]),
     ("jiter", &["json"]),
     ("k256", &["crypto"]),
     ("lru", &["custodian"]),
@@ -64,8 +65,12 @@ const OWNERS: [(&str, &[&str]); 28] = [
     ("rusqlite", &["store"]),
     ("rusqlite_migration", &["store"]),
     ("rustix", &["custodian/crew"]),
-    // The first two in their tests.
-    ("tempfile", &["kek/pkcs11/pin", "private_file", "server"]),
+    ("rustls", &["client"]),
+    // The first three in their tests.
+    (
+        "tempfile",
+        &["client", "kek/pkcs11/pin", "private_file", "server"],
+    ),
     ("signed_note", &["crypto/checkpoint"]),
     ("tlog_tiles", &["crypto"]),
     ("ureq", &["client"]),

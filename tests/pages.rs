@@ -90,6 +90,11 @@ fn the_page_for_applications_holds() {
 }
 
 #[test]
+fn the_page_for_auditors_holds() {
+    holds_here("docs/audit.md");
+}
+
+#[test]
 fn the_page_for_mcp_servers_holds() {
     holds_here("docs/mcp.md");
 }

@@ -58,6 +58,12 @@ pub(super) struct Arguments {
     /// Fields whose values /v1/pii/encrypt encrypts, instead of the twelve standard ones; separated by commas.
     #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = config::pii_field)]
     pii_fields: Option<Vec<FieldName>>,
+    /// The audit log's name in its checkpoints; a log keeps its name for good.
+    #[arg(long, value_name = "NAME", default_value = config::DEV_INSTANCE, value_parser = config::log_origin)]
+    log_origin: String,
+    /// Let anyone read the audit log's checkpoint and hash tiles, as witnesses do.
+    #[arg(long)]
+    public_tiles: bool,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), Source> {
@@ -80,6 +86,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Source> {
             Some(names) => Fields::of(names.iter().cloned()),
             None => Fields::STANDARD,
         },
+        log_origin: arguments.log_origin.clone(),
+        public_tiles: arguments.public_tiles,
     };
     let (config, custodian) = dev::open(&folder, &choices)?;
     let taken = |error| {

@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::{self, Read},
+    io::{self, BufRead, Read},
     path::Path,
 };
 
@@ -11,14 +11,30 @@ use crate::error::Source;
 /// Most bytes of a file: far more than a certificate, an override or a keys file has.
 const LARGEST: u64 = 8 << 20;
 
+/// The longest line of a file that is read line by line: far more than an audit entry or a blob has.
+pub(super) const LONGEST_LINE: u64 = 1 << 20;
+
+/// Opens a file or standard input.
+pub(super) fn open(path: &Path) -> Result<Box<dyn Read>, Source> {
+    if is_standard(path) {
+        return Ok(Box::new(io::stdin()));
+    }
+    let opened = File::open(path);
+    Ok(Box::new(opened.map_err(|error| {
+        format!("reading {}: {error}", path.display())
+    })?))
+}
+
+/// Reads the next line into `line`, or what fits of it, and answers its bytes with what ends it; 0 is the end.
+pub(super) fn line(from: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<usize> {
+    line.clear();
+    from.take(LONGEST_LINE).read_until(b'\n', line)
+}
+
 /// Reads a file or standard input.
 pub(super) fn read(path: &Path) -> Result<Vec<u8>, Source> {
     let failed = |error| format!("reading {}: {error}", path.display());
-    let opened: Box<dyn Read> = if is_standard(path) {
-        Box::new(io::stdin())
-    } else {
-        Box::new(File::open(path).map_err(failed)?)
-    };
+    let opened = open(path)?;
     let mut bytes = Vec::new();
     opened
         .take(LARGEST + 1)

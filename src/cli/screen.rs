@@ -56,23 +56,27 @@ impl Screen {
         if yes {
             return Ok(io::stderr().write_all(self.0.as_bytes())?);
         }
-        let answer = self.ask(question).map_err(|error| {
-            format!("there is no terminal to ask at ({error}): read it elsewhere and give --yes")
-        })?;
-        match answer.trim_end() {
+        let answer = self
+            .typed(&format!("{question} Type yes: "))
+            .map_err(|error| {
+                format!(
+                    "there is no terminal to ask at ({error}): read it elsewhere and give --yes"
+                )
+            })?;
+        match &*answer {
             "yes" => Ok(()),
             _ => Err("nothing was signed: the answer was not yes".into()),
         }
     }
 
-    /// At the terminal itself, wherever standard output goes.
-    fn ask(&self, question: &str) -> io::Result<String> {
+    /// Shows it and asks, at the terminal itself, wherever standard output goes; answers what was typed.
+    pub(super) fn typed(&self, question: &str) -> io::Result<String> {
         let mut terminal = OpenOptions::new().read(true).write(true).open("/dev/tty")?;
-        write!(terminal, "{}{question} Type yes: ", self.0)?;
+        write!(terminal, "{}{question}", self.0)?;
         terminal.flush()?;
         let mut answer = String::new();
         BufReader::new(terminal.take(1024)).read_line(&mut answer)?;
-        Ok(answer)
+        Ok(answer.trim_end().to_owned())
     }
 }
 

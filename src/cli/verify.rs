@@ -6,13 +6,14 @@ use clap::Subcommand;
 
 use crate::error::Source;
 
+mod audit;
 mod basis;
 mod certificate;
 mod head;
 mod tools;
 
 /// Verification says no.
-const NO: u8 = 3;
+pub(super) const NO: u8 = 3;
 
 #[derive(clap::Args, Debug)]
 pub(super) struct Arguments {
@@ -22,6 +23,11 @@ pub(super) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum What {
+    /// An export of the audit log, as `custodian audit export` writes it: whether it is the log that was signed.
+    ///
+    /// Reads no network and needs no service: the keys file says whom to trust. Reads the file once, in little memory.
+    /// Exit code 0 is valid, 3 is not valid, 1 is a mistake in the arguments, the keys file or an earlier checkpoint.
+    Audit(audit::Arguments),
     /// An override's certificate: who approved what, where, and until when.
     ///
     /// Reads no network and needs no service: the keys file says whom to trust. Exit code 0 is valid, 3 is not valid,
@@ -40,6 +46,7 @@ enum What {
 
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Source> {
     let valid = match &arguments.what {
+        What::Audit(arguments) => audit::run(arguments)?,
         What::Certificate(arguments) => certificate::run(arguments)?,
         What::Tools(arguments) => tools::run(arguments)?,
     };

@@ -96,18 +96,23 @@ impl NoteKey {
     /// # Errors
     /// [`Distrust`] says why not.
     pub fn open(&self, note: &str) -> Result<Checkpoint, Distrust> {
-        let note = Note::from_bytes(note.as_bytes()).map_err(|_| Distrust::Malformed)?;
-        let read = TlogCheckpoint::from_bytes(note.text()).map_err(|_| Distrust::Malformed)?;
-        if read.origin() != self.origin {
+        let (note, claimed) = parts(note)?;
+        if claimed.origin != self.origin {
             return Err(Distrust::Origin);
         }
         let known = VerifierList::new(vec![Box::new(self.clone())]);
         note.verify(&known).map_err(|_| Distrust::Signature)?;
-        Ok(Checkpoint {
-            origin: self.origin.clone(),
-            size: read.size(),
-            root: read.hash().0,
-        })
+        Ok(claimed)
+    }
+
+    /// Whether a signature of `note` says that this key made it, be it true or not.
+    #[must_use]
+    pub fn is_named_in(&self, note: &str) -> bool {
+        let named = |line: &str| {
+            let signature = Signature::from_bytes(line.as_bytes());
+            signature.is_ok_and(|one| one.name() == self.origin && one.id() == self.id())
+        };
+        note.lines().any(named)
     }
 
     fn id(&self) -> u32 {
@@ -135,12 +140,23 @@ impl Verifier for NoteKey {
     }
 }
 
-/// The origin that a note names, whoever signed it.
-#[must_use]
-pub fn origin(note: &str) -> Option<String> {
-    let note = Note::from_bytes(note.as_bytes()).ok()?;
-    let read = TlogCheckpoint::from_bytes(note.text()).ok()?;
-    Some(read.origin().to_owned())
+/// The checkpoint that a note claims, whoever signed it.
+///
+/// # Errors
+/// [`Distrust::Malformed`].
+pub fn claimed(note: &str) -> Result<Checkpoint, Distrust> {
+    parts(note).map(|(_, claimed)| claimed)
+}
+
+fn parts(note: &str) -> Result<(Note, Checkpoint), Distrust> {
+    let note = Note::from_bytes(note.as_bytes()).map_err(|_| Distrust::Malformed)?;
+    let read = TlogCheckpoint::from_bytes(note.text()).map_err(|_| Distrust::Malformed)?;
+    let claimed = Checkpoint {
+        origin: read.origin().to_owned(),
+        size: read.size(),
+        root: read.hash().0,
+    };
+    Ok((note, claimed))
 }
 
 fn text(checkpoint: &Checkpoint) -> Result<Vec<u8>, Error> {

@@ -49,4 +49,4 @@ macro_rules! faults {
     };
 }
 
-pub(super) use faults;
+pub(crate) use faults;

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
-use super::{ed25519, instant::instant, ml_dsa::ParameterSet};
+use super::{checkpoint::NoteKey, ed25519, instant::instant, ml_dsa::ParameterSet};
 use crate::{
     error::Error,
     json::{self, Object},
@@ -33,6 +33,19 @@ pub(super) struct Key {
     pub(super) purpose: Option<KeyPurpose>,
     /// Then nothing that it signed is to be believed.
     pub(super) revoked: bool,
+    /// Of checkpoints: under which name the log's notes carry it.
+    origin: Option<String>,
+}
+
+/// A pinned key by which a log's checkpoints are signed.
+#[derive(Debug)]
+pub struct LogKey {
+    /// As `/v1/signing-keys` names it.
+    pub id: String,
+    /// As notes name it.
+    pub note: NoteKey,
+    /// Then nothing that it signed is to be believed.
+    pub revoked: bool,
 }
 
 /// A custodian that is trusted for a time.
@@ -60,6 +73,7 @@ struct Item {
     algorithm: String,
     public_key: String,
     state: Option<String>,
+    vkey: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -111,6 +125,24 @@ impl Pinned {
         self.custodians.as_deref()
     }
 
+    /// The keys of the log of that name, or of the one that the file names; revoked ones too.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if there is none, or if nobody says which log it is.
+    pub fn log_keys(&self, origin: Option<&str>) -> Result<Vec<LogKey>, Error> {
+        let signs = |key: &&Key| {
+            key.purpose == Some(KeyPurpose::Checkpoint) && key.algorithm == KeyAlgorithm::Ed25519
+        };
+        let keys = self.keys.iter().filter(signs).map(|key| key.of_log(origin));
+        let keys: Vec<LogKey> = keys.collect::<Result<_, _>>()?;
+        match keys.is_empty() {
+            false => Ok(keys),
+            true => Err(Error::Invalid(
+                "no key of the items has the purpose checkpoint: take the answer of /v1/signing-keys as it is",
+            )),
+        }
+    }
+
     /// The key of that algorithm and id; one that was revoked too.
     pub(super) fn key(&self, algorithm: KeyAlgorithm, id: &str) -> Option<&Key> {
         let named = |key: &&Key| key.algorithm == algorithm && key.id == id;
@@ -137,12 +169,25 @@ impl Key {
             KeyAlgorithm::Ed25519 => ed25519::check_key(array(&bytes)?)?,
             KeyAlgorithm::MlDsa65 => ParameterSet::MlDsa65.check_key(&bytes)?,
         }
+        let origin = item.vkey.map(|vkey| origin(&vkey, &bytes)).transpose()?;
         Ok(Self {
+            origin,
             id: item.key_id,
             algorithm,
             bytes,
             purpose: KeyPurpose::named(&item.purpose),
             revoked: item.state.is_some_and(|state| state == "revoked"),
+        })
+    }
+
+    fn of_log(&self, origin: Option<&str>) -> Result<LogKey, Error> {
+        let origin = origin.or(self.origin.as_deref()).ok_or(Error::Invalid(
+            "the keys file does not name the log (vkey of the checkpoint key): say which it is, by --origin",
+        ))?;
+        Ok(LogKey {
+            id: self.id.clone(),
+            note: NoteKey::new(origin, *array(&self.bytes)?)?,
+            revoked: self.revoked,
         })
     }
 
@@ -188,6 +233,16 @@ impl Custodian {
     pub(super) fn is_trusted_at(&self, at: Timestamp) -> bool {
         self.from <= at && self.until.is_none_or(|until| at < until)
     }
+}
+
+/// The log's name in a vkey, which must be that of this key.
+fn origin(vkey: &str, bytes: &[u8]) -> Result<String, Error> {
+    const OTHER: Error = Error::Invalid(
+        "a vkey of the items is not that of its public_key: take the answer of /v1/signing-keys as it is",
+    );
+    let (origin, _) = vkey.split_once('+').ok_or(OTHER)?;
+    let ours = NoteKey::new(origin, *array(bytes)?)?.vkey();
+    (ours == vkey).then(|| origin.to_owned()).ok_or(OTHER)
 }
 
 fn array(bytes: &[u8]) -> Result<&[u8; ed25519::PUBLIC_KEY_BYTES], Error> {

@@ -36,7 +36,7 @@ pub struct Checks {
     pub rotation_due: bool,
     /// The database reads and writes.
     pub store: bool,
-    /// The store that keeps the audit log is well, and the clock has not gone back.
+    /// The audit log is what was signed, takes entries, and the clock has not gone back.
     pub audit: bool,
 }
 
@@ -77,7 +77,9 @@ impl Custodian {
             kek,
             rotation_due: self.kek_rotation_is_due().unwrap_or_default(),
             store,
-            audit: well("audit", newest.map(drop)) && !self.clock.jumped_back(),
+            audit: well("audit", newest.map(drop))
+                && self.audit_log.is_whole()
+                && !self.clock.jumped_back(),
         };
         if self.health() != checks {
             tracing::info!(

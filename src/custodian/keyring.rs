@@ -3,7 +3,7 @@
 
 use std::{collections::HashMap, sync::PoisonError};
 
-use super::{Custodian, audit::Event};
+use super::{Custodian, audit::Event, audit_log};
 use crate::{
     crypto::aes_gcm,
     error::Error,
@@ -62,6 +62,7 @@ impl Custodian {
             ));
         }
         self.raise_clock()?;
+        self.open_log()?;
         self.settle_keks()?;
         if let Err(error) = self.delete_destroyed_keks() {
             let error = &error as &dyn std::error::Error;
@@ -130,10 +131,12 @@ impl Custodian {
         let row_key = aes_gcm::fresh_key()?;
         let wrapped = self.kek.wrap(&row_key, &ROW_KEY)?;
         self.store.unlock(&row_key)?;
+        let nothing_signed = audit_log::nothing_signed(row.created_at)?;
         self.alone(Action::KekCreate, move |tx, _| {
             // The row key is its first encryption.
             tx.enable_kek(&row, &canary, 1)?;
             tx.insert_row_key(&wrapped)?;
+            tx.replace_checkpoint(&nothing_signed)?;
             Ok(((), Event::done(row.version.to_string())))
         })
     }

@@ -49,6 +49,9 @@ pub struct SigningKeyView {
     /// `active`.
     state: &'static str,
     location: KeyLocation,
+    /// Of `checkpoint` only: the key as verifiers of signed notes take it, under the log's origin.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    vkey: Option<String>,
 }
 
 impl Custodian {
@@ -93,6 +96,13 @@ impl Custodian {
     /// [`Error::Unavailable`], [`Error::Corrupt`].
     pub fn signing_keys(&self) -> Result<Vec<SigningKeyView>, Error> {
         let rows = self.store.read(|view| view.signing_keys())?;
+        let vkey = self.note_key()?.map(|key| key.vkey());
+        let shown = |row: SigningKeyRow| {
+            let vkey = vkey
+                .clone()
+                .filter(|_| row.purpose == KeyPurpose::Checkpoint);
+            shown(row, vkey)
+        };
         Ok(rows.into_iter().filter_map(shown).collect())
     }
 
@@ -181,7 +191,7 @@ pub(super) fn context<'a>(row: &SigningKeyRow, reference: &'a str) -> Context<'a
 }
 
 /// `None` of a key that is not made yet.
-fn shown(row: SigningKeyRow) -> Option<SigningKeyView> {
+fn shown(row: SigningKeyRow, vkey: Option<String>) -> Option<SigningKeyView> {
     let made = row.made?;
     Some(SigningKeyView {
         key_id: key_id(row.algorithm, &made.public_key),
@@ -190,5 +200,6 @@ fn shown(row: SigningKeyRow) -> Option<SigningKeyView> {
         public_key: Base64::encode_string(&made.public_key),
         state: "active",
         location: row.location,
+        vkey,
     })
 }

@@ -17,9 +17,13 @@ use crate::{
 };
 
 impl Custodian {
-    /// Does all that is due now. What fails is logged and tried again the next time; the rest goes on.
+    /// Does all that is due now. What fails is logged and tried again the next time; the rest goes on. Nothing is due
+    /// while the audit log takes no entries.
     pub fn tend(&self) {
         self.opened.sweep();
+        if self.store.is_log_closed() {
+            return;
+        }
         let done = [
             ("tending the KEK", self.tend_kek()),
             ("rotating DEKs", self.rotate_due_deks()),

@@ -9,9 +9,9 @@ use utoipa::{
 };
 
 use super::{
-    Entry, audit, certificates, custodians, dek_versions, deks, deks_in_use, health, jobs, kek,
-    meta, overrides, pii, principals, problem::ProblemBody, reconnect, routes, signing_keys,
-    tokens, tools, wrap,
+    Entry, audit, audit_log, certificates, custodians, dek_versions, deks, deks_in_use, health,
+    jobs, kek, meta, overrides, pii, principals, problem::ProblemBody, reconnect, routes,
+    signing_keys, tokens, tools, wrap,
 };
 
 mod complete;
@@ -86,6 +86,11 @@ mod complete;
         jobs::list,
         jobs::show,
         audit::entries,
+        audit_log::checkpoint,
+        audit_log::inclusion,
+        audit_log::consistency,
+        audit_log::tile,
+        audit_log::verify,
     )
 )]
 struct Described;

@@ -8,7 +8,10 @@ use std::{
 use actix_web::{FromRequest, HttpRequest, dev::Payload};
 
 use super::problem::{Code, Problem};
-use crate::id::{DekName, DekVersion, Id, KekVersion};
+use crate::{
+    crypto::merkle::tile::Tile,
+    id::{DekName, DekVersion, Id, KekVersion},
+};
 
 /// A name that stands in a path.
 pub(super) trait InPath: FromStr {
@@ -32,6 +35,15 @@ impl InPath for Id {
     const SEGMENT: &'static str = "id";
 }
 
+impl InPath for Tile {
+    const SEGMENT: &'static str = "tile";
+}
+
+/// How a path of the table is matched: the name of a tile has slashes in it.
+pub(super) fn pattern(path: &str) -> String {
+    path.replace("{tile}", "{tile:.+}")
+}
+
 /// A checked name out of the path.
 pub(super) struct Segment<T>(pub(super) T);
 
@@ -52,6 +64,7 @@ pub(super) fn possible(request: &HttpRequest) -> Result<(), Problem> {
         DekName::SEGMENT => text.parse::<DekName>().is_ok(),
         DekVersion::SEGMENT => text.parse::<DekVersion>().is_ok(),
         KekVersion::SEGMENT => text.parse::<KekVersion>().is_ok(),
+        Tile::SEGMENT => text.parse::<Tile>().is_ok(),
         _ => text.parse::<Id>().is_ok(),
     };
     if request.match_info().iter().all(sound) {
@@ -65,6 +78,12 @@ const NOTHING: Problem = Problem::of(Code::NotFound, "there is nothing of that n
 /// The DEK that a request's path names.
 pub(super) fn dek(request: &HttpRequest) -> Option<DekName> {
     request.match_info().get(DekName::SEGMENT)?.parse().ok()
+}
+
+/// Whether the path names a tile of entries, which are never public.
+pub(super) fn is_of_entries(request: &HttpRequest) -> bool {
+    let tile = request.match_info().get(Tile::SEGMENT);
+    tile.is_some_and(|tile| tile.parse::<Tile>().is_ok_and(|tile| tile.is_of_entries()))
 }
 
 /// What a refused request was about, as far as its path says so in plain characters.

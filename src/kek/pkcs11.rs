@@ -40,6 +40,7 @@ mod fault;
 mod keys;
 mod life;
 mod module;
+mod notes;
 mod pin;
 mod pool;
 mod provision;
@@ -242,6 +243,13 @@ impl KekKeeper for Pkcs11Kek {
         let version = version.clone();
         self.call("making a canary", self.slow_deadline(), move |live| {
             live.work(|session| keys::canary(session, &version))
+        })
+    }
+
+    fn made_canary(&self, version: &KekVersion, canary: &[u8]) -> Result<bool, Error> {
+        let (version, canary): (_, Arc<[u8]>) = (version.clone(), canary.into());
+        self.call("checking a canary", self.slow_deadline(), move |live| {
+            live.work(|session| keys::made_canary(session, &version, &canary))
         })
     }
 

@@ -19,7 +19,7 @@ use crate::{
     id::KekVersion,
     kek::{
         Attributes, CANARY_AAD, CANARY_NONCE, CANARY_SECRET, Condition, Context, Description,
-        KekKeeper, KekProvider, Keyring, Provider, State, TokenSigner, WrappedSecret,
+        KekKeeper, KekProvider, Keyring, NoteKeeper, Provider, State, TokenSigner, WrappedSecret,
     },
     private_file,
     secret::Secret,
@@ -213,6 +213,23 @@ impl KekKeeper for SoftwareKek {
     }
 }
 
+/// A file beside the KEK, outside the database, as a token is.
+impl NoteKeeper for SoftwareKek {
+    fn notes(&self) -> Result<Vec<Vec<u8>>, Error> {
+        match fs::read(self.folder.join(NOTE)) {
+            Ok(note) => Ok(vec![note]),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
+            Err(error) => Err(Error::kek("reading the checkpoint beside the KEK", error)),
+        }
+    }
+
+    fn keep_note(&self, note: &[u8]) -> Result<bool, Error> {
+        let kept = private_file::write(&self.folder.join(NOTE), note);
+        kept.map_err(|error| Error::kek("keeping the checkpoint beside the KEK", error))?;
+        Ok(true)
+    }
+}
+
 /// It has no token: whoever asks whether it signs wraps the seeds of signing keys instead.
 impl TokenSigner for SoftwareKek {
     fn signs(&self) -> Result<bool, Error> {
@@ -227,6 +244,9 @@ impl TokenSigner for SoftwareKek {
         Err(Error::kek("signing", NO_TOKEN))
     }
 }
+
+/// The file's name.
+const NOTE: &str = "audit-checkpoint";
 
 const NO_TOKEN: &str = "a software KEK has no token to sign in";
 

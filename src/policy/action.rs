@@ -7,6 +7,10 @@ use super::{Role, Roles};
 pub enum Action {
     /// Read the audit log.
     AuditRead,
+    /// Read the audit log's checkpoint and its tree's hashes, which say nothing of what was logged.
+    AuditTreeRead,
+    /// Have the whole audit log verified.
+    AuditVerify,
     /// Read what this build and token can do.
     CapabilitiesRead,
     /// Prove that a custodian holds its key.
@@ -155,6 +159,8 @@ impl Action {
         use Role::{Admin, App, Auditor, Custodian, Metrics, Operator};
         match self {
             Self::AuditRead => ("audit.read", &[Auditor], Read),
+            Self::AuditTreeRead => ("audit.tree", &[Auditor], Read),
+            Self::AuditVerify => ("audit.verify", &[Auditor], Read),
             Self::CapabilitiesRead => ("capabilities.read", ANY, Read),
             Self::CustodianActivate => ("custodian.activate", &[Admin], Change),
             Self::CustodianApprove => ("custodian.approve", &[Admin], Change),

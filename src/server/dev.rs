@@ -5,7 +5,9 @@ use std::{net::SocketAddr, path::Path, str::FromStr, time::Duration};
 use crate::{
     config::{self, Config, Kek},
     crypto::scheme::{Network, Scheme},
-    custodian::{Custodian, Fields, KekRotation, Terms, bearer::BearerToken, provision::First},
+    custodian::{
+        Custodian, Fields, KekRotation, LogTerms, Terms, bearer::BearerToken, provision::First,
+    },
     error::Source,
     id::Subject,
     policy::{Grants, Role},
@@ -73,6 +75,10 @@ pub struct Choices {
     pub require_on_behalf_of: bool,
     /// The names of fields whose values are personal.
     pub pii_fields: Fields,
+    /// The audit log's name in its checkpoints.
+    pub log_origin: String,
+    /// Whether anyone may read the audit log's checkpoint and hash tiles.
+    pub public_tiles: bool,
 }
 
 /// Opens everything, and makes on the first start what is not there.
@@ -89,6 +95,7 @@ pub fn open(folder: &Folder, choices: &Choices) -> Result<(Config, Custodian), S
             Kek::Software(folder.path.join("software-kek"))
         }
     };
+    let dev = Config::dev(&folder.path, choices.listen, kek)?;
     let config = Config {
         dek_cache: choices.dek_cache,
         kek_rotation: choices.kek_rotation,
@@ -101,7 +108,12 @@ pub fn open(folder: &Folder, choices: &Choices) -> Result<(Config, Custodian), S
             ..config::TERMS
         },
         pii_fields: choices.pii_fields.clone(),
-        ..Config::dev(&folder.path, choices.listen, kek)?
+        log: LogTerms {
+            origin: choices.log_origin.clone().into(),
+            public_tiles: choices.public_tiles,
+            ..dev.log
+        },
+        ..dev
     };
     let custodian = assemble(&config)?;
     custodian.make_first_kek()?;

@@ -1,12 +1,29 @@
 //! The audit log's rows: appended, never changed. What an entry says is not this file's business.
 
+use std::sync::atomic::Ordering;
+
 use jiff::Timestamp;
 use rusqlite::{Row, ToSql};
 
 use super::{Tx, View, rows, sealed::Table};
-use crate::error::{Error, Part};
+use crate::{
+    crypto::merkle,
+    error::{Error, Part},
+};
 
 const TABLE: Table = "audit_entries";
+const READING: &str = "reading the audit log";
+
+/// An entry as it stands in the database, whole or not.
+#[derive(Debug)]
+pub struct Logged {
+    /// Its place.
+    pub number: u64,
+    /// Its bytes.
+    pub entry: Vec<u8>,
+    /// Whether it is the row that was written.
+    pub whole: bool,
+}
 
 impl View<'_> {
     /// How many entries there are.
@@ -15,6 +32,18 @@ impl View<'_> {
     /// [`Error::Unavailable`], [`Error::Corrupt`].
     pub fn audit_size(&self) -> Result<u64, Error> {
         Ok(self.last_entry()?.map_or(0, |(number, _)| number + 1))
+    }
+
+    /// The number after the last one that stands in the database, whole or not.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`], [`Error::Corrupt`].
+    pub fn log_end(&self) -> Result<u64, Error> {
+        let sql = "SELECT max(number) AS last FROM audit_entries";
+        let last = |row: &Row<'_>| rows::plain::<Option<i64>>(row, "last");
+        let last = self.query(READING, sql, [], last)?.pop().flatten();
+        let end = last.map_or(0, |last| last.saturating_add(1));
+        u64::try_from(end).map_err(|_| rows::TAMPERED)
     }
 
     /// When the newest entry was written.
@@ -34,12 +63,33 @@ impl View<'_> {
         let from = i64::try_from(from).unwrap_or(i64::MAX);
         let given = (from, rows::at_most(limit));
         let read = |row: &Row<'_>| Ok((rows::count(row, "number")?, rows::plain(row, "entry")?));
-        let found = self.many("reading the audit log", TABLE, rest, given, read)?;
+        let found = self.many(READING, TABLE, rest, given, read)?;
         let mut numbers = (u64::try_from(from).unwrap_or_default()..).zip(&found);
         match numbers.all(|(wanted, (number, _))| wanted == *number) {
             true => Ok(found.into_iter().map(|(_, entry)| entry).collect()),
             false => Err(rows::TAMPERED),
         }
+    }
+
+    /// At most `limit` entries from number `from`, such as they are.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`]; [`Error::Corrupt`] if one has no number.
+    pub fn logged(&self, from: u64, limit: usize) -> Result<Vec<Logged>, Error> {
+        let sql = "SELECT * FROM audit_entries WHERE number >= ?1 ORDER BY number LIMIT ?2";
+        let from = i64::try_from(from).unwrap_or(i64::MAX);
+        self.query(READING, sql, (from, rows::at_most(limit)), |row| {
+            let whole = match self.verify(READING, TABLE, row) {
+                Ok(()) => true,
+                Err(Error::Corrupt(_)) => false,
+                Err(unavailable) => return Err(unavailable),
+            };
+            Ok(Logged {
+                number: rows::count(row, "number")?,
+                entry: rows::plain(row, "entry")?,
+                whole,
+            })
+        })
     }
 
     fn last_entry(&self) -> Result<Option<(u64, Timestamp)>, Error> {
@@ -50,22 +100,29 @@ impl View<'_> {
 }
 
 impl Tx<'_> {
-    /// Appends one entry: `write` makes its bytes from its number (from 0, no gaps) and its time, which is
+    /// Appends one entry and its leaf: `write` makes its bytes from its number (from 0, no gaps) and its time, which is
     /// `now` or that of the newest entry, whichever is later.
     ///
     /// # Errors
-    /// Those of `write`; [`Error::Unavailable`], also if the newest entry is not as it was written: a false number or
-    /// time would go on into all that follow.
+    /// Those of `write`; [`Error::Unavailable`], also once the log is closed, and if the newest entry is not as it was
+    /// written: a false number or time would go on into all that follow.
     pub fn append_entry(
         &self,
         now: Timestamp,
         write: impl FnOnce(u64, Timestamp) -> Result<Vec<u8>, Error>,
     ) -> Result<(), Error> {
+        if self.log_closed.load(Ordering::Acquire) {
+            return Err(closed(
+                "it is not as it was written: POST /v1/audit/verify says what is wrong with it",
+            ));
+        }
         let (number, at) = match self.last_entry().map_err(end_of_log)? {
             Some((last, at)) => (last + 1, at.max(now)),
             None => (0, now),
         };
         let entry = write(number, at)?;
+        self.grow_tree(number, merkle::leaf(&entry))
+            .map_err(end_of_log)?;
         let number = i64::try_from(number).unwrap_or(i64::MAX);
         let columns: [(&str, &dyn ToSql); 3] = [
             ("number", &number),
@@ -86,9 +143,13 @@ fn end_of_log(error: Error) -> Error {
     if !matches!(error, Error::Corrupt(_)) {
         return error;
     }
+    closed("its end is not as it was written: restore the database")
+}
+
+fn closed(why: &'static str) -> Error {
     Error::Unavailable {
         part: Part::Audit,
         what: "appending to the audit log",
-        source: Some("the newest entry is not as it was written: restore the database".into()),
+        source: Some(why.into()),
     }
 }

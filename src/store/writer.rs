@@ -5,7 +5,7 @@ use std::{
     cell::Cell,
     iter,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, atomic::AtomicBool},
     thread::{self, JoinHandle},
 };
 
@@ -54,12 +54,17 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn start(connection: Connection, row_key: RowKey) -> Result<Self, Error> {
+    pub(super) fn start(
+        connection: Connection,
+        row_key: RowKey,
+        log_closed: Arc<AtomicBool>,
+    ) -> Result<Self, Error> {
         let (jobs, queue) = bounded(QUEUE);
         let thread = thread::Builder::new().name("store-writer".to_owned());
         let desk = Desk {
             connection,
             row_key,
+            log_closed,
             // What was destroyed just before a crash may still stand somewhere.
             traces: Cell::new(true),
         };
@@ -138,6 +143,7 @@ fn run<T>(work: impl FnOnce(&Tx<'_>) -> Result<T, Error>, tx: &Tx<'_>) -> Result
 struct Desk {
     connection: Connection,
     row_key: RowKey,
+    log_closed: Arc<AtomicBool>,
     /// Whether something was destroyed whose traces may not be gone yet.
     traces: Cell<bool>,
 }
@@ -206,6 +212,7 @@ impl Desk {
                 row_key: self.row_key.get(),
             },
             traces: &self.traces,
+            log_closed: &self.log_closed,
         });
         told.push(done.tell);
         if !done.keep {

@@ -86,7 +86,8 @@ fn a_segment_that_cannot_be_a_name_is_404_with_and_without_a_token() {
                 .replacen("{custodian}", segment, 1)
                 .replacen("{override}", segment, 1)
                 .replacen("{kek}", segment, 1)
-                .replacen("{job}", segment, 1);
+                .replacen("{job}", segment, 1)
+                .replacen("{tile}", segment, 1);
             let path = world.fill(&path);
             for role in ["", route.allowed(), "auditor"] {
                 let reply = wire::ask(&world.service.url, route.method, &path, &world.token(role));
@@ -113,7 +114,8 @@ fn an_id_that_nothing_has_is_404_to_whoever_may() {
             .replacen("{custodian}", absent, 1)
             .replacen("{override}", absent, 1)
             .replacen("{kek}", "kek-v99-20261123", 1)
-            .replacen("{job}", absent, 1);
+            .replacen("{job}", absent, 1)
+            .replacen("{tile}", "0/000", 1);
         let body = route.body.replacen("{dek}", "absent", 1);
         let body = world.fill(&body.replacen("{kek}", "kek-v99-20261123", 1));
         let token = world.token(route.allowed());

@@ -39,6 +39,7 @@ pub const ALL_ROLES: [&str; 6] = [
     "custodian",
 ];
 
+const AUDITOR: &[&str] = &["auditor"];
 const ADMIN: &[&str] = &["admin"];
 const CUSTODIAN: &[&str] = &["custodian"];
 const SEES_CUSTODIANS: &[&str] = &["admin", "auditor", "custodian"];
@@ -60,7 +61,7 @@ pub const OPEN: [&str; 4] = [
 ];
 
 /// What needs a token: api.md sections 2 to 12.
-pub const GUARDED: [Route; 58] = [
+pub const GUARDED: [Route; 63] = [
     route("GET", "/v1/capabilities", &ALL_ROLES, ""),
     route("GET", "/metrics", &["auditor", "metrics"], ""),
     route(
@@ -293,7 +294,12 @@ pub const GUARDED: [Route; 58] = [
     ),
     route("GET", "/v1/jobs", SEES_KEK, ""),
     route("GET", "/v1/jobs/{job}", SEES_KEK, ""),
-    route("GET", "/v1/audit/entries", &["auditor"], ""),
+    route("GET", "/v1/audit/entries", AUDITOR, ""),
+    route("GET", "/v1/audit/checkpoint", AUDITOR, ""),
+    route("GET", "/v1/audit/proof/inclusion", AUDITOR, ""),
+    route("GET", "/v1/audit/proof/consistency", AUDITOR, ""),
+    route("GET", "/v1/audit/tile/{tile}", AUDITOR, ""),
+    route("POST", "/v1/audit/verify", AUDITOR, "{}"),
 ];
 
 impl Route {

@@ -75,6 +75,7 @@ impl World {
             .replace("{version}", &self.version)
             .replace("{custodian}", &self.custodian.id)
             .replace("{override}", &self.asked)
+            .replace("{tile}", "0/000.p/1")
     }
 }
 

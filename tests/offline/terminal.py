@@ -45,7 +45,7 @@ def at_terminal(task, out):
         shown += more
         while answers and shown.rstrip().endswith(answers[0][0].encode()):
             prompt, answer = answers.pop(0)
-            while "yes" not in prompt and shows_typing(terminal) and time.monotonic() < deadline:
+            while "Type" not in prompt and shows_typing(terminal) and time.monotonic() < deadline:
                 time.sleep(0.01)
             os.write(terminal, answer.encode() + b"\n")
             shown += b"\n"

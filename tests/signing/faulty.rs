@@ -10,7 +10,7 @@ use aegis_custodian::{
     id::KekVersion,
     kek::{
         Attributes, Condition, Context, Description, KekKeeper, KekProvider, KeyHolder, Keyring,
-        State as KekState, TokenSigner, WrappedSecret,
+        NoteKeeper, State as KekState, TokenSigner, WrappedSecret,
     },
     secret::Secret,
 };
@@ -141,6 +141,16 @@ impl KekKeeper for Faulty {
 
     fn reconnect(&self) -> KekState {
         self.inner.reconnect()
+    }
+}
+
+impl NoteKeeper for Faulty {
+    fn notes(&self) -> Result<Vec<Vec<u8>>, Error> {
+        self.inner.notes()
+    }
+
+    fn keep_note(&self, note: &[u8]) -> Result<bool, Error> {
+        self.inner.keep_note(note)
     }
 }
 

@@ -15,8 +15,8 @@ use aegis_custodian::{
     config::TERMS,
     crypto::scheme::{Network, Scheme},
     custodian::{
-        Clock, Custodian, Encryptions, Fields, KekRotation, Quorum, Rules, bearer::BearerToken,
-        provision::First,
+        Clock, Custodian, Encryptions, Fields, KekRotation, LogTerms, Quorum, Rules,
+        bearer::BearerToken, provision::First,
     },
     duration::Period,
     http::Limits,
@@ -48,6 +48,11 @@ pub const RULES: Rules = Rules {
     network: Network::Bitcoin,
     overrides: TERMS,
     pii_fields: Fields::STANDARD,
+    log: LogTerms {
+        origin: Cow::Borrowed("house"),
+        public_tiles: false,
+        note_every: Duration::ZERO,
+    },
 };
 
 /// ada and bob are admins that nobody created; operator is an operator and app an app that is granted every DEK.

@@ -5,7 +5,7 @@ use std::{borrow::Cow, path::Path, sync::Arc, time::Duration};
 use aegis_custodian::{
     config::TERMS,
     crypto::scheme::{Network, Scheme},
-    custodian::{Clock, Custodian, Encryptions, Fields, KekRotation, Quorum, Rules},
+    custodian::{Clock, Custodian, Encryptions, Fields, KekRotation, LogTerms, Quorum, Rules},
     duration::Period,
     kek::software::SoftwareKek,
     store::Store,
@@ -42,6 +42,11 @@ pub fn two_keks(dir: &Path) {
         network: Network::Bitcoin,
         overrides: TERMS,
         pii_fields: Fields::STANDARD,
+        log: LogTerms {
+            origin: Cow::Borrowed("house"),
+            public_tiles: false,
+            note_every: Duration::ZERO,
+        },
     };
     let store = Store::open(&dir.join("custodian.db")).unwrap();
     let kek = Arc::new(SoftwareKek::open(&dir.join("software-kek")).unwrap());

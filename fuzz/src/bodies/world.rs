@@ -30,7 +30,7 @@ use actix_web::{
 use aegis_custodian::{
     config::TERMS,
     crypto::scheme::{Network, Scheme},
-    custodian::{Clock, Custodian, Encryptions, Fields, KekRotation, Quorum, Rules},
+    custodian::{Clock, Custodian, Encryptions, Fields, KekRotation, LogTerms, Quorum, Rules},
     duration::Period,
     http::{self, Limits, Service},
     kek::software::SoftwareKek,
@@ -97,6 +97,11 @@ const RULES: Rules = Rules {
     network: Network::Bitcoin,
     overrides: TERMS,
     pii_fields: Fields::STANDARD,
+    log: LogTerms {
+        origin: Cow::Borrowed("house"),
+        public_tiles: false,
+        note_every: Duration::ZERO,
+    },
 };
 
 /// Joins the parts as `src/server.rs` and `src/server/dev.rs` do: with [`RULES`], the place to mend when they change.

@@ -27,12 +27,17 @@ pub(super) struct Basis {
 impl Basis {
     /// Reads `file`, which is judged and called `what`, and whom to trust.
     pub(super) fn read(&self, file: &Path, what: &str) -> Result<(Vec<u8>, Pinned), Source> {
+        let pinned = self.pinned(file, what)?;
+        Ok((input::read(file)?, pinned))
+    }
+
+    /// Reads whom to trust; `file`, called `what`, is judged.
+    pub(super) fn pinned(&self, file: &Path, what: &str) -> Result<Pinned, Source> {
         if input::is_standard(file) && input::is_standard(&self.keys) {
             return Err(format!("only one of the {what} and --keys can be standard input").into());
         }
-        let pinned = Pinned::read(&input::read(&self.keys)?)
-            .map_err(|error| format!("{}: {error}", self.keys.display()))?;
-        Ok((input::read(file)?, pinned))
+        let pinned = Pinned::read(&input::read(&self.keys)?);
+        Ok(pinned.map_err(|error| format!("{}: {error}", self.keys.display()))?)
     }
 
     pub(super) fn at(&self) -> Timestamp {

@@ -1,6 +1,8 @@
 //! Tiles of a tree and of its entries by their C2SP names (<https://c2sp.org/tlog-tiles>): `{L}/{N}[.p/{W}]` and
 //! `entries/{N}[.p/{W}]`, 256 wide.
 
+use std::str::FromStr;
+
 use tlog_tiles::Tile as TlogTile;
 
 use super::{Hashes, Reader, read};
@@ -13,30 +15,38 @@ const HEIGHT: u8 = 8;
 /// Levels of tiles that a tree of 2^60 leaves can have.
 const LEVELS: u8 = 8;
 
+/// A path that names no tile.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("no tile has that name")]
+pub struct NoTile;
+
 /// A part of the tree, or of its leaves' entries.
 #[derive(Clone, Copy, Debug)]
 pub struct Tile(TlogTile);
 
-impl Tile {
-    /// The tile of that path, relative to `/tile/`; `None` if there is none of such a name.
-    #[must_use]
-    pub fn named(path: &str) -> Option<Self> {
-        let (level, rest) = path.split_once('/')?;
+/// Reads a path relative to `/tile/`.
+impl FromStr for Tile {
+    type Err = NoTile;
+
+    fn from_str(path: &str) -> Result<Self, NoTile> {
+        let (level, rest) = path.split_once('/').ok_or(NoTile)?;
         let path = match level {
             "entries" => format!("tile/{HEIGHT}/data/{rest}"),
-            // The crate panics at levels of no tree, and at a width of none.
+            // The crate panics at levels that no tree has, and at a width of none.
             _ if level.parse::<u8>().is_ok_and(|level| level < LEVELS) => {
                 format!("tile/{HEIGHT}/{path}")
             }
-            _ => return None,
+            _ => return Err(NoTile),
         };
-        let empty = path
+        let none = path
             .rsplit_once(".p/")
-            .is_some_and(|(_, width)| !width.starts_with(|first: char| matches!(first, '1'..='9')));
-        let tile = (!empty).then(|| TlogTile::from_path(&path))?.ok()?;
-        Some(Self(tile))
+            .is_some_and(|(_, width)| width.parse() == Ok(0));
+        let tile = (!none).then(|| TlogTile::from_path(&path).ok()).flatten();
+        tile.map(Self).ok_or(NoTile)
     }
+}
 
+impl Tile {
     /// Whether it is of entries and not of hashes.
     #[must_use]
     pub fn is_of_entries(&self) -> bool {
@@ -103,7 +113,7 @@ mod tests {
             "7/255.p/255",
             "entries/000.p/3",
         ] {
-            assert!(Tile::named(path).is_some(), "{path}");
+            assert!(path.parse::<Tile>().is_ok(), "{path}");
         }
         for path in [
             "",
@@ -131,13 +141,13 @@ mod tests {
             "tile/0/000",
             "0/x999/x999/x999/x999/x999/x999/x999/999",
         ] {
-            assert!(Tile::named(path).is_none(), "{path}");
+            assert!(path.parse::<Tile>().is_err(), "{path}");
         }
     }
 
     #[test]
     fn a_tree_has_the_tiles_that_its_leaves_fill() {
-        let tile = |path| Tile::named(path).unwrap();
+        let tile = |path: &str| path.parse::<Tile>().unwrap();
         assert!(tile("0/000").is_in(256));
         assert!(!tile("0/000").is_in(255));
         assert!(tile("0/000.p/255").is_in(255));

@@ -1,0 +1,139 @@
+//! The whole log read again: `POST /v1/audit/verify`, and a slice of it each turn.
+
+use std::sync::PoisonError;
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::{
+    Finding, SLICE,
+    opening::{self, Signed},
+    walk::{CHUNK, Walk},
+};
+use crate::{custodian::Custodian, error::Error, log::Fault};
+
+/// What the whole log was found to be.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Verdict {
+    /// Whether it is what was logged and what was signed.
+    valid: bool,
+    /// Entries that were read.
+    size: u64,
+    /// The root of the tree over them, hex.
+    root: String,
+    /// The word for what is wrong.
+    #[schema(value_type = Option<String>)]
+    error: Option<Fault>,
+    /// What the word means.
+    meaning: Option<&'static str>,
+    /// The first entry that is wrong, where that is known.
+    entry: Option<u64>,
+}
+
+impl Custodian {
+    /// Reads every entry again, against the tree, the newest checkpoint, the one in the token and the one in memory.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] if the store does not answer.
+    pub fn verify_log(&self) -> Result<Verdict, Error> {
+        let one = self.audit_log.verifying.lock();
+        let _one = one.unwrap_or_else(PoisonError::into_inner);
+        let mut walk = Walk::default();
+        let finding = self.read_again(&mut walk)?;
+        if let Some(finding) = finding {
+            self.break_log(finding);
+        }
+        // What is found now says more than what was found first, which may be gone again.
+        let finding = finding.or(self.audit_log.state().broken);
+        Ok(Verdict {
+            valid: finding.is_none(),
+            size: walk.edge().size(),
+            root: hex::encode(walk.edge().root()?),
+            error: finding.map(|finding| finding.fault),
+            meaning: finding.map(|finding| finding.fault.meaning()),
+            entry: finding.and_then(|finding| finding.entry),
+        })
+    }
+
+    /// Looks at the next entries, from the first one again after the last.
+    pub(super) fn look_at_slice(&self) -> Result<(), Error> {
+        let (mut walk, signed) = {
+            let mut state = self.audit_log.state();
+            let signed = state.newest.as_ref().map(|newest| newest.row.clone());
+            (std::mem::take(&mut state.round), signed)
+        };
+        let Some(signed) = signed else { return Ok(()) };
+        let looked = self.store.read(|view| {
+            let found = walk.go_on(view, signed.size, SLICE)?;
+            Ok((found, walk))
+        });
+        let Some((finding, walk)) = self.found(looked)? else {
+            return Ok(());
+        };
+        let done = walk.edge().size() == signed.size;
+        let other = done && walk.edge().root()? != signed.root;
+        match finding.or(other.then_some(Finding::of(Fault::TreeChanged))) {
+            Some(finding) => self.break_log(finding),
+            None if done => {}
+            None => self.audit_log.state().round = walk,
+        }
+        Ok(())
+    }
+
+    fn read_again(&self, walk: &mut Walk) -> Result<Option<Finding>, Error> {
+        let signed = match self.signed_now()? {
+            Ok(signed) => signed,
+            Err(finding) => return Ok(Some(finding)),
+        };
+        let size = self.store.read(|view| view.log_end())?;
+        let mut marks: Vec<_> = signed
+            .in_token
+            .iter()
+            .map(|known| (known.size, known.root, Fault::Forked))
+            .chain([(signed.row.size, signed.row.root, Fault::TreeChanged)])
+            .filter(|(at, ..)| *at <= size)
+            .collect();
+        marks.sort_unstable_by_key(|(at, ..)| *at);
+        for (at, root, fault) in marks {
+            if let Some(finding) = self.walk_to(walk, at)? {
+                return Ok(Some(finding));
+            }
+            if walk.edge().root()? != root {
+                return Ok(Some(Finding::of(fault)));
+            }
+        }
+        if let Some(finding) = self.walk_to(walk, size)? {
+            return Ok(Some(finding));
+        }
+        self.store.read(|view| opening::short(view, &signed))
+    }
+
+    fn walk_to(&self, walk: &mut Walk, until: u64) -> Result<Option<Finding>, Error> {
+        while walk.edge().size() < until {
+            let walked = self.store.read(|view| walk.go_on(view, until, CHUNK));
+            let finding = match walked {
+                Err(Error::Corrupt(_)) => Some(Finding::of(Fault::TreeChanged)),
+                walked => walked?,
+            };
+            if finding.is_some() {
+                return Ok(finding);
+            }
+        }
+        Ok(None)
+    }
+
+    /// What was signed; without the token, what the database and this process know.
+    fn signed_now(&self) -> Result<Result<Signed, Finding>, Error> {
+        let one = self.audit_log.signing.lock();
+        let _one = one.unwrap_or_else(PoisonError::into_inner);
+        // A token that is away says nothing, and what this process knows is as new.
+        let signed = self.signed(self.notes.notes().ok())?;
+        let newest = self.audit_log.state().newest.clone();
+        Ok(match (signed, newest) {
+            (Ok(signed), Some(newest)) if signed.row != newest.row => {
+                Err(Finding::of(Fault::CheckpointMissing))
+            }
+            (signed, _) => signed,
+        })
+    }
+}

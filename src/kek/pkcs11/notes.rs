@@ -1,0 +1,99 @@
+//! Owns the data objects in which the token keeps the newest checkpoint of the audit log (CKO_DATA, PKCS#11 v3.1
+//! section 4.5). The value of one cannot be changed: the next is made beside it, then it is destroyed.
+
+use cryptoki::{
+    error::{Error as Pkcs11Error, RvError},
+    object::{Attribute, AttributeType, ObjectClass, ObjectHandle},
+    session::Session,
+};
+
+use super::{Pkcs11Kek, fault::Fault};
+use crate::{error::Error, kek::NoteKeeper};
+
+const LABEL: &str = "aegis-custodian audit checkpoint";
+const APPLICATION: &str = "aegis-custodian";
+
+impl NoteKeeper for Pkcs11Kek {
+    fn notes(&self) -> Result<Vec<Vec<u8>>, Error> {
+        self.ring()?;
+        self.call(
+            "reading the checkpoint in the token",
+            self.slow_deadline(),
+            |live| {
+                let keys = live.keys()?;
+                live.work(|session| {
+                    let notes = find(session)?.into_iter().map(|note| value(session, note));
+                    let notes = notes.collect::<Result<_, _>>()?;
+                    // A token that is gone, or out of which we were logged out, shows no objects either.
+                    keys.round_trip(session)?;
+                    Ok(notes)
+                })
+            },
+        )
+    }
+
+    fn keep_note(&self, note: &[u8]) -> Result<bool, Error> {
+        self.ring()?;
+        let note = note.to_vec();
+        self.call(
+            "keeping the checkpoint in the token",
+            self.slow_deadline(),
+            move |live| live.write(|session| replace(session, &note)),
+        )
+    }
+}
+
+fn replace(session: &Session, note: &[u8]) -> Result<bool, Fault> {
+    let old = find(session)?;
+    match session.create_object(&template(note)) {
+        Ok(_) => {}
+        Err(error) if keeps_none(&error) => return Ok(false),
+        Err(error) => return Err(error.into()),
+    }
+    for note in old {
+        session.destroy_object(note)?;
+    }
+    Ok(true)
+}
+
+fn find(session: &Session) -> Result<Vec<ObjectHandle>, Pkcs11Error> {
+    session.find_objects(&[
+        Attribute::Class(ObjectClass::DATA),
+        Attribute::Label(LABEL.into()),
+        Attribute::Application(APPLICATION.into()),
+    ])
+}
+
+fn value(session: &Session, note: ObjectHandle) -> Result<Vec<u8>, Fault> {
+    let mut found = session.get_attributes(note, &[AttributeType::Value])?;
+    match found.pop() {
+        Some(Attribute::Value(value)) => Ok(value),
+        _ => Err(Error::kek("reading the checkpoint in the token", "it has no value").into()),
+    }
+}
+
+fn template(note: &[u8]) -> Vec<Attribute> {
+    vec![
+        Attribute::Class(ObjectClass::DATA),
+        Attribute::Token(true),
+        Attribute::Private(true),
+        Attribute::Modifiable(false),
+        Attribute::Label(LABEL.into()),
+        Attribute::Application(APPLICATION.into()),
+        Attribute::Value(note.to_vec()),
+    ]
+}
+
+/// Whether the token has no data objects at all, as several have none. That it is full is another matter.
+fn keeps_none(error: &Pkcs11Error) -> bool {
+    matches!(
+        error,
+        Pkcs11Error::Pkcs11(
+            RvError::AttributeTypeInvalid
+                | RvError::AttributeValueInvalid
+                | RvError::FunctionNotSupported
+                | RvError::TemplateInconsistent,
+            _
+        )
+    )
+}

@@ -1,0 +1,189 @@
+//! Which service is asked, by whose token, what is sent again, and what whoever runs a command reads.
+
+use std::{
+    fs,
+    io::{BufRead, BufReader, Write},
+    net::TcpListener,
+    os::unix::fs::PermissionsExt,
+    path::PathBuf,
+    process::{Command, Stdio},
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use super::{desk::Desk, service::Service};
+
+const TAIL: [&str; 2] = ["audit", "tail"];
+
+/// Answers each request with the next of these, and counts them; then it is gone.
+fn service_that_says(answers: Vec<String>) -> (String, JoinHandle<usize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let served = thread::spawn(move || {
+        for answer in &answers {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
+            while lines.next().is_some_and(|line| !line.unwrap().is_empty()) {}
+            stream.write_all(answer.as_bytes()).unwrap();
+        }
+        answers.len()
+    });
+    (url, served)
+}
+
+fn answer(status: &str, more: &str, body: &str) -> String {
+    let length = body.len();
+    format!(
+        "HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: {length}\r\n{more}\r\n{body}"
+    )
+}
+
+const BUSY: &str = r#"{"type":"urn:aegis-custodian:problem:not_ready","title":"t","status":503,"detail":"come again","code":"not_ready","request_id":"r-1"}"#;
+
+const NOTHING: &str = r#"{"items":[],"size":0}"#;
+
+fn a_token() -> (tempfile::TempDir, PathBuf) {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("token");
+    fs::write(&path, "cst_abc").unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    (home, path)
+}
+
+#[test]
+fn a_refusal_shows_what_the_service_said_and_ends_with_2() {
+    let service = Service::spawn();
+    let refused = Desk::of(&service, "app").run(&TAIL);
+    assert_eq!(refused.code, 2, "{refused:?}");
+    for said in ["(forbidden, request ", "the service refused: "] {
+        assert!(refused.error.contains(said), "{refused:?}");
+    }
+    let (_home, token) = a_token();
+    let stranger = Desk::at(&service.url, token).run(&TAIL);
+    assert_eq!(stranger.code, 2);
+    assert!(
+        stranger.error.contains("(unauthenticated, "),
+        "{stranger:?}"
+    );
+    assert!(!stranger.error.contains("cst_abc"), "{stranger:?}");
+}
+
+#[test]
+fn a_token_that_others_can_read_is_not_sent() {
+    let service = Service::spawn();
+    let desk = Desk::of(&service, "auditor");
+    let token = service.dir.join("auditor.token");
+    fs::set_permissions(&token, fs::Permissions::from_mode(0o644)).unwrap();
+    let refused = desk.run(&TAIL);
+    assert_eq!(refused.code, 1);
+    assert!(refused.error.contains("chmod 600"), "{refused:?}");
+}
+
+#[test]
+fn a_token_goes_through_tls_or_stays_on_this_machine() {
+    let (_home, token) = a_token();
+    for url in [
+        "http://192.0.2.1:7820",
+        "http://localhost.example",
+        "ftp://127.0.0.1",
+    ] {
+        let refused = Desk::at(url, token.clone()).run(&TAIL);
+        assert_eq!(refused.code, 1, "{refused:?}");
+    }
+    let https = Desk::at("https://127.0.0.1:1", token).run(&TAIL);
+    assert_eq!(https.code, 1);
+    assert!(https.error.contains("CUSTODIAN_CA_FILE"), "{https:?}");
+}
+
+#[test]
+fn a_service_that_is_not_there_is_not_waited_for() {
+    let (_home, token) = a_token();
+    let port = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    let begun = Instant::now();
+    let desk = Desk::at(&format!("http://127.0.0.1:{port}"), token);
+    let ended = desk.run(&TAIL);
+    assert_eq!(ended.code, 2);
+    assert!(
+        ended
+            .error
+            .contains("could not be reached: check CUSTODIAN_URL"),
+        "{ended:?}"
+    );
+    assert!(begun.elapsed() < Duration::from_secs(20));
+}
+
+#[test]
+fn a_busy_service_is_asked_again_when_it_says_and_no_longer_than_patience_lasts() {
+    let (_home, token) = a_token();
+    let busy = || answer("503 Service Unavailable", "retry-after: 1\r\n", BUSY);
+    let fine = || answer("200 OK", "", NOTHING);
+    let (url, served) = service_that_says(vec![busy(), fine(), fine()]);
+    let begun = Instant::now();
+    let ended = Desk::at(&url, token.clone()).run(&TAIL);
+    assert_eq!(ended.code, 0, "{ended:?}");
+    assert!(begun.elapsed() >= Duration::from_secs(1));
+    assert_eq!(served.join().unwrap(), 3);
+
+    let (url, _served) = service_that_says((0..100).map(|_| busy()).collect());
+    let begun = Instant::now();
+    let ended = Desk::at(&url, token).run(&["audit", "tail", "--patience", "2s"]);
+    assert_eq!(ended.code, 2, "{ended:?}");
+    assert!(
+        ended.error.contains("come again (not_ready, request r-1)"),
+        "{ended:?}"
+    );
+    assert!((2..20).contains(&begun.elapsed().as_secs()));
+}
+
+#[test]
+fn what_is_no_custodian_is_not_believed_and_not_followed_elsewhere() {
+    let (_home, token) = a_token();
+    for (status, more, body) in [
+        ("200 OK", "", "<html>"),
+        ("200 OK", "", "{}"),
+        ("404 Not Found", "", "not here"),
+        ("302 Found", "location: http://192.0.2.1/\r\n", ""),
+    ] {
+        let (url, _served) = service_that_says(vec![answer(status, more, body)]);
+        let ended = Desk::at(&url, token.clone()).run(&TAIL);
+        assert_eq!(ended.code, 2, "{ended:?}");
+        assert!(
+            ended.error.contains("does not answer as a custodian does"),
+            "{ended:?}"
+        );
+    }
+}
+
+/// The certificate and the server are Python's: nothing of ours is on the other side.
+#[test]
+fn over_https_only_who_the_ca_file_says_is_the_service() {
+    let (home, token) = a_token();
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let mut server = Command::new(root.join(".venv/bin/python"))
+        .arg("-B")
+        .arg(root.join("tests/remote/https.py"))
+        .arg(home.path())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(server.stdout.take().unwrap())
+        .read_line(&mut line)
+        .unwrap();
+    let desk = Desk::at(line.trim(), token);
+    let tail = |ca: &str| {
+        let ca = home.path().join(ca);
+        desk.run(&["audit", "tail", "--ca-file", ca.to_str().unwrap()])
+    };
+    let (known, stranger) = (tail("ca.pem"), tail("other.pem"));
+    server.kill().unwrap();
+    server.wait().unwrap();
+    assert_eq!(known.code, 0, "{known:?}");
+    assert_eq!(stranger.code, 2, "{stranger:?}");
+    let seen = fs::read_to_string(home.path().join("seen")).unwrap();
+    assert_eq!(seen, "Bearer cst_abc\n".repeat(2));
+}
