@@ -17,6 +17,7 @@ use crate::{
         merkle::{self, Frontier},
     },
     error::Error,
+    kek::Level,
     log::Fault,
     store::CheckpointRow,
     words::{KeyAlgorithm, KeyPurpose},
@@ -35,6 +36,9 @@ use walk::Walk;
 
 /// Entries of the whole log that one turn looks at: some milliseconds' work, and ten million within an hour and a half.
 const SLICE: usize = 1000;
+
+/// How long a degraded token is left alone.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What the audit log is subject to.
 #[derive(Clone, Debug)]
@@ -63,6 +67,8 @@ struct State {
     broken: Option<Finding>,
     /// The newest checkpoint that was verified or signed here, and the tree's edge there.
     newest: Option<Newest>,
+    /// When the token was asked last.
+    asked: Option<Instant>,
     /// What size the token's copy has, and when it was made.
     noted: Option<(u64, Instant)>,
     /// How far the look at the whole log is.
@@ -103,11 +109,30 @@ impl Custodian {
     /// One turn: signs what was logged since the last, after looking at it, and looks at some of the rest.
     ///
     /// # Errors
-    /// [`Error::Unavailable`]; nothing is lost by it, the next turn does it.
+    /// [`Error::Unavailable`]; nothing is lost by it, a later turn does it.
     pub fn tend_log(&self) -> Result<(), Error> {
-        let signed = self.sign_log(false);
+        let signed = match self.may_ask_token() {
+            true => self.sign_log(false),
+            false => Ok(()),
+        };
         let looked = self.look_at_slice();
         signed.and(looked)
+    }
+
+    /// Whether the token is asked in this turn. One that is out of order has no use for two calls a second more, each of
+    /// which may get stuck in it; one that is down is opened again by others.
+    fn may_ask_token(&self) -> bool {
+        let patience = match self.kek.condition().state().level {
+            Level::Up => Duration::ZERO,
+            Level::Degraded => PATIENCE,
+            Level::Down => return false,
+        };
+        let mut state = self.audit_log.state();
+        let recent = state.asked.is_some_and(|at| at.elapsed() < patience);
+        if !recent {
+            state.asked = Some(Instant::now());
+        }
+        !recent
     }
 
     /// Signs a checkpoint of all that was logged, unless there is one; `at_end` the token gets it in any case.

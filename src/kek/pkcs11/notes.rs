@@ -8,9 +8,13 @@ use cryptoki::{
 };
 
 use super::{Pkcs11Kek, fault::Fault};
-use crate::{error::Error, kek::NoteKeeper};
+use crate::{
+    error::Error,
+    kek::{Cause, NoteKeeper},
+};
 
 const LABEL: &str = "aegis-custodian audit checkpoint";
+const KEEPING: &str = "keeping the checkpoint in the token";
 const APPLICATION: &str = "aegis-custodian";
 
 impl NoteKeeper for Pkcs11Kek {
@@ -35,11 +39,19 @@ impl NoteKeeper for Pkcs11Kek {
     fn keep_note(&self, note: &[u8]) -> Result<bool, Error> {
         self.ring()?;
         let note = note.to_vec();
-        self.call(
-            "keeping the checkpoint in the token",
-            self.slow_deadline(),
-            move |live| live.write(|session| replace(session, &note)),
-        )
+        let kept = self.call(KEEPING, self.slow_deadline(), move |live| {
+            live.write(|session| replace(session, &note))
+        });
+        let condition = self.shared.condition();
+        match &kept {
+            Ok(_) => condition.is_cured(Cause::ObjectUnusable, LABEL),
+            // Of a token that does its work otherwise.
+            Err(error) if condition.is_proven() => {
+                condition.ails(Cause::ObjectUnusable, LABEL, error);
+            }
+            Err(_) => {}
+        }
+        kept
     }
 }
 
