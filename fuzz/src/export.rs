@@ -92,7 +92,10 @@ fn judged(export: &[u8]) -> bool {
     let verdict = judge.end().unwrap();
     assert_eq!(verdict.valid, verdict.error.is_none());
     serde_json::to_string(&verdict).unwrap();
-    assert!(!verdict.valid || stage().entries == entries, "another log is valid");
+    assert!(
+        !verdict.valid || stage().entries == entries,
+        "another log is valid"
+    );
     verdict.valid
 }
 
