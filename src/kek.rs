@@ -84,6 +84,14 @@ pub trait KekKeeper: KekProvider {
     /// [`Error::Unavailable`] if the token does not answer.
     fn canary(&self, version: &KekVersion) -> Result<Vec<u8>, Error>;
 
+    /// Whether the key of `version`, in the ring or not, is the one that made `canary`.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] if the token does not answer or has not exactly one such key.
+    fn made_canary(&self, version: &KekVersion, canary: &[u8]) -> Result<bool, Error> {
+        Ok(self.canary(version)? == canary)
+    }
+
     /// What the token says of the key of `version`, whether it is in the ring or not.
     ///
     /// # Errors

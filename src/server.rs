@@ -97,9 +97,10 @@ pub fn serve(
     tend.stop();
     watch.stop();
     log.stop();
-    custodian.flush_strangers(true)?;
+    let flushed = custodian.flush_strangers(true);
     log_failure(custodian.sign_log(true));
     custodian.close()?;
+    flushed?;
     tracing::info!("stopped");
     Ok(served?)
 }
@@ -206,9 +207,10 @@ impl Beat {
 /// Looks at the parts and sweeps.
 fn watch(custodian: Arc<Custodian>, service: Data<Service>) -> impl FnMut() {
     let mut turns: u32 = 0;
+    let mut strangers = Steady::new("writing down who had no valid token");
     move || {
         custodian.look();
-        log_failure(custodian.flush_strangers(false));
+        strangers.hear(custodian.flush_strangers(false));
         service.upkeep();
         turns = turns.wrapping_add(1);
         if turns.is_multiple_of(SWEEP) {
@@ -218,18 +220,36 @@ fn watch(custodian: Arc<Custodian>, service: Data<Service>) -> impl FnMut() {
     }
 }
 
-/// Signs the audit log and looks over it. What fails is said once: without its token the log is not signed for long.
+/// Signs the audit log and looks over it.
 fn tend_log(custodian: Arc<Custodian>) -> impl FnMut() {
-    let mut said = None;
-    move || {
-        let failed = custodian.tend_log().err().map(|error| error.to_string());
-        if failed != said {
-            match &failed {
-                Some(error) => tracing::warn!(error, "the audit log is not signed"),
-                None => tracing::info!("the audit log is signed again"),
+    let mut work = Steady::new("keeping the audit log signed");
+    move || work.hear(custodian.tend_log())
+}
+
+/// Work that is tried at each turn: that it fails is said once, and once more when it fails otherwise or works again.
+struct Steady {
+    what: &'static str,
+    failed: Option<String>,
+}
+
+impl Steady {
+    fn new(what: &'static str) -> Self {
+        Self { what, failed: None }
+    }
+
+    fn hear(&mut self, done: Result<(), Error>) {
+        let what = self.what;
+        let failed = done.as_ref().err().map(ToString::to_string);
+        if failed != self.failed {
+            match done {
+                Ok(()) => tracing::info!(what, "works again"),
+                Err(error) => {
+                    let error = &error as &dyn std::error::Error;
+                    tracing::error!(what, error, "not done; it will be tried again");
+                }
             }
         }
-        said = failed;
+        self.failed = failed;
     }
 }
 

@@ -16,7 +16,7 @@ use base64ct::{Base64UrlUnpadded, Encoding};
 use double::Double;
 use people::{Desk, Person, RISK, SECURITY, text};
 use serde_json::{Value, json};
-use service::Service;
+use service::{Service, eventually};
 use tempfile::TempDir;
 
 #[path = "support/desk.rs"]
@@ -165,6 +165,33 @@ fn everything_works_and_survives_a_restart_and_a_change_of_token() {
     let service = Service::start_on(&double.module(), home.path());
     all_open(&service, &made);
     assert!(record(&wrap(&service)).starts_with(TOKEN_IV));
+}
+
+#[test]
+fn its_kek_is_rotated_and_a_version_retired_and_restored() {
+    let (double, home) = (cloudhsm(), TempDir::new().unwrap());
+    let service = Service::start_on(&double.module(), home.path());
+    let made = make_all(&service);
+    let blob = made[0].body["wrapped"].as_str().unwrap();
+    let version = blob.split(':').nth(2).unwrap();
+    let kek = |verb: &str, body: Value| {
+        let path = format!("/v1/kek/versions/{version}/{verb}");
+        service.post("operator", &path, body)
+    };
+    let rotated = service.post("operator", "/v1/kek/rotate", json!({}));
+    assert!((200..300).contains(&rotated.status), "{rotated:?}");
+    let confirmed = json!({"confirm": version});
+    eventually("nothing is left under the old version", || {
+        kek("retire", confirmed.clone()).status == 200
+    });
+    let refused = service.post("app", made[0].path, made[0].body.clone());
+    assert_ne!(refused.status, 200, "{refused:?}");
+    all_open(&service, &made[1..]);
+    kek("restore", json!({})).is(200);
+    all_open(&service, &made);
+    assert_eq!(service.stop(), Some(0));
+    let service = Service::start_on(&double.module(), home.path());
+    all_open(&service, &made);
 }
 
 #[test]

@@ -100,6 +100,11 @@ fn the_page_for_mcp_servers_holds() {
 }
 
 #[test]
+fn the_page_for_operators_of_the_token_holds() {
+    holds_here("docs/operations-token.md");
+}
+
+#[test]
 fn the_page_for_telemetry_holds() {
     holds_here("docs/telemetry.md");
 }

@@ -18,6 +18,7 @@ use crate::{
 
 /// How the key holder is.
 #[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = KekHolderState)]
 pub struct KekState {
     /// `up`, `degraded` (it does its work, and somebody must look), or `down` (what needs it is refused).
     #[schema(example = "up")]

@@ -261,13 +261,14 @@ impl Custodian {
         row.state.changeable()?;
         // A key that is missing here makes no token sick, which it would if its canary were asked for first.
         self.kek.attributes(version)?;
-        if row.canary == Some(self.kek.canary(version)?) {
-            return Ok(());
+        let canary = row.canary.unwrap_or_default();
+        match self.kek.made_canary(version, &canary)? {
+            true => Ok(()),
+            false => Err(Error::kek(
+                "restoring a KEK version",
+                "the key of its name is another one",
+            )),
         }
-        Err(Error::kek(
-            "restoring a KEK version",
-            "the key of its name is another one",
-        ))
     }
 
     /// Those of each version that has a key. After one that was not told no more is asked: the token may be down.

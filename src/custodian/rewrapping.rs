@@ -7,6 +7,8 @@ use std::{
         Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
+    thread,
+    time::{Duration, Instant},
 };
 
 use subtle::ConstantTimeEq;
@@ -19,8 +21,10 @@ use crate::{
     store::{JobRow, JobState, Place, Stretch, Tx, WrappedRecord},
 };
 
-/// Rows that one transaction moves.
-const BATCH: usize = 256;
+/// Rows that one transaction moves: everybody else's writes wait for it.
+const BATCH: usize = 64;
+/// The longest rest between two batches.
+const REST: Duration = Duration::from_millis(100);
 /// Secrets that the token is asked for at once, so that others get their turn.
 const AT_ONCE: usize = 16;
 
@@ -91,6 +95,7 @@ impl Custodian {
             if self.is_closing() {
                 return Ok(None);
             }
+            let begun = Instant::now();
             let read = |kek| {
                 self.store
                     .read(|view| view.deks_elsewhere(kek, after, BATCH))
@@ -98,6 +103,8 @@ impl Custodian {
             let stretch = read(&job.kek)?;
             next = stretch.to;
             self.move_stretch(job, stretch, &mut pass)?;
+            // As long as it worked: half of the token and of the database is the requests'.
+            thread::sleep(begun.elapsed().min(REST));
         }
         Ok(Some(pass))
     }

@@ -9,8 +9,9 @@ use super::{
     deks::{By, overtaken},
 };
 use crate::{
-    error::Error,
+    error::{Error, Part},
     id::DekName,
+    kek::Level,
     policy::{Action, DekState},
     store::{DekRow, VersionRow},
 };
@@ -36,9 +37,25 @@ impl Custodian {
             .into_iter()
             .filter_map(|(what, done)| Some((what, done.err()?)))
         {
+            let known = self.is_known_to_be_down(&error);
             let error = &error as &dyn std::error::Error;
-            tracing::error!(what, error, "not done; it will be tried again");
+            match known {
+                true => tracing::debug!(what, error, "not done while the token is down"),
+                false => tracing::error!(what, error, "not done; it will be tried again"),
+            }
         }
+    }
+
+    /// Whether the log has said already why: each second it would say so again.
+    fn is_known_to_be_down(&self, error: &Error) -> bool {
+        let of_kek = matches!(
+            error,
+            Error::Unavailable {
+                part: Part::Kek,
+                ..
+            }
+        );
+        of_kek && self.kek.condition().state().level == Level::Down
     }
 
     fn tend_kek(&self) -> Result<(), Error> {

@@ -246,6 +246,13 @@ impl KekKeeper for Pkcs11Kek {
         })
     }
 
+    fn made_canary(&self, version: &KekVersion, canary: &[u8]) -> Result<bool, Error> {
+        let (version, canary): (_, Arc<[u8]>) = (version.clone(), canary.into());
+        self.call("checking a canary", self.slow_deadline(), move |live| {
+            live.work(|session| keys::made_canary(session, &version, &canary))
+        })
+    }
+
     fn attributes(&self, version: &KekVersion) -> Result<Attributes, Error> {
         let version = version.clone();
         self.call("reading a KEK's attributes", self.deadline(), move |live| {

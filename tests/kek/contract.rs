@@ -291,6 +291,21 @@ fn a_canary_costs_a_key_no_nonce_where_we_choose_it() {
 }
 
 #[test]
+fn a_key_knows_its_own_canary_from_another_keys() {
+    for (kek, _) in adopted() {
+        let own = kek.canary(&version(1)).unwrap();
+        kek.create(&version(2)).unwrap();
+        let other = kek.canary(&version(2)).unwrap();
+        assert!(kek.made_canary(&version(1), &own).unwrap());
+        assert!(kek.made_canary(&version(2), &other).unwrap());
+        assert!(!kek.made_canary(&version(1), &other).unwrap());
+        assert!(!kek.made_canary(&version(1), &[]).unwrap());
+        assert!(is_unavailable(&kek.made_canary(&version(9), &own)));
+        kek.probe().unwrap();
+    }
+}
+
+#[test]
 fn a_record_opens_whoever_chose_its_nonce() {
     for (kek, _) in adopted() {
         let mut wrapped = kek.wrap(&secret(7), &CONTEXT).unwrap();

@@ -88,8 +88,8 @@ fn restore(folder: &Path, before: &BTreeMap<PathBuf, Vec<u8>>) {
 
 fn changed(what: &str, change: impl Fn(&Session), cause: &str) {
     let scene = Scene::open();
-    let (folder, session) = (token_folder(), scene.token.session());
-    assert_eq!(found(&session).len(), 1, "{what}");
+    let folder = token_folder();
+    scene.beside(|session| assert_eq!(found(session).len(), 1, "{what}"));
     let before = objects(&folder);
     let seen = || {
         scene.is("down", cause);
@@ -99,7 +99,7 @@ fn changed(what: &str, change: impl Fn(&Session), cause: &str) {
     };
     scene.outage(
         what,
-        || change(&session),
+        || scene.beside(&change),
         seen,
         || restore(&folder, &before),
     );

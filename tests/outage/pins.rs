@@ -2,6 +2,8 @@
 
 use std::{thread, time::Duration};
 
+use cryptoki::session::Session;
+
 use crate::{
     alone::alone,
     double::Double,
@@ -11,9 +13,8 @@ use crate::{
 
 const OTHER: &str = "tests-1-pin";
 
-/// A looker-on who changes the user's PIN, then logs out, so that the next login needs the new one.
-fn change_pin(token: &Token, from: &str, to: &str) {
-    let session = token.session();
+/// Changes the user's PIN as somebody else would, then logs out, so that the next login needs the new one.
+fn change_pin(session: &Session, from: &str, to: &str) {
     session.set_pin(&from.into(), &to.into()).unwrap();
     session.logout().unwrap();
 }
@@ -29,7 +30,7 @@ fn the_pin_changed_in_the_token_then_in_its_file() {
         };
         scene.outage(
             "PIN changed in the token",
-            || change_pin(&scene.token, softhsm::PIN, OTHER),
+            || scene.beside(|session| change_pin(session, softhsm::PIN, OTHER)),
             seen,
             || scene.token.write_pin(OTHER),
         );
@@ -83,7 +84,7 @@ fn a_token_that_locks_after_three_wrong_pins_is_never_locked() {
         let double = Double::of_character(&token, "locking");
         let kek = double.open(1);
         let scene = Scene::on(token, kek);
-        change_pin(&scene.token, softhsm::PIN, OTHER);
+        change_pin(&scene.token.session(), softhsm::PIN, OTHER);
         double.close_sessions();
         scene.is("down", "pin_refused");
         for wrong in ["first-wrong", "second-wrong", "third-wrong"] {

@@ -10,6 +10,7 @@ use std::{
 };
 
 use aegis_custodian::kek::pkcs11::Pkcs11Kek;
+use cryptoki::session::Session;
 use serde_json::{Value, json};
 
 use crate::{
@@ -75,6 +76,16 @@ impl Scene {
             encrypted: json!({"ciphertext": encrypted["ciphertext"]}),
             house,
         }
+    }
+
+    /// Does something in the token past the service. Meanwhile another provider uses the library too, so that the
+    /// service does not finalize it under that: SoftHSM would crash.
+    pub fn beside(&self, work: impl FnOnce(&Session)) {
+        let guard = self.token.open(1);
+        let session = self.token.session();
+        work(&session);
+        drop(session);
+        drop(guard);
     }
 
     pub fn unwrap(&self) -> Answer {

@@ -9,7 +9,7 @@ use aegis_custodian::{
     error::Error,
     id::KekVersion,
     kek::{
-        Attributes, Condition, Context, Description, KekKeeper, KekProvider, Keyring,
+        Attributes, Condition, Context, Description, KekKeeper, KekProvider, Keyring, NoteKeeper,
         State as KekState, TokenSigner, WrappedSecret, pkcs11::Pkcs11Kek,
     },
     secret::Secret,
@@ -113,6 +113,16 @@ impl KekKeeper for Flaky {
 
     fn reconnect(&self) -> KekState {
         self.inner.reconnect()
+    }
+}
+
+impl NoteKeeper for Flaky {
+    fn notes(&self) -> Result<Vec<Vec<u8>>, Error> {
+        self.inner.notes()
+    }
+
+    fn keep_note(&self, note: &[u8]) -> Result<bool, Error> {
+        self.inner.keep_note(note)
     }
 }
 

@@ -19,8 +19,11 @@ pub struct Worker<'a> {
     pub dice: Dice,
     /// A DEK that no other client rotates.
     pub own: String,
+    pub since: Instant,
     pub figures: Figures,
 }
+
+const SLOW: Duration = Duration::from_millis(100);
 
 /// What requests met.
 #[derive(Default)]
@@ -31,8 +34,10 @@ pub struct Figures {
     cut: u64,
     /// Without an answer though the service was up.
     lost: u64,
-    /// The longest that one took, and what it was.
-    longest: (Duration, &'static str),
+    /// The longest that one took, what it was, and when it began.
+    longest: (Duration, &'static str, Duration),
+    /// How many took longer than [`SLOW`].
+    slow: u64,
     seconds: f64,
 }
 
@@ -57,6 +62,7 @@ impl Stage {
                         stage: self,
                         dice: dice.split(),
                         own: format!("dek-{number}"),
+                        since: begun,
                         figures: Figures::default(),
                     };
                     let over = &over;
@@ -173,7 +179,10 @@ impl Worker<'_> {
             }
             return None;
         };
-        self.figures.longest = self.figures.longest.max((begun.elapsed(), what));
+        let took = begun.elapsed();
+        let one = (took, what, begun.duration_since(self.since));
+        self.figures.longest = self.figures.longest.max(one);
+        self.figures.slow += u64::from(took > SLOW);
         *self.figures.answers.entry(reply.status).or_default() += 1;
         if reply.status >= 400 {
             println!("{what}: {}", reply.text);
@@ -190,6 +199,7 @@ impl Figures {
         self.cut += other.cut;
         self.lost += other.lost;
         self.longest = self.longest.max(other.longest);
+        self.slow += other.slow;
     }
 
     /// Requests that failed though the service was up.
@@ -202,15 +212,18 @@ impl Figures {
 impl fmt::Display for Figures {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let all: u64 = self.answers.values().sum();
-        let (longest, what) = self.longest;
+        let (longest, what, at) = self.longest;
         write!(
             out,
-            "{all} requests in {:.1} s, by status {:?}, {} cut off by a kill, {} lost, the longest {} ms ({what})",
+            "{all} requests in {:.1} s, by status {:?}, {} cut off by a kill, {} lost, {} slower than {} ms, the longest {} ms ({what}, after {:.1} s)",
             self.seconds,
             self.answers,
             self.cut,
             self.lost,
-            longest.as_millis()
+            self.slow,
+            SLOW.as_millis(),
+            longest.as_millis(),
+            at.as_secs_f64()
         )
     }
 }

@@ -117,14 +117,10 @@ impl Keys {
             let again = || refuse(Cause::TokenFailed, SAME_IV);
             return constant.then_some(()).ok_or_else(again);
         }
-        match opens_canary(session, key.handle, canary) {
-            Ok(true) => Ok(()),
-            Ok(false) | Err(Fault::Doubt(_)) => Err(refuse(
-                Cause::KekExchanged,
-                "its canary was made by another key",
-            )),
-            Err(fault) => Err(fault),
-        }
+        let why = "its canary was made by another key";
+        let own = is_own(session, key.handle, canary)?;
+        own.then_some(())
+            .ok_or_else(|| refuse(Cause::KekExchanged, why))
     }
 
     fn seal_and_open(&self, session: &Session, key: ObjectHandle) -> Result<Vec<u8>, Fault> {
@@ -142,6 +138,26 @@ const SAME_IV: &str = "the token chose an IV that it had chosen before";
 pub(super) fn canary(session: &Session, version: &KekVersion) -> Result<Vec<u8>, Fault> {
     let key = find_whole(session, version)?;
     Strategy::find(session, key)?.canary(session, key)
+}
+
+/// Whether the key of `version` made that canary.
+pub(super) fn made_canary(
+    session: &Session,
+    version: &KekVersion,
+    canary: &[u8],
+) -> Result<bool, Fault> {
+    let key = find_whole(session, version)?;
+    // A token that seals with it refuses to open for one reason only.
+    Strategy::find(session, key)?;
+    is_own(session, key, canary)
+}
+
+/// Whether a key that does its work opens that canary.
+fn is_own(session: &Session, key: ObjectHandle, canary: &[u8]) -> Result<bool, Fault> {
+    match opens_canary(session, key, canary) {
+        Err(Fault::Doubt(_)) => Ok(false),
+        opened => opened,
+    }
 }
 
 /// The one key of `version`, verified. None, or more than one, is refused; none is ever made here.
