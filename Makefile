@@ -54,7 +54,7 @@ approvals: ## Play 40,000 random steps of two-key overrides against a model, and
 races: ## Shut keys and people while many clients use them, for a minute each way (release build)
 	RACES_SECONDS=60 RACES_CLIENTS=32 cargo test --locked --release --test races -- --nocapture --test-threads 1
 
-fuzz: ## Fuzz blobs, certificates, events, JSON, signed tools and request bodies, FUZZ_SECONDS (60) each
+fuzz: ## Fuzz blobs, certificates, events, exported logs, JSON, signed tools and request bodies, FUZZ_SECONDS (60) each
 	./scripts/fuzz.sh
 
 fuzz-api: ## Drive the whole API by schemathesis as each role and as nobody (FUZZ="--seed 7")

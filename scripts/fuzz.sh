@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.."
 seconds=${FUZZ_SECONDS:-60}
 home=${CARGO_TARGET_DIR:-target}/fuzz
 host=$(rustc --print host-tuple)
-[ $# -gt 0 ] || set -- blob certificate events json tools bodies
+[ $# -gt 0 ] || set -- blob certificate events export json tools bodies
 
 # An fsync costs nothing there, and the audit log of a minute takes some tens of megabytes.
 scratch=$(mktemp -d -p "$(test -w /dev/shm && echo /dev/shm || echo "${TMPDIR:-/tmp}")" aegis-fuzz.XXXXXX)

@@ -7,13 +7,15 @@
 #[path = "support/verifier.rs"]
 mod verifier;
 
+use std::fs;
+
 use aegis_custodian::crypto::{
     checkpoint::{Checkpoint, NoteKey},
     ed25519,
     merkle::{Frontier, leaf},
     pinned::key_id,
 };
-use aegis_custodian::words::KeyAlgorithm;
+use aegis_custodian::{log::Fault, words::KeyAlgorithm};
 use base64ct::{Base64, Encoding};
 use serde_json::{Value, json};
 use verifier::Verifier;
@@ -277,6 +279,14 @@ fn a_log_contains_what_its_earlier_checkpoints_commit_to() {
         (&found["error"], &found["proven_until"]),
         (&"EntryChanged".into(), &5.into())
     );
+}
+
+#[test]
+fn every_word_is_explained_to_auditors() {
+    let page = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/audit.md")).unwrap();
+    for fault in Fault::ALL {
+        assert!(page.contains(&format!("`{}`", fault.word())), "{fault:?}");
+    }
 }
 
 #[test]

@@ -52,6 +52,15 @@ fn events() {
 }
 
 #[test]
+fn exports() {
+    for (name, input) in seeds("export") {
+        println!("{name}");
+        let whole = name.contains("/signed");
+        assert_eq!(checks::export::check(&input), whole, "{name}");
+    }
+}
+
+#[test]
 fn json() {
     for (name, input) in seeds("json") {
         println!("{name}");

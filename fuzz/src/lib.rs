@@ -16,5 +16,6 @@ pub mod blob;
 pub mod bodies;
 pub mod certificate;
 pub mod events;
+pub mod export;
 pub mod json;
 pub mod tools;

@@ -86,23 +86,26 @@ impl Sink {
     /// Writes the lines of a batch, and now and then what was done.
     pub(super) fn take(&mut self, batch: Moved) -> Result<(), Source> {
         let files = self.files.as_mut().ok_or(ALL_DONE)?;
+        // Of a batch that could not be written whole nothing counts.
+        let mut state = self.state.clone();
         for line in batch.lines {
             match line {
                 MovedLine::Done { text, kek } => {
-                    self.state.written += put(&mut files.part, &text)?;
-                    *self.state.moved.entry(kek).or_default() += 1;
+                    state.written += put(&mut files.part, &text)?;
+                    *state.moved.entry(kek).or_default() += 1;
                 }
                 MovedLine::Rejected { text, reject } => {
                     let why = serde_json::to_vec(&reject)?;
-                    self.state.rejects_written += put(&mut files.rejects, &why)?;
-                    self.state.rejected += 1;
+                    state.rejects_written += put(&mut files.rejects, &why)?;
+                    state.rejected += 1;
                     if self.keep_rejected {
-                        self.state.written += put(&mut files.part, &text)?;
+                        state.written += put(&mut files.part, &text)?;
                     }
                 }
             }
         }
-        self.state.read = batch.read;
+        state.read = batch.read;
+        self.state = state;
         if self.saved.elapsed() >= PAUSE {
             self.save()?;
         }

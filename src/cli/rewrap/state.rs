@@ -14,7 +14,7 @@ use crate::{error::Source, json, private_file};
 const FORMAT: &str = "aegis-custodian/rewrap/v1";
 
 /// What is true of the files as they are on disk.
-#[derive(Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct State {
     format: String,
