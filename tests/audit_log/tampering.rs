@@ -241,6 +241,51 @@ fn each_tampering_is_named_and_no_key_is_used_from_then_on() {
 }
 
 #[test]
+fn no_column_of_the_logs_tables_is_changed_unnoticed() {
+    let home = TempDir::new().unwrap();
+    let service = Service::start(home.path(), &[]);
+    service.make_dek("telemetry");
+    encrypt(&service).is(200);
+    file::drop_cleanly(service);
+    let whole = home.path().join("custodian.db");
+    let kept = fs::read(&whole).unwrap();
+    for (table, columns, row) in [
+        (
+            "audit_entries",
+            &["number", "at", "entry", "mac"][..],
+            "number = 3",
+        ),
+        (
+            "checkpoints",
+            &["size", "root", "note", "in_token", "made_at", "mac"],
+            "TRUE",
+        ),
+        ("tree_hashes", &["position", "hash"], "position = 3"),
+    ] {
+        for column in columns {
+            fs::write(&whole, &kept).unwrap();
+            let file = file::open(home.path());
+            let other = format!(
+                "CASE typeof({column}) WHEN 'integer' THEN {column} + 1000 WHEN 'text' THEN {column} || ' ' \
+                 ELSE CAST({column} || x'00' AS BLOB) END"
+            );
+            run(
+                &file,
+                &format!("UPDATE {table} SET {column} = {other} WHERE {row}"),
+            );
+            drop(file);
+            let service = Service::start(home.path(), &[]);
+            let verdict = service
+                .post("auditor", "/v1/audit/verify", json!({}))
+                .is(200);
+            assert_eq!(verdict["valid"], false, "{table}.{column}");
+            is_closed(&service, column);
+            file::drop_cleanly(service);
+        }
+    }
+}
+
+#[test]
 fn what_is_done_to_the_log_of_a_running_service_is_noticed_without_anyone_asking() {
     for attack in [
         |file: &Connection| change(file, FIVE),

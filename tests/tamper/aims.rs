@@ -125,14 +125,6 @@ pub const AIMED: &[Aim] = &[
         )],
         "key = 'two'",
     ),
-    (
-        "audit_entries",
-        &[(
-            "entry",
-            "(SELECT entry FROM audit_entries WHERE number = 4)",
-        )],
-        "number = 3",
-    ),
     ("kek_versions", &[("reserved", "0")], "number = 2"),
     (
         "kek_versions",

@@ -3,7 +3,7 @@
 use std::{borrow::Cow, path::Path, sync::Arc, time::Duration};
 
 use aegis_custodian::{
-    config::TERMS,
+    config::{DEV_INSTANCE, TERMS},
     crypto::scheme::{Network, Scheme},
     custodian::{Clock, Custodian, Encryptions, Fields, KekRotation, LogTerms, Quorum, Rules},
     duration::Period,
@@ -43,7 +43,7 @@ pub fn two_keks(dir: &Path) {
         overrides: TERMS,
         pii_fields: Fields::STANDARD,
         log: LogTerms {
-            origin: Cow::Borrowed("house"),
+            origin: Cow::Borrowed(DEV_INSTANCE),
             public_tiles: false,
             note_every: Duration::ZERO,
         },
@@ -122,5 +122,8 @@ fn with_a_log_whose_newest_entry_was_changed_nothing_is_done_and_readiness_says_
     stands_still(&again);
     let back = forward.replace('+', "-");
     assert_eq!(opened.execute(&back, []).unwrap(), 1);
+    stands_still(&again);
+    file::drop_cleanly(again);
+    let again = Service::start(home.path(), &[]);
     again.post("app", "/v1/wrap", wrap.clone()).is(200);
 }

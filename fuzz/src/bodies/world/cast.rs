@@ -14,17 +14,18 @@ mod custodians;
 mod overrides;
 
 /// Who may call: the first words of an input. The last two are custodians, one of them suspended.
-pub const ROLES: [&str; 6] = [
+pub const ROLES: [&str; 7] = [
     "admin",
     "operator",
     "app",
     "second",
+    "auditor",
     "custodian",
     "suspended",
 ];
 
 /// Those of them who are there from the start.
-const FIRST: usize = 4;
+const FIRST: usize = 5;
 
 pub struct Cast {
     tokens: Vec<(&'static str, String)>,
@@ -49,6 +50,7 @@ impl Cast {
             let (role, deks) = match name {
                 "operator" => (Role::Operator, vec![]),
                 "app" => (Role::App, vec!["*".to_owned()]),
+                "auditor" => (Role::Auditor, vec![]),
                 _ => (Role::Admin, vec![]),
             };
             let token = BearerToken::fresh().unwrap();
