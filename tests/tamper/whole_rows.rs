@@ -261,9 +261,9 @@ fn a_kek_version_announced_by_hand_is_never_made() {
     );
     is_named(&log, "kek_versions", 2);
     let keys = || {
-        fs::read_dir(home.path().join("software-kek"))
-            .unwrap()
-            .count()
+        let files = fs::read_dir(home.path().join("software-kek")).unwrap();
+        let is_key = |file: &fs::DirEntry| file.path().extension().is_some_and(|end| end == "key");
+        files.map(Result::unwrap).filter(is_key).count()
     };
     assert_eq!(keys(), 1);
     file::drop_cleanly(service);
