@@ -5,7 +5,7 @@ import secrets
 import subprocess
 import time
 
-from . import offline, screen
+from . import commands, screen
 from .calls import Mismatch, expect
 
 # The shortest that an override may stay open.
@@ -107,7 +107,7 @@ def verify_offline(state):
     changed["payload"] = ("A" if payload[60] != "A" else "B").join((payload[:60], payload[61:]))
     bad.write_text(json.dumps(changed))
     for file, wanted in ((good, 0), (bad, 3)):
-        offline.verify(state, "certificate", file, keys, wanted)
+        commands.verify(state, "certificate", file, keys, wanted)
 
 
 def refusals(state):

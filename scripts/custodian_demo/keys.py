@@ -3,10 +3,9 @@
 import base64
 import hashlib
 import os
-import time
 
 from . import screen
-from .calls import Mismatch, expect
+from .calls import expect, until
 
 FILE_CONTEXT = {"application": "payroll", "file": "application.key"}
 DATA = b'{"station":"north-7","celsius":21.5}'
@@ -25,11 +24,7 @@ def unb64(text):
 def ready(state):
     """Is it ready, and what can it do?"""
     screen.say("The custodian asks its token for a real wrap and unwrap each second; readiness is what that says.")
-    deadline = time.monotonic() + READY_SECONDS
-    while state.client.send(None, "GET", "/v1/health/ready").status != 200:
-        if time.monotonic() > deadline:
-            raise Mismatch(f"/v1/health/ready did not answer 200 within {READY_SECONDS} seconds")
-        time.sleep(0.1)
+    wait_until_ready(state)
     answer = state.client.call(None, "GET", "/v1/health/ready")
     for name, state_of in sorted(answer["checks"].items()):
         screen.value(name, "ok" if state_of["ok"] else "not ok")
@@ -38,6 +33,10 @@ def ready(state):
     for name in ("provider", "mechanism", "keys_in_token"):
         screen.value(f"kek.{name}", answer["kek"].get(name))
     expect(answer["kek"]["keys_in_token"] is True, "the KEK is in the token, and stays there")
+
+
+def wait_until_ready(state):
+    until(READY_SECONDS, "it is ready", lambda: state.client.send(None, "GET", "/v1/health/ready").status == 200)
 
 
 def wrap_a_key_file(state):

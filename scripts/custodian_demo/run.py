@@ -9,7 +9,7 @@ import tempfile
 import time
 import traceback
 
-from . import approvals, keys, refusals, screen, states, telemetry, tools, witness
+from . import approvals, audit, database, keys, outage, proof, refusals, rotation, screen, states, telemetry, tools
 from .calls import Client, Mismatch, expect
 from .service import Service, prepare
 
@@ -36,9 +36,15 @@ STEPS = (
     approvals.verify_offline,
     approvals.refusals,
     tools.sign,
-    witness.token_away,
+    outage.token_away,
+    rotation.rotate,
+    rotation.move_blobs,
+    proof.inclusion,
+    proof.export,
+    database.tamper,
+    database.roll_back,
     approvals.expired,
-    witness.audit,
+    audit.read,
 )
 
 

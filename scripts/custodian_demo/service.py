@@ -42,11 +42,15 @@ class Service:
         self.folder = folder
         self.binary = binary
         self.log = folder.parent / "custodian.log"
-        with open(self.log, "wb") as log:
+        self.start()
+
+    def start(self):
+        """Starts it, the first time or after it was stopped."""
+        with open(self.log, "ab") as log:
             # A session of its own: Ctrl-C reaches the demo, and the demo stops the service.
             self.process = subprocess.Popen(
-                [str(binary), "dev", "--data-dir", str(folder), "--listen", "127.0.0.1:0"],
-                cwd=folder.parent,
+                [str(self.binary), "dev", "--data-dir", str(self.folder), "--listen", "127.0.0.1:0"],
+                cwd=self.folder.parent,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -86,10 +90,10 @@ class Service:
         return found
 
     def token_directory(self):
-        """Where SoftHSM keeps its token: a folder named `tokens` with something in it."""
-        found = [path for path in sorted(self.folder.rglob("tokens")) if path.is_dir() and any(path.iterdir())]
+        """Where SoftHSM keeps its token: the one folder in its folder `tokens`."""
+        found = [path for path in self.folder.glob("**/tokens/*") if path.is_dir()]
         if len(found) != 1:
-            raise Mismatch(f"expected one folder `tokens` below the data directory, found {len(found)}")
+            raise Mismatch(f"expected one token below the data directory, found {len(found)}")
         return found[0]
 
     def stop(self):

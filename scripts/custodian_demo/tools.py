@@ -3,7 +3,7 @@
 import copy
 import json
 
-from . import offline, screen
+from . import commands, screen
 from .calls import expect
 
 TOOLS = [
@@ -30,6 +30,6 @@ def sign(state):
     for name, result, wanted in (("tools.json", answer.body, 0), ("tampered.json", changed, 3)):
         file = state.folder / name
         file.write_text(json.dumps(result))
-        said = offline.verify(state, "tools", file, keys, wanted)
+        said = commands.verify(state, "tools", file, keys, wanted)
     verdict = state.client.call("app", "POST", "/v1/mcp/tools/verify", changed, show=["valid", "error"])
     expect(verdict["changed"] == ["read_report"] and "read_report" in said, "both name the tool that was changed")

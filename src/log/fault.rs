@@ -32,7 +32,7 @@ faults! {
         /// An entry was put in.
         EntryInserted = "EntryInserted": "this entry was never logged: somebody put it there",
         /// An entry is not as it was logged.
-        EntryChanged = "EntryChanged": "this entry is not as it was logged",
+        EntryChanged = "EntryChanged": "an entry is not as it was logged",
         /// Entries at the end were taken out.
         TailCut = "TailCut": "the newest entries are not there any more, from this one on",
         /// An entry that was logged is not what entries are.

@@ -25,7 +25,7 @@ pub(super) struct Arguments {
     /// Go on with what is logged from now on, until it is interrupted.
     #[arg(long, short)]
     follow: bool,
-    /// The first entry's number, from 0; without it, the newest 20.
+    /// The first entry's number, from 0; without it, only the newest 20 are looked at.
     #[arg(long, value_name = "N")]
     from: Option<u64>,
     /// Only entries of this action; with * at its end, of all that begin so.

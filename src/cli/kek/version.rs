@@ -48,13 +48,16 @@ impl Version {
                 screen.line(label, value);
             }
         }
-        let uses = format!("{} records, {} encryptions", self.records, self.encryptions);
+        let uses = format!(
+            "{} records, at most {} encryptions",
+            self.records, self.encryptions
+        );
         screen.line("wraps", &uses);
         if let Some(attributes) = &self.attributes {
             let each = attributes
                 .iter()
                 .map(|(name, value)| format!("{name} {value}"));
-            screen.line("attributes", &each.collect::<Vec<_>>().join(", "));
+            screen.value("attributes", &each.collect::<Vec<_>>().join("\n"));
         }
     }
 }
