@@ -47,7 +47,7 @@ fn measure(entries: u64) {
         >> 20;
     // What was filled in is signed, as a running service would have done.
     let custodian = open(home.path());
-    custodian.sign_log(true).unwrap();
+    custodian.sign_log().unwrap();
     drop(custodian);
     let (start, custodian) = timed(|| open(home.path()));
     let (verify, verdict) = timed(|| custodian.verify_log().unwrap());
@@ -58,7 +58,7 @@ fn measure(entries: u64) {
     drop(custodian);
     fill(home.path(), 1000);
     let custodian = open(home.path());
-    let (sign, ()) = timed(|| custodian.sign_log(false).unwrap());
+    let (sign, ()) = timed(|| custodian.sign_log().unwrap());
     println!(
         "{entries:>10} {:>12.1} {size:>9} {:>9.1} {:>12.1} {:>10.0} {:>12.0}",
         micros(each),

@@ -217,6 +217,20 @@ CREATE TABLE tree_hashes (
     hash     BLOB NOT NULL CHECK (length(hash) = 32)
 ) STRICT;
 
+CREATE TABLE log_head ( -- how long the log is: written with each entry, so that its end cannot be cut off
+    id   INTEGER PRIMARY KEY CHECK (id = 1),
+    size INTEGER NOT NULL CHECK (size >= 0),
+    mac  BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE log_findings ( -- what was found wrong with the log; it stands until the whole log is found right
+    id       INTEGER PRIMARY KEY CHECK (id = 1),
+    fault    TEXT NOT NULL,
+    entry    INTEGER CHECK (entry >= 0),
+    found_at INTEGER NOT NULL,
+    mac      BLOB NOT NULL
+) STRICT;
+
 CREATE TABLE checkpoints ( -- the newest only
     size     INTEGER PRIMARY KEY CHECK (size >= 0),
     root     BLOB NOT NULL CHECK (length(root) = 32),

@@ -149,6 +149,7 @@ pub struct Service {
     openapi: web::Bytes,
     key_uses: Semaphore,
     large_kibibytes: Arc<Semaphore>,
+    verifying: Semaphore,
     failed_sign_ins: DefaultKeyedRateLimiter<Option<std::net::IpAddr>>,
 }
 
@@ -171,6 +172,7 @@ impl Service {
             openapi: openapi::text(),
             key_uses: Semaphore::new(limits.key_uses),
             large_kibibytes: Arc::new(Semaphore::new(limits.large_bytes / KIBIBYTE)),
+            verifying: Semaphore::new(1),
             failed_sign_ins: RateLimiter::keyed(quota),
         }
     }

@@ -98,7 +98,7 @@ pub fn serve(
     watch.stop();
     log.stop();
     let flushed = custodian.flush_strangers(true);
-    log_failure(custodian.sign_log(true));
+    log_failure(custodian.sign_log());
     custodian.close()?;
     flushed?;
     tracing::info!("stopped");

@@ -17,9 +17,9 @@ use crate::{
         merkle::{self, Frontier},
     },
     error::Error,
-    kek::Level,
+    kek::{Cause, Level},
     log::Fault,
-    store::CheckpointRow,
+    store::{CheckpointRow, View},
     words::{KeyAlgorithm, KeyPurpose},
 };
 
@@ -32,13 +32,14 @@ mod walk;
 pub use finding::Finding;
 pub use verdict::Verdict;
 
-use walk::Walk;
+use verdict::Round;
+use walk::{CHUNK, Walk};
 
-/// Entries of the whole log that one turn looks at: some milliseconds' work, and ten million within an hour and a half.
-const SLICE: usize = 1000;
-
-/// How long a degraded token is left alone.
+/// How long a token with stuck calls is left alone.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What is logged and not signed for longer makes the log unwell.
+const LATE: Duration = Duration::from_secs(60);
 
 /// What the audit log is subject to.
 #[derive(Clone, Debug)]
@@ -55,9 +56,7 @@ pub struct LogTerms {
 #[derive(Debug, Default)]
 pub(super) struct AuditLog {
     state: Mutex<State>,
-    /// Held while the whole log is read for somebody.
-    verifying: Mutex<()>,
-    /// Held while a checkpoint is made: the turn makes them, and the end.
+    /// Held while the newest checkpoint is replaced.
     signing: Mutex<()>,
 }
 
@@ -65,20 +64,20 @@ pub(super) struct AuditLog {
 struct State {
     /// What is wrong with it, for good.
     broken: Option<Finding>,
-    /// The newest checkpoint that was verified or signed here, and the tree's edge there.
-    newest: Option<Newest>,
-    /// When the token was asked last.
+    /// The newest checkpoint; `None` before the log was opened.
+    newest: Option<CheckpointRow>,
+    /// The tree's edge as far as the log was looked at: at the newest checkpoint or after it.
+    edge: Frontier,
+    /// The farthest end of the log that was seen.
+    seen: u64,
+    /// Since when something is logged and not signed.
+    unsigned: Option<Instant>,
+    /// When a token with stuck calls was asked last.
     asked: Option<Instant>,
     /// What size the token's copy has, and when it was made.
     noted: Option<(u64, Instant)>,
     /// How far the look at the whole log is.
-    round: Walk,
-}
-
-#[derive(Clone, Debug)]
-struct Newest {
-    row: CheckpointRow,
-    edge: Frontier,
+    round: Round,
 }
 
 impl AuditLog {
@@ -86,113 +85,119 @@ impl AuditLog {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether nothing was found wrong with it.
-    pub(super) fn is_whole(&self) -> bool {
-        self.state().broken.is_none()
+    /// Whether nothing was found wrong with it, and what is logged gets signed.
+    pub(super) fn is_well(&self) -> bool {
+        let state = self.state();
+        let late = state.unsigned.is_some_and(|since| since.elapsed() > LATE);
+        state.broken.is_none() && !late
     }
 }
 
 impl State {
     /// What the token is to keep, if it is time to.
-    fn due_note(&self, every: Duration, at_once: bool) -> Option<Newest> {
-        let newest = self.newest.as_ref().filter(|newest| newest.row.size > 0)?;
+    fn due_note(&self, every: Duration, at_once: bool) -> Option<CheckpointRow> {
+        let newest = self.newest.as_ref().filter(|newest| newest.size > 0)?;
         let (size, at) = match self.noted {
             None => return Some(newest.clone()),
             Some(noted) => noted,
         };
-        let due = size < newest.row.size && (at_once || at.elapsed() >= every);
+        let due = size < newest.size && (at_once || at.elapsed() >= every);
         due.then(|| newest.clone())
     }
 }
 
 impl Custodian {
-    /// One turn: signs what was logged since the last, after looking at it, and looks at some of the rest.
+    /// One turn: looks at what was logged, signs it, and looks at some of the rest.
     ///
     /// # Errors
     /// [`Error::Unavailable`]; nothing is lost by it, a later turn does it.
     pub fn tend_log(&self) -> Result<(), Error> {
+        self.look_at_news()?;
         let signed = match self.may_ask_token() {
-            true => self.sign_log(false),
+            true => self
+                .sign_what_is_known()
+                .and_then(|()| self.keep_note(false)),
             false => Ok(()),
         };
         let looked = self.look_at_slice();
         signed.and(looked)
     }
 
-    /// Whether the token is asked in this turn. One that is out of order has no use for two calls a second more, each of
-    /// which may get stuck in it; one that is down is opened again by others.
-    fn may_ask_token(&self) -> bool {
-        let patience = match self.kek.condition().state().level {
-            Level::Up => Duration::ZERO,
-            Level::Degraded => PATIENCE,
-            Level::Down => return false,
-        };
-        let mut state = self.audit_log.state();
-        let recent = state.asked.is_some_and(|at| at.elapsed() < patience);
-        if !recent {
-            state.asked = Some(Instant::now());
-        }
-        !recent
-    }
-
-    /// Signs a checkpoint of all that was logged, unless there is one; `at_end` the token gets it in any case.
+    /// Signs all that was logged, and puts that checkpoint into the token: at the end.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
-    pub fn sign_log(&self, at_end: bool) -> Result<(), Error> {
-        let one = self.audit_log.signing.lock();
-        let _one = one.unwrap_or_else(PoisonError::into_inner);
-        let before = self.audit_log.state().newest.clone();
-        let Some(before) = before.filter(|_| self.audit_log.is_whole()) else {
-            return Ok(());
-        };
-        let ends = self.store.read(|view| {
-            let end = view.log_end()?;
-            Ok((end, merkle::count(end)?, view.tree_end()?))
-        });
-        let Some((end, hashes, tree)) = self.found(ends)? else {
-            return Ok(());
-        };
-        if tree > hashes {
-            self.break_log(Finding::at(end, Fault::TailCut));
-            return Ok(());
-        }
-        show(end, before.row.size);
-        if end != before.row.size {
-            let Some(edge) = self.look_at_news(&before, end)? else {
-                return Ok(());
-            };
-            self.sign_edge(&before.row, edge)?;
-            show(end, end);
-        }
-        self.keep_note(at_end)
+    pub fn sign_log(&self) -> Result<(), Error> {
+        while self.look_at_news()? {}
+        self.sign_what_is_known()?;
+        self.keep_note(true)
     }
 
-    /// Looks at what was logged since `before`, and that the tree before is still the one that was signed.
-    fn look_at_news(&self, before: &Newest, end: u64) -> Result<Option<Frontier>, Error> {
-        let row = &before.row;
-        let looked = self.store.read(|view| {
-            if end < row.size {
-                return Ok(Err(Finding::at(end, Fault::TailCut)));
+    /// Whether the token is asked in this turn. One that is down is opened again by others; one in which calls are stuck
+    /// has no use for two more each second.
+    fn may_ask_token(&self) -> bool {
+        let token = self.kek.condition().state();
+        match (token.level, token.cause) {
+            (Level::Down, _) => false,
+            (Level::Degraded, Some(Cause::CallsStuck)) => {
+                let mut state = self.audit_log.state();
+                let recent = state.asked.is_some_and(|at| at.elapsed() < PATIENCE);
+                if !recent {
+                    state.asked = Some(Instant::now());
+                }
+                !recent
             }
-            if merkle::root(row.size, view)? != row.root {
+            (Level::Degraded | Level::Up, _) => true,
+        }
+    }
+
+    /// Looks at the next of what was logged since the last look, and that the log still ends where it was written down to
+    /// end and begins with what was signed; answers whether there is more.
+    fn look_at_news(&self) -> Result<bool, Error> {
+        let (newest, edge, seen) = {
+            let state = self.audit_log.state();
+            match &state.newest {
+                Some(newest) if state.broken.is_none() => {
+                    (newest.clone(), state.edge.clone(), state.seen)
+                }
+                _ => return Ok(false),
+            }
+        };
+        let looked = self.store.read(|view| {
+            let end = match end(view, seen)? {
+                Ok(end) => end,
+                Err(finding) => return Ok(Err(finding)),
+            };
+            if merkle::root(newest.size, view)? != newest.root {
                 return Ok(Err(Finding::of(Fault::TreeChanged)));
             }
-            let mut walk = Walk::from(before.edge.clone());
-            let finding = walk.go_to(view, end)?;
-            Ok(finding.map_or_else(|| Ok(walk.into_edge()), Err))
+            let mut walk = Walk::from(edge);
+            let finding = walk.go_on(view, end, CHUNK)?;
+            Ok(finding.map_or(Ok((walk.into_edge(), end)), Err))
         });
         match self.found(looked)? {
-            None => Ok(None),
-            Some(Ok(edge)) => Ok(Some(edge)),
+            None => Ok(false),
             Some(Err(finding)) => {
                 self.break_log(finding);
-                Ok(None)
+                Ok(false)
             }
+            Some(Ok((edge, end))) => Ok(self.audit_log.state().learn(edge, end)),
         }
     }
 
-    fn sign_edge(&self, before: &CheckpointRow, edge: Frontier) -> Result<(), Error> {
+    /// Signs a checkpoint of what was looked at, unless there is one.
+    fn sign_what_is_known(&self) -> Result<(), Error> {
+        let one = self.audit_log.signing.lock();
+        let _one = one.unwrap_or_else(PoisonError::into_inner);
+        let (edge, in_token) = {
+            let state = self.audit_log.state();
+            match &state.newest {
+                Some(newest) if state.broken.is_none() && newest.size < state.edge.size() => {
+                    (state.edge.clone(), newest.in_token)
+                }
+                _ => return Ok(()),
+            }
+        };
         let Some(key) = self.note_key()? else {
             return Ok(());
         };
@@ -205,20 +210,22 @@ impl Custodian {
             let signed = self.sign_with(KeyPurpose::Checkpoint, KeyAlgorithm::Ed25519, text);
             Ok(signed?.signature)
         })?;
-        let row = CheckpointRow {
+        self.keep_newest(CheckpointRow {
             size: checkpoint.size,
             root: checkpoint.root,
             note,
-            in_token: before.in_token,
+            in_token,
             made_at: self.clock.now(),
-        };
-        self.keep_newest(Newest { row, edge })
+        })
     }
 
-    fn keep_newest(&self, newest: Newest) -> Result<(), Error> {
-        let row = newest.row.clone();
+    fn keep_newest(&self, newest: CheckpointRow) -> Result<(), Error> {
+        let row = newest.clone();
         self.store.transact(move |tx| tx.replace_checkpoint(&row))?;
-        self.audit_log.state().newest = Some(newest);
+        let mut state = self.audit_log.state();
+        state.newest = Some(newest);
+        let seen = state.seen;
+        state.count_unsigned(seen);
         Ok(())
     }
 
@@ -226,15 +233,64 @@ impl Custodian {
     fn keep_note(&self, at_once: bool) -> Result<(), Error> {
         let every = self.rules.log.note_every;
         let due = self.audit_log.state().due_note(every, at_once);
-        let Some(mut newest) = due else { return Ok(()) };
-        let kept = self.notes.keep_note(newest.row.note.as_bytes())?;
-        self.audit_log.state().noted = Some((newest.row.size, Instant::now()));
-        if kept && !newest.row.in_token {
-            newest.row.in_token = true;
-            self.keep_newest(newest)?;
+        let Some(newest) = due else { return Ok(()) };
+        let kept = self.notes.keep_note(newest.note.as_bytes())?;
+        self.audit_log.state().noted = Some((newest.size, Instant::now()));
+        if !kept || newest.in_token {
+            return Ok(());
         }
-        Ok(())
+        let one = self.audit_log.signing.lock();
+        let _one = one.unwrap_or_else(PoisonError::into_inner);
+        let newest = self.audit_log.state().newest.clone();
+        let noted = newest.map(|newest| CheckpointRow {
+            in_token: true,
+            ..newest
+        });
+        noted.map_or(Ok(()), |noted| self.keep_newest(noted))
     }
+}
+
+impl State {
+    /// Keeps what a look found; answers whether there is more to look at.
+    fn learn(&mut self, edge: Frontier, end: u64) -> bool {
+        let more = edge.size() < end;
+        self.edge = edge;
+        self.seen = end;
+        self.count_unsigned(end);
+        more
+    }
+
+    fn count_unsigned(&mut self, end: u64) {
+        let signed = self.newest.as_ref().map_or(0, |newest| newest.size);
+        self.unsigned = match end > signed {
+            true => self.unsigned.or_else(|| Some(Instant::now())),
+            false => None,
+        };
+        metrics::gauge!("custodian_audit_entries").set(figure(end));
+        metrics::gauge!("custodian_audit_unsigned_entries").set(figure(end.saturating_sub(signed)));
+    }
+}
+
+/// Where the log ends, if that is where it was written down to end, no earlier than was `seen`, and its tree with it.
+fn end(view: &View<'_>, seen: u64) -> Result<Result<u64, Finding>, Error> {
+    let head = match view.log_head() {
+        Ok(Some(head)) => head,
+        Ok(None) | Err(Error::Corrupt(_)) => return Ok(Err(Finding::of(Fault::LengthMissing))),
+        Err(error) => return Err(error),
+    };
+    let (end, tree) = (view.log_end()?, view.tree_end()?);
+    if end < head.max(seen) || tree > merkle::count(end)? {
+        return Ok(Err(Finding::at(end, Fault::TailCut)));
+    }
+    if end > head {
+        return Ok(Err(Finding::at(head, Fault::EntryInserted)));
+    }
+    Ok(Ok(end))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a figure for people")]
+fn figure(number: u64) -> f64 {
+    number as f64
 }
 
 /// The checkpoint of the empty log, to which everything holds: so one that is missing later was taken out.
@@ -246,11 +302,4 @@ pub(super) fn nothing_signed(at: Timestamp) -> Result<CheckpointRow, Error> {
         in_token: false,
         made_at: at,
     })
-}
-
-fn show(end: u64, signed: u64) {
-    #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
-    let figure = |number: u64| number as f64;
-    metrics::gauge!("custodian_audit_entries").set(figure(end));
-    metrics::gauge!("custodian_audit_unsigned_entries").set(figure(end.saturating_sub(signed)));
 }

@@ -78,7 +78,7 @@ impl Custodian {
             rotation_due: self.kek_rotation_is_due().unwrap_or_default(),
             store,
             audit: well("audit", newest.map(drop))
-                && self.audit_log.is_whole()
+                && self.audit_log.is_well()
                 && !self.clock.jumped_back(),
         };
         if self.health() != checks {

@@ -136,6 +136,7 @@ impl Custodian {
             // The row key is its first encryption.
             tx.enable_kek(&row, &canary, 1)?;
             tx.insert_row_key(&wrapped)?;
+            tx.begin_log()?;
             tx.replace_checkpoint(&nothing_signed)?;
             Ok(((), Event::done(row.version.to_string())))
         })

@@ -1,13 +1,13 @@
 //! The audit log as a transparency log: checkpoint, proofs, tiles, verification (api.md section 12).
 
-use actix_web::{HttpResponse, http::header, web::Data};
+use actix_web::{HttpResponse, http::header, rt::time::timeout, web::Data};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::{
     Service,
     body::{Body, Nothing},
-    problem::Problem,
+    problem::{Code, Problem},
     query::Params,
     reply::{self, block},
     segment::Segment,
@@ -107,9 +107,18 @@ pub(super) async fn verify(
     service: Data<Service>,
     _: Body<Nothing>,
 ) -> Result<HttpResponse, Problem> {
+    // One at a time: each reads all of it.
+    let place = timeout(service.limits.key_wait, service.verifying.acquire()).await;
+    let _place = place.ok().and_then(Result::ok).ok_or(BUSY)?;
     let verdict = block(&service, |custodian| custodian.verify_log()).await?;
     Ok(reply::ok(&verdict))
 }
+
+const BUSY: Problem = Problem::of(
+    Code::NotReady,
+    "the audit log is being verified for somebody else; send it again after Retry-After",
+)
+.retry_after(5);
 
 fn text(note: String) -> HttpResponse {
     HttpResponse::Ok()

@@ -19,6 +19,8 @@ faults! {
         CheckpointForged = "CheckpointForged": "the checkpoint is not signed by the log's key",
         /// The database has lost the newest checkpoint.
         CheckpointMissing = "CheckpointMissing": "the newest checkpoint is not there, or not as it was written",
+        /// The database has lost the record of the log's length.
+        LengthMissing = "LengthMissing": "the record of the log's length is not there, or not as it was written",
         /// The token keeps no checkpoint though one was put there.
         TokenCheckpointMissing = "TokenCheckpointMissing": "the token no longer keeps the checkpoint that was put into it: somebody with its PIN removed it, or it is another token",
         /// The log is shorter than what the token, or whoever knows an earlier checkpoint, has seen.

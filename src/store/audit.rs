@@ -116,10 +116,15 @@ impl Tx<'_> {
                 "it is not as it was written: POST /v1/audit/verify says what is wrong with it",
             ));
         }
+        let head = self.log_head().map_err(end_of_log)?.ok_or_else(no_head)?;
         let (number, at) = match self.last_entry().map_err(end_of_log)? {
             Some((last, at)) => (last + 1, at.max(now)),
             None => (0, now),
         };
+        if number != head {
+            return Err(no_head());
+        }
+        self.set_log_head(number + 1)?;
         let entry = write(number, at)?;
         self.grow_tree(number, merkle::leaf(&entry))
             .map_err(end_of_log)?;
@@ -144,6 +149,10 @@ fn end_of_log(error: Error) -> Error {
         return error;
     }
     closed("its end is not as it was written: restore the database")
+}
+
+fn no_head() -> Error {
+    closed("it does not end where it is written down to end: restore the database")
 }
 
 fn closed(why: &'static str) -> Error {

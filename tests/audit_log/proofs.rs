@@ -80,6 +80,7 @@ fn what_is_beyond_the_log_is_refused_with_a_sentence() {
         "entries/001",
         "0/001.p/255",
         "0/000.p/0",
+        "7/x018/x446/x744/x073/x709/x551/615",
         "64/000",
         "8/000",
     ] {

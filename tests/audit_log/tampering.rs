@@ -37,7 +37,7 @@ const fn case(
     }
 }
 
-const CASES: [Case; 20] = [
+const CASES: [Case; 22] = [
     case("changed", |file| change(file, FIVE), "EntryChanged", five),
     case(
         "changed, and the tree with it",
@@ -127,6 +127,18 @@ const CASES: [Case; 20] = [
         |file| regrown(file, |file| cut(file, size(file) - 2)),
         "TailCut",
         |size| Some(size - 2),
+    ),
+    case(
+        "the record of the length removed",
+        |file| run(file, "DELETE FROM log_head"),
+        "LengthMissing",
+        |_| None,
+    ),
+    case(
+        "the record of the length changed",
+        |file| run(file, "UPDATE log_head SET size = size - 1"),
+        "LengthMissing",
+        |_| None,
     ),
     case(
         "all removed",
@@ -241,6 +253,54 @@ fn each_tampering_is_named_and_no_key_is_used_from_then_on() {
 }
 
 #[test]
+fn entries_that_no_checkpoint_has_yet_cannot_be_cut_off_after_a_kill() {
+    let home = TempDir::new().unwrap();
+    let service = Service::start(home.path(), &[]);
+    service.make_dek("telemetry");
+    eventually("all is signed", || {
+        let size = service.audit().len();
+        let note = service.get("auditor", "/v1/audit/checkpoint").text;
+        note.contains(&format!("\n{size}\n"))
+    });
+    let signed = i64::try_from(service.audit().len()).unwrap();
+    for _ in 0..3 {
+        encrypt(&service).is(200);
+    }
+    service.kill();
+    drop(service);
+    let file = file::open(home.path());
+    cut(&file, signed);
+    regrow(&file);
+    run(&file, "UPDATE checkpoints SET made_at = made_at");
+    drop(file);
+    let service = Service::start(home.path(), &[]);
+    let verdict = service
+        .post("auditor", "/v1/audit/verify", json!({}))
+        .is(200);
+    let error = verdict["error"].as_str().unwrap();
+    assert!(["TailCut", "RolledBack"].contains(&error), "{verdict}");
+    is_closed(&service, "cut");
+}
+
+#[test]
+fn what_was_found_is_not_forgotten_at_the_next_start() {
+    let home = TempDir::new().unwrap();
+    let service = Service::start(home.path(), &[]);
+    service.make_dek("telemetry");
+    encrypt(&service).is(200);
+    let service = file::tampered(service, |file| change(file, 1));
+    let verdict = service
+        .post("auditor", "/v1/audit/verify", json!({}))
+        .is(200);
+    assert_eq!(verdict["error"], "EntryChanged");
+    file::drop_cleanly(service);
+    let service = Service::start(home.path(), &[]);
+    encrypt(&service).is_refused(503, "audit_unavailable");
+    let note = service.get("auditor", "/v1/audit/checkpoint");
+    assert_eq!(note.status, 200, "the evidence can be had: {note:?}");
+}
+
+#[test]
 fn no_column_of_the_logs_tables_is_changed_unnoticed() {
     let home = TempDir::new().unwrap();
     let service = Service::start(home.path(), &[]);
@@ -260,6 +320,7 @@ fn no_column_of_the_logs_tables_is_changed_unnoticed() {
             &["size", "root", "note", "in_token", "made_at", "mac"],
             "TRUE",
         ),
+        ("log_head", &["size", "mac"], "TRUE"),
         ("tree_hashes", &["position", "hash"], "position = 3"),
     ] {
         for column in columns {

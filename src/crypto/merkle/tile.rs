@@ -69,7 +69,8 @@ impl Tile {
     #[must_use]
     pub fn is_in(&self, size: u64) -> bool {
         let end = u128::from(self.0.level_index()) * u128::from(WIDTH) + u128::from(self.width());
-        end << (u32::from(HEIGHT) * u32::from(self.0.level())) <= u128::from(size)
+        let level = u32::from(HEIGHT).saturating_mul(u32::from(self.0.level()));
+        end <= u128::from(size.checked_shr(level).unwrap_or(0))
     }
 
     /// The bytes of a tile of hashes: 32 for each.
@@ -154,6 +155,13 @@ mod tests {
         assert!(tile("0/001.p/1").is_in(257));
         assert!(!tile("1/000.p/1").is_in(255));
         assert!(tile("1/000.p/1").is_in(256));
-        assert!(!tile("7/x018/x446/x744/x073/x709/551").is_in(u64::MAX));
+        for far in [
+            "7/x018/x446/x744/x073/x709/551",
+            "7/x018/x446/x744/x073/x709/x551/615",
+            "0/x018/x446/x744/x073/x709/x551/615",
+            "entries/x018/x446/x744/x073/x709/x551/615",
+        ] {
+            assert!(!tile(far).is_in(u64::MAX), "{far}");
+        }
     }
 }

@@ -1,6 +1,8 @@
 //! What was found wrong with the audit log: for good, since whoever could change it could change it back.
 
-use crate::{crypto::checkpoint::Distrust, custodian::Custodian, error::Error, log::Fault};
+use crate::{
+    crypto::checkpoint::Distrust, custodian::Custodian, error::Error, log::Fault, store::FindingRow,
+};
 
 /// What is wrong, and where.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -14,6 +16,13 @@ pub struct Finding {
 impl Finding {
     pub(super) const fn of(fault: Fault) -> Self {
         Self { fault, entry: None }
+    }
+
+    fn row(self) -> FindingRow {
+        FindingRow {
+            fault: self.fault.word().to_owned(),
+            entry: self.entry,
+        }
     }
 
     pub(super) const fn at(entry: u64, fault: Fault) -> Self {
@@ -41,6 +50,9 @@ impl Custodian {
             return;
         }
         state.broken = Some(finding);
+        drop(state);
+        let (row, at) = (finding.row(), self.clock.now());
+        let kept = self.store.transact(move |tx| tx.keep_finding(&row, at));
         metrics::gauge!("custodian_audit_broken").set(1);
         tracing::error!(
             fault = finding.fault.word(),
@@ -48,6 +60,10 @@ impl Custodian {
             "{}; it takes no more entries, so no key is used; see docs/audit.md",
             finding.fault.meaning()
         );
+        if let Err(error) = kept {
+            let error = &error as &dyn std::error::Error;
+            tracing::error!(error, "what was found is not written down");
+        }
     }
 
     /// What was read of the log; `None`, and the log is closed, if it was damaged.

@@ -1,7 +1,10 @@
 //! The look at the log before anything is done: what came after the newest checkpoint, and that the token knows of no
 //! later one. The rest is looked at in the background: ten million entries delay no start.
 
-use super::{Finding, Newest, walk::Walk};
+use super::{
+    Finding, end,
+    walk::{CHUNK, Walk},
+};
 use crate::{
     crypto::{
         checkpoint::{self, Checkpoint, NoteKey},
@@ -22,7 +25,8 @@ pub(super) struct Signed {
 }
 
 impl Custodian {
-    /// Looks at the log, and closes it if it is not what was signed.
+    /// Looks at the log, and closes it if it is not what was signed. What was found wrong earlier stands until all of it is
+    /// found right.
     ///
     /// # Errors
     /// [`Error::Unavailable`] if token or store do not answer.
@@ -33,16 +37,43 @@ impl Custodian {
         let notes = self.notes.notes()?;
         let opened = self.signed(Some(notes)).and_then(|signed| match signed {
             Ok(signed) => {
-                let walked = self.store.read(|view| look(view, &signed));
+                let looked = self.store.read(|view| look(view, &signed));
                 let row = signed.row;
-                walked.map(|walked| walked.map(|edge| Newest { row, edge }))
+                looked.map(|looked| looked.map(|known| (row, known)))
             }
             Err(finding) => Ok(Err(finding)),
         });
         match self.found(opened)? {
-            None => {}
-            Some(Err(finding)) => self.break_log(finding),
-            Some(Ok(newest)) => self.audit_log.state().newest = Some(newest),
+            None => Ok(()),
+            Some(Err(finding)) => {
+                self.break_log(finding);
+                Ok(())
+            }
+            Some(Ok((row, (edge, end)))) => {
+                let mut state = self.audit_log.state();
+                state.newest = Some(row);
+                state.learn(edge, end);
+                drop(state);
+                self.look_again_if_need_be()
+            }
+        }
+    }
+
+    fn look_again_if_need_be(&self) -> Result<(), Error> {
+        if matches!(self.store.read(|view| view.log_finding()), Ok(None)) {
+            return Ok(());
+        }
+        tracing::warn!("the audit log was found wrong before: all of it is read before the start");
+        let mut walk = Walk::default();
+        match self.read_again(&mut walk)? {
+            Some(finding) => self.break_log(finding),
+            None => {
+                self.store.transact(|tx| tx.forget_finding())?;
+                tracing::warn!(
+                    entries = walk.edge().size(),
+                    "the whole audit log is right again"
+                );
+            }
         }
         Ok(())
     }
@@ -107,18 +138,19 @@ fn believed(
     Ok(Signed { row, in_token })
 }
 
-/// Whether the log holds to what was signed, as far as that can be told without reading all of it; the tree's edge.
-pub(super) fn look(view: &View<'_>, signed: &Signed) -> Result<Result<Frontier, Finding>, Error> {
-    let (row, end) = (&signed.row, view.log_end()?);
-    if let Some(finding) = short(view, signed)? {
-        return Ok(Err(finding));
-    }
+/// Whether the log holds to what was signed, as far as that can be told without reading all of it; the tree's edge after
+/// the first entries that are not signed, and where the log ends.
+fn look(view: &View<'_>, signed: &Signed) -> Result<Result<(Frontier, u64), Finding>, Error> {
+    let end = match long_enough(view, signed)? {
+        Ok(end) => end,
+        Err(finding) => return Ok(Err(finding)),
+    };
+    let row = &signed.row;
     if merkle::root(row.size, view)? != row.root {
         return Ok(Err(Finding::of(Fault::TreeChanged)));
     }
-    let edge = Frontier::of(row.size, view)?;
-    let mut walk = Walk::from(edge.clone());
-    if let Some(finding) = walk.go_to(view, end)? {
+    let mut walk = Walk::from(Frontier::of(row.size, view)?);
+    if let Some(finding) = walk.go_on(view, end, CHUNK)? {
         return Ok(Err(finding));
     }
     for known in &signed.in_token {
@@ -126,17 +158,18 @@ pub(super) fn look(view: &View<'_>, signed: &Signed) -> Result<Result<Frontier, 
             return Ok(Err(Finding::of(Fault::Forked)));
         }
     }
-    Ok(Ok(edge))
+    Ok(Ok((walk.into_edge(), end)))
 }
 
-/// Whether the log ends before something that was signed, or its tree elsewhere than it.
-pub(super) fn short(view: &View<'_>, signed: &Signed) -> Result<Option<Finding>, Error> {
-    let (end, tree) = (view.log_end()?, view.tree_end()?);
-    let cut = signed.row.size > end || tree > merkle::count(end)?;
+/// Where the log ends, unless that is before something that was logged or signed.
+pub(super) fn long_enough(view: &View<'_>, signed: &Signed) -> Result<Result<u64, Finding>, Error> {
+    let end = match end(view, signed.row.size)? {
+        Ok(end) => end,
+        Err(finding) => return Ok(Err(finding)),
+    };
     let rolled = signed.in_token.iter().any(|known| known.size > end);
-    Ok(match (cut, rolled) {
-        (true, _) => Some(Finding::at(end, Fault::TailCut)),
-        (false, true) => Some(Finding::of(Fault::RolledBack)),
-        (false, false) => None,
+    Ok(match rolled {
+        true => Err(Finding::of(Fault::RolledBack)),
+        false => Ok(end),
     })
 }

@@ -10,7 +10,7 @@ use crate::{
     },
     custodian::Custodian,
     error::{Error, Part},
-    store::View,
+    store::{CheckpointRow, View},
 };
 
 /// That an entry is in the log (RFC 6962 section 2.1.1).
@@ -45,18 +45,13 @@ impl Custodian {
         self.rules.log.public_tiles
     }
 
-    /// The newest checkpoint: a signed note.
+    /// The newest checkpoint: a signed note. Of a log that is not whole, the one that the database has: evidence.
     ///
     /// # Errors
     /// [`Error::Unavailable`] before the first is signed.
     pub fn checkpoint(&self) -> Result<String, Error> {
-        let newest = self
-            .audit_log
-            .state()
-            .newest
-            .as_ref()
-            .map(|newest| newest.row.note.clone());
-        newest.filter(|note| !note.is_empty()).ok_or_else(unsigned)
+        let signed = self.newest()?.filter(|newest| newest.size > 0);
+        signed.map(|newest| newest.note).ok_or_else(unsigned)
     }
 
     /// The proof that entry `index` is in the tree of `size` entries, or else of the newest checkpoint.
@@ -130,14 +125,18 @@ impl Custodian {
     }
 
     fn or_newest(&self, size: Option<u64>) -> Result<u64, Error> {
-        let newest = || {
-            self.audit_log
-                .state()
-                .newest
-                .as_ref()
-                .map(|newest| newest.row.size)
-        };
-        size.or_else(newest).ok_or_else(unsigned)
+        match size {
+            Some(size) => Ok(size),
+            None => Ok(self.newest()?.ok_or_else(unsigned)?.size),
+        }
+    }
+
+    fn newest(&self) -> Result<Option<CheckpointRow>, Error> {
+        let known = self.audit_log.state().newest.clone();
+        known.map_or_else(
+            || self.store.read(|view| view.checkpoint()),
+            |known| Ok(Some(known)),
+        )
     }
 }
 

@@ -1,16 +1,30 @@
 //! The whole log read again: `POST /v1/audit/verify`, and a slice of it each turn.
 
-use std::sync::PoisonError;
+use std::{
+    mem,
+    sync::PoisonError,
+    time::{Duration, Instant},
+};
 
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{
-    Finding, SLICE,
+    Finding,
     opening::{self, Signed},
     walk::{CHUNK, Walk},
 };
-use crate::{custodian::Custodian, error::Error, log::Fault};
+use crate::{
+    custodian::Custodian,
+    error::{Error, Part},
+    log::Fault,
+    store::{CheckpointRow, View},
+};
+
+/// How long one turn looks at the whole log: a tenth of the time between two.
+const SLICE: Duration = Duration::from_millis(50);
+/// Entries between two looks at the time.
+const STEP: usize = 250;
 
 /// What the whole log was found to be.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -36,8 +50,6 @@ impl Custodian {
     /// # Errors
     /// [`Error::Unavailable`] if the store does not answer.
     pub fn verify_log(&self) -> Result<Verdict, Error> {
-        let one = self.audit_log.verifying.lock();
-        let _one = one.unwrap_or_else(PoisonError::into_inner);
         let mut walk = Walk::default();
         let finding = self.read_again(&mut walk)?;
         if let Some(finding) = finding {
@@ -57,30 +69,24 @@ impl Custodian {
 
     /// Looks at the next entries, from the first one again after the last.
     pub(super) fn look_at_slice(&self) -> Result<(), Error> {
-        let (mut walk, signed) = {
+        let (mut round, newest) = {
             let mut state = self.audit_log.state();
-            let signed = state.newest.as_ref().map(|newest| newest.row.clone());
-            (std::mem::take(&mut state.round), signed)
+            let whole = state.broken.is_none();
+            let Some(newest) = state.newest.clone().filter(|_| whole) else {
+                return Ok(());
+            };
+            (mem::take(&mut state.round), newest)
         };
-        let Some(signed) = signed else { return Ok(()) };
-        let looked = self.store.read(|view| {
-            let found = walk.go_on(view, signed.size, SLICE)?;
-            Ok((found, walk))
-        });
-        let Some((finding, walk)) = self.found(looked)? else {
-            return Ok(());
-        };
-        let done = walk.edge().size() == signed.size;
-        let other = done && walk.edge().root()? != signed.root;
-        match finding.or(other.then_some(Finding::of(Fault::TreeChanged))) {
-            Some(finding) => self.break_log(finding),
-            None if done => {}
-            None => self.audit_log.state().round = walk,
+        let looked = self.store.read(|view| round.go_on(view, &newest));
+        let looked = self.found(looked);
+        if let Ok(Some(Some(finding))) = &looked {
+            self.break_log(*finding);
         }
-        Ok(())
+        self.audit_log.state().round = round;
+        looked.map(drop)
     }
 
-    fn read_again(&self, walk: &mut Walk) -> Result<Option<Finding>, Error> {
+    pub(super) fn read_again(&self, walk: &mut Walk) -> Result<Option<Finding>, Error> {
         let signed = match self.signed_now()? {
             Ok(signed) => signed,
             Err(finding) => return Ok(Some(finding)),
@@ -105,11 +111,17 @@ impl Custodian {
         if let Some(finding) = self.walk_to(walk, size)? {
             return Ok(Some(finding));
         }
-        self.store.read(|view| opening::short(view, &signed))
+        let end = self
+            .store
+            .read(|view| opening::long_enough(view, &signed))?;
+        Ok(end.err())
     }
 
     fn walk_to(&self, walk: &mut Walk, until: u64) -> Result<Option<Finding>, Error> {
         while walk.edge().size() < until {
+            if self.is_closing() {
+                return Err(closing());
+            }
             let walked = self.store.read(|view| walk.go_on(view, until, CHUNK));
             let finding = match walked {
                 Err(Error::Corrupt(_)) => Some(Finding::of(Fault::TreeChanged)),
@@ -124,16 +136,50 @@ impl Custodian {
 
     /// What was signed; without the token, what the database and this process know.
     fn signed_now(&self) -> Result<Result<Signed, Finding>, Error> {
+        // A token that is away says nothing, and what this process knows is as new.
+        let notes = self.notes.notes().ok();
         let one = self.audit_log.signing.lock();
         let _one = one.unwrap_or_else(PoisonError::into_inner);
-        // A token that is away says nothing, and what this process knows is as new.
-        let signed = self.signed(self.notes.notes().ok())?;
+        let signed = self.signed(notes)?;
         let newest = self.audit_log.state().newest.clone();
         Ok(match (signed, newest) {
-            (Ok(signed), Some(newest)) if signed.row != newest.row => {
+            (Ok(signed), Some(newest)) if signed.row != newest => {
                 Err(Finding::of(Fault::CheckpointMissing))
             }
             (signed, _) => signed,
         })
+    }
+}
+
+/// A look at the whole log, a slice each turn, against the checkpoint that was the newest when it began.
+#[derive(Debug, Default)]
+pub(super) struct Round {
+    walk: Walk,
+    until: Option<CheckpointRow>,
+}
+
+impl Round {
+    fn go_on(&mut self, view: &View<'_>, newest: &CheckpointRow) -> Result<Option<Finding>, Error> {
+        let until = self.until.get_or_insert_with(|| newest.clone());
+        let begun = Instant::now();
+        while self.walk.edge().size() < until.size && begun.elapsed() < SLICE {
+            if let Some(finding) = self.walk.go_on(view, until.size, STEP)? {
+                return Ok(Some(finding));
+            }
+        }
+        if self.walk.edge().size() < until.size {
+            return Ok(None);
+        }
+        let same = self.walk.edge().root()? == until.root;
+        *self = Self::default();
+        Ok((!same).then_some(Finding::of(Fault::TreeChanged)))
+    }
+}
+
+fn closing() -> Error {
+    Error::Unavailable {
+        part: Part::Audit,
+        what: "verifying the audit log",
+        source: Some("the service is going down".into()),
     }
 }

@@ -37,16 +37,6 @@ impl Walk {
         self.0
     }
 
-    /// Goes on to entry number `until` in one snapshot; answers as [`Walk::go_on`].
-    pub(super) fn go_to(&mut self, view: &View<'_>, until: u64) -> Result<Option<Finding>, Error> {
-        while self.0.size() < until {
-            if let Some(finding) = self.go_on(view, until, CHUNK)? {
-                return Ok(Some(finding));
-            }
-        }
-        Ok(None)
-    }
-
     /// Goes on to entry number `until`, but over no more than `most` entries; answers the first that is wrong, after
     /// which it goes nowhere.
     pub(super) fn go_on(
