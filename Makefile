@@ -1,7 +1,7 @@
 # Thin: each target says what it runs; the work is in scripts/ and in cargo.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check features bench load tamper model approvals races crash rotation fuzz fuzz-api docs-browser clean
+.PHONY: help demo test check features bench compare load tamper model approvals races crash rotation fuzz fuzz-api docs-browser clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
@@ -43,6 +43,10 @@ bench: ## Run the benchmarks
 
 load: ## Measure requests a second of a release build beside the raw token, events, and submissions of signatures
 	python3 scripts/load.py
+
+compare: ## Measure another release build beside this one in turn (BEFORE=path/to/custodian)
+	cargo build --release --locked
+	python3 scripts/compare.py $(BEFORE)
 
 model: ## Play 50,000 random requests against a model of the contract (release build)
 	MODEL_STEPS=5000 MODEL_GAMES=5 cargo test --locked --release --test model -- --nocapture --test-threads 2 every_answer_is

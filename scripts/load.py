@@ -18,6 +18,7 @@ import urllib.error
 import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+BINARY = ROOT / "target/release/custodian"
 SECONDS = int(os.environ.get("LOAD_SECONDS", "5"))
 CONNECTIONS = (1, 8, 32)
 PLAINTEXT = base64.b64encode(bytes(32)).decode()
@@ -169,12 +170,13 @@ def row(service, name, path, body, connections, raw):
 class Service:
     """A release `custodian dev`, with all it keeps in a folder that goes away."""
 
-    def __init__(self, home, options):
+    def __init__(self, home, options, binary=BINARY):
         self.home = home
         self.options = options
+        self.binary = binary
 
     def __enter__(self):
-        command = [ROOT / "target/release/custodian", "dev", "--listen", "127.0.0.1:0", "--data-dir", self.home, *self.options]
+        command = [self.binary, "dev", "--listen", "127.0.0.1:0", "--data-dir", self.home, *self.options]
         log = open(self.home / "log", "w")
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
         self.url = self.process.stdout.readline().removeprefix("listening on ").strip()
