@@ -5,6 +5,8 @@
 
 #[path = "audit_log/attack.rs"]
 mod attack;
+#[path = "audit_log/cases.rs"]
+mod cases;
 #[path = "audit_log/checkpoints.rs"]
 mod checkpoints;
 #[path = "tamper/file.rs"]

@@ -39,8 +39,10 @@ impl Bench {
     fn new() -> Self {
         let home = TempDir::new().unwrap();
         let path = home.path().join("custodian.db");
+        let store = opened(&path);
+        store.transact(|tx| tx.begin_log()).unwrap();
         Self {
-            store: opened(&path),
+            store,
             path,
             _home: home,
         }
