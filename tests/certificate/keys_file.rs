@@ -15,7 +15,6 @@ fn what_a_later_service_may_add_is_passed_over() {
     let case = Case::usual();
     let mut keys = case.keys();
     keys["next_cursor"] = json!(null);
-    keys["items"][0]["vkey"] = json!("custodian+00000000+AAAA");
     keys["items"][0]["new"] = json!({"a": 1});
     keys["custodians"][0]["name"] = json!("Ann");
     let later = json!({"key_id": "slh:1", "purpose": "override", "algorithm": "slh-dsa", "public_key": "%", "state": "active", "location": "token"});
