@@ -302,9 +302,12 @@ fn what_the_auditor_gives_wrongly_is_no_verdict() {
     verifier.put("swapped.json", swapped.to_string());
     let none = json!({"items": [key(&SEED, "schema", "active")]});
     verifier.put("none.json", none.to_string());
+    let lost = json!({"items": [key(&SEED, "checkpoint", "compromised")]});
+    verifier.put("lost.json", lost.to_string());
     for (arguments, said) in [
+        (&["audit.json", "--keys", "lost.json"][..], "state of a key"),
         (
-            &["audit.json", "--keys", "keys.json", "--earlier", "forged"][..],
+            &["audit.json", "--keys", "keys.json", "--earlier", "forged"],
             "CheckpointForged",
         ),
         (&["audit.json", "--keys", "nameless.json"], "--origin"),

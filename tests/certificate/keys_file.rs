@@ -90,6 +90,10 @@ fn what_cannot_be_trusted_is_refused_with_a_sentence() {
             "is not that of its public_key",
         ),
         ("/items/0/public_key", json!("%"), "not standard base64"),
+        ("/items/0/state", json!("Revoked"), "state of a key"),
+        ("/items/1/state", json!("compromised"), "state of a key"),
+        ("/items/1/state", json!(""), "state of a key"),
+        ("/items/1/state", json!(null), "expected a string"),
         ("/items/2", case.keys()["items"][0].clone(), "stands twice"),
         ("/custodians", json!("x"), "expected a sequence"),
         (
@@ -113,6 +117,7 @@ fn what_cannot_be_trusted_is_refused_with_a_sentence() {
         ("", "items"),
         ("/items/0", "key_id"),
         ("/items/1", "public_key"),
+        ("/items/1", "state"),
         ("/custodians/0", "from"),
     ] {
         let mut keys = case.keys();
