@@ -62,6 +62,8 @@ class PinnedKeys:
         for key_id, item in self._items.items():
             if key_id != _key_id(base64.b64decode(item["public_key"], validate=True)):
                 raise ValueError("a key_id is not that of its public_key: take the answer of /v1/signing-keys as it is")
+            if item["state"] not in ("active", "retired", "revoked"):
+                raise ValueError("the state of a key is active, retired or revoked: a later service's need its verifier")
 
     @classmethod
     def read(cls, path: str) -> PinnedKeys:
@@ -72,7 +74,7 @@ class PinnedKeys:
         item = self._items.get(key_id)
         if item is None:
             raise Fault("ManifestKeyUnknown")
-        if item.get("state") == "revoked":
+        if item["state"] == "revoked":
             raise Fault("ManifestKeyRevoked")
         if item["purpose"] != "schema":
             raise Fault("ManifestKeyPurpose")

@@ -160,6 +160,18 @@ words! {
 }
 
 words! {
+    /// Whether what a signing key of the service signed is to be believed.
+    KeyState {
+        /// It signs.
+        Active = "active",
+        /// It signs no more, and what it signed holds: a certificate outlives the key that it was signed by.
+        Retired = "retired",
+        /// Nothing that it ever signed is to be believed.
+        Revoked = "revoked",
+    }
+}
+
+words! {
     /// Where a signing key of the service is.
     KeyLocation {
         /// Made in the token, which it never leaves.
@@ -172,8 +184,8 @@ words! {
 #[cfg(test)]
 mod tests {
     use super::{
-        AddressKind, Binding, Environment, Gate, KeyAlgorithm, KeyLocation, KeyPurpose, Lead,
-        Network, Scheme, SchemeStatus,
+        AddressKind, Binding, Environment, Gate, KeyAlgorithm, KeyLocation, KeyPurpose, KeyState,
+        Lead, Network, Scheme, SchemeStatus,
     };
 
     #[test]
@@ -195,6 +207,7 @@ mod tests {
             KeyAlgorithm,
             KeyLocation,
             KeyPurpose,
+            KeyState,
             Lead
         );
         check!(Network, Scheme, SchemeStatus);

@@ -61,6 +61,7 @@ mod service;
 mod states;
 
 use check::Check;
+use check_log::checkpoint;
 use client::Client;
 use dice::{Dice, number};
 use halves::nothing_is_there_by_half;
@@ -189,6 +190,8 @@ fn load_until_killed(service: &Service, ledger: &Mutex<Ledger>, dice: &mut Dice,
             0 => dice.milliseconds(950, 1250),
             _ => dice.milliseconds(100, 900),
         });
+        let handed_out = checkpoint(service);
+        ledger.lock().unwrap().checkpoint = handed_out;
         life.dying.store(true, Ordering::SeqCst);
         service.kill();
     });

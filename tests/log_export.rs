@@ -193,6 +193,45 @@ fn each_tampering_with_entries_has_its_word_and_its_entry() {
 }
 
 #[test]
+fn a_line_of_any_length_is_one_entry_at_most() {
+    let all = entries(20);
+    let note = note(&all);
+    let long = |line: &str| format!("{line}{}", " ".repeat(5 << 20));
+    let mut changed = all.clone();
+    changed[7] = long(&all[7]);
+    let found = judged(&export(&note, &changed), &keys(), &[]);
+    assert_eq!(found["error"], "EntryMalformed", "{found}");
+    assert_eq!(
+        (&found["entry"], &found["entries"]),
+        (&7.into(), &20.into())
+    );
+    let mut inserted = all.clone();
+    inserted.insert(7, long(""));
+    let found = judged(&export(&note, &inserted), &keys(), &[]);
+    assert_eq!(found["error"], "EntryMalformed", "{found}");
+    assert_eq!(
+        (&found["entry"], &found["entries"]),
+        (&7.into(), &21.into())
+    );
+    let torn = export(&note, &all) + &long("");
+    assert_eq!(verdict(&torn), is("EntryMalformed", 20));
+
+    // What is cut off must not make a whole one of what is not: neither of an entry nor of the first line.
+    let fits = 1 << 20;
+    let mut full = entries(20);
+    let padding = "d".repeat(fits - full[7].len() + "d7".len());
+    full[7] = full[7].replace("\"d7\"", &format!("\"{padding}\""));
+    let mut more = full.clone();
+    more[7] += "and more";
+    let signed = note_by(&SEED, LOG, &full);
+    assert_eq!(verdict(&export(&signed, &more)), is("EntryMalformed", 7));
+    let whole = export(&note, &all);
+    let (head, rest) = whole.split_once('\n').unwrap();
+    let padded = format!("{head}{}and more\n{rest}", " ".repeat(fits - head.len()));
+    assert_eq!(verdict(&padded), is("ExportMalformed", Value::Null));
+}
+
+#[test]
 fn each_tampering_with_the_checkpoint_has_its_word() {
     let all = entries(5);
     let by = |note: &str, keys: &Value| verdict_by(&export(note, &all), keys, &[]);
@@ -302,9 +341,12 @@ fn what_the_auditor_gives_wrongly_is_no_verdict() {
     verifier.put("swapped.json", swapped.to_string());
     let none = json!({"items": [key(&SEED, "schema", "active")]});
     verifier.put("none.json", none.to_string());
+    let lost = json!({"items": [key(&SEED, "checkpoint", "compromised")]});
+    verifier.put("lost.json", lost.to_string());
     for (arguments, said) in [
+        (&["audit.json", "--keys", "lost.json"][..], "state of a key"),
         (
-            &["audit.json", "--keys", "keys.json", "--earlier", "forged"][..],
+            &["audit.json", "--keys", "keys.json", "--earlier", "forged"],
             "CheckpointForged",
         ),
         (&["audit.json", "--keys", "nameless.json"], "--origin"),

@@ -18,6 +18,8 @@ use service::{Answer, eventually};
 
 #[path = "rotation/automatic.rs"]
 mod automatic;
+#[path = "rotation/command.rs"]
+mod command;
 #[path = "rotation/destruction.rs"]
 mod destruction;
 #[path = "rotation/flaky.rs"]

@@ -11,8 +11,8 @@ use crate::error::Source;
 /// Most bytes of a file: far more than a certificate, an override or a keys file has.
 const LARGEST: u64 = 8 << 20;
 
-/// The longest line of a file that is read line by line: far more than an audit entry or a blob has.
-pub(super) const LONGEST_LINE: u64 = 1 << 20;
+/// The longest line of a file that is read line by line, with what ends it: far more than an audit entry or a blob has.
+const LONGEST_LINE: u64 = 1 << 20;
 
 /// Opens a file or standard input.
 pub(super) fn open(path: &Path) -> Result<Box<dyn Read>, Source> {
@@ -25,10 +25,20 @@ pub(super) fn open(path: &Path) -> Result<Box<dyn Read>, Source> {
     })?))
 }
 
-/// Reads the next line into `line`, or what fits of it, and answers its bytes with what ends it; 0 is the end.
+/// Reads the next line into `line` and answers its bytes with what ends it; 0 is the end. Of one that is too long it
+/// reads the beginning, and passes over the rest.
 pub(super) fn line(from: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<usize> {
     line.clear();
-    from.take(LONGEST_LINE).read_until(b'\n', line)
+    let read = from.take(LONGEST_LINE).read_until(b'\n', line)?;
+    if is_too_long(line) {
+        from.skip_until(b'\n')?;
+    }
+    Ok(read)
+}
+
+/// Whether this is only the beginning of a line.
+pub(super) fn is_too_long(line: &[u8]) -> bool {
+    line.len() as u64 == LONGEST_LINE && !line.ends_with(b"\n")
 }
 
 /// Reads a file or standard input.

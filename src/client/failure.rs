@@ -32,9 +32,13 @@ pub enum Failure {
     },
 }
 
-/// A problem that the service answered (RFC 9457).
+/// A problem that was answered (RFC 9457). Its texts are of whoever answers: shown, all that is not plainly visible in
+/// them is escaped.
 #[derive(Debug, thiserror::Error)]
-#[error("the service refused: {} ({code}, request {request_id})", .detail.escape_debug())]
+#[error(
+    "the service refused: {} ({}, request {})",
+    .detail.escape_debug(), .code.escape_debug(), .request_id.escape_debug()
+)]
 pub struct Refusal {
     /// Of HTTP.
     pub status: u16,

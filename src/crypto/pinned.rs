@@ -9,14 +9,15 @@ use super::{checkpoint::NoteKey, ed25519, instant::instant, ml_dsa::ParameterSet
 use crate::{
     error::Error,
     json::{self, Object},
-    words::{KeyAlgorithm, KeyPurpose, Lead},
+    words::{KeyAlgorithm, KeyPurpose, KeyState, Lead},
 };
 
 /// The JSON of `GET /v1/signing-keys`, perhaps with `custodians` beside `items` (formats.md section 5).
 ///
 /// Members that are not known are passed over, since later services may add some; so are keys of algorithms that are
-/// not known, which can sign nothing that is read here. A key whose `state` is `revoked` verifies nothing; in any
-/// other state it does, since a certificate outlives the key that it was signed by.
+/// not known, which can sign nothing that is read here. A key whose `state` is `revoked` verifies nothing; `active` and
+/// `retired` ones do, since a certificate outlives the key that it was signed by. A state that is not known may be one
+/// in which a key is not to be believed: such a file is refused.
 #[derive(Debug)]
 pub struct Pinned {
     keys: Vec<Key>,
@@ -72,7 +73,7 @@ struct Item {
     purpose: String,
     algorithm: String,
     public_key: String,
-    state: Option<String>,
+    state: String,
     vkey: Option<String>,
 }
 
@@ -176,7 +177,7 @@ impl Key {
             algorithm,
             bytes,
             purpose: KeyPurpose::named(&item.purpose),
-            revoked: item.state.is_some_and(|state| state == "revoked"),
+            revoked: revoked(&item.state)?,
         })
     }
 
@@ -243,6 +244,16 @@ fn origin(vkey: &str, bytes: &[u8]) -> Result<String, Error> {
     let (origin, _) = vkey.split_once('+').ok_or(OTHER)?;
     let ours = NoteKey::new(origin, *array(bytes)?)?.vkey();
     (ours == vkey).then(|| origin.to_owned()).ok_or(OTHER)
+}
+
+fn revoked(state: &str) -> Result<bool, Error> {
+    match KeyState::named(state) {
+        Some(KeyState::Active | KeyState::Retired) => Ok(false),
+        Some(KeyState::Revoked) => Ok(true),
+        None => Err(Error::Invalid(
+            "the state of a key of the items is active, retired or revoked: a later service's keys need its verifier",
+        )),
+    }
 }
 
 fn array(bytes: &[u8]) -> Result<&[u8; ed25519::PUBLIC_KEY_BYTES], Error> {

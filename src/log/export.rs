@@ -108,6 +108,8 @@ pub struct Judge {
     /// The root where the checkpoint ends, once there are as many entries.
     root: Option<Hash>,
     order: Order,
+    /// The first line that is longer than any entry.
+    long: Option<u64>,
     /// The first entry that is not what entries are.
     odd: Option<(u64, Fault)>,
     first: Option<Timestamp>,
@@ -137,6 +139,7 @@ impl Judge {
             edge: Frontier::default(),
             root: None,
             order: Order::default(),
+            long: None,
             odd: None,
             first: None,
             last: None,
@@ -165,6 +168,17 @@ impl Judge {
         self.note_roots()
     }
 
+    /// Reads the beginning of a line that is longer than any entry. It counts as one, and is no entry of any log;
+    /// from there on no root is compared.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] beyond what a tree can have.
+    pub fn too_long(&mut self, beginning: &[u8]) -> Result<(), Error> {
+        self.long.get_or_insert(self.edge.size());
+        self.edge.push(merkle::leaf(beginning))?;
+        Ok(())
+    }
+
     fn time(&mut self, at: Timestamp) -> Option<Fault> {
         let before = self.last.replace(at);
         self.first.get_or_insert(at);
@@ -174,8 +188,11 @@ impl Judge {
         (at.duration_since(self.at) > TOLERATED).then_some(Fault::LogAhead)
     }
 
-    /// Keeps the root where a checkpoint ends.
+    /// Keeps the root where a checkpoint ends, unless a line before it was not read whole.
     fn note_roots(&mut self) -> Result<(), Error> {
+        if self.long.is_some() {
+            return Ok(());
+        }
         let size = self.edge.size();
         if self.claimed.as_ref().is_some_and(|one| one.size == size) {
             self.root = Some(self.edge.root()?);
@@ -204,6 +221,9 @@ impl Judge {
             Ok(signed) => (signed.checkpoint.size, signed.checkpoint.root),
             Err(fault) => return Some((*fault, None)),
         };
+        if self.long.is_some() {
+            return Some((Fault::EntryMalformed, self.long));
+        }
         let read = self.edge.size();
         if let Some((fault, entry)) = self.order.fault(read, size) {
             return Some((fault, Some(entry)));

@@ -79,6 +79,24 @@ fn words_stand_in_openapi_as_they_are_sent() {
     assert_eq!(request["failed_gates"]["uniqueItems"], true);
 }
 
+/// Two schemas of one name are one in the document: the last one that was put in.
+#[test]
+fn each_verdict_has_a_schema_of_its_own_in_openapi() {
+    let service = Service::spawn();
+    let document = service.get("", "/openapi.json").is(200);
+    for (path, member) in [
+        ("/v1/audit/verify", "size"),
+        ("/v1/mcp/tools/verify", "missing"),
+        ("/v1/overrides/verify", "override"),
+    ] {
+        let answers = &document["paths"][path]["post"]["responses"];
+        let schema = &answers["200"]["content"]["application/json"]["schema"]["$ref"];
+        let schema = schema.as_str().unwrap().strip_prefix('#').unwrap();
+        let properties = &document.pointer(schema).unwrap()["properties"];
+        assert!(properties[member].is_object(), "{path}: {schema}");
+    }
+}
+
 #[test]
 fn openapi_describes_every_member_of_the_capabilities() {
     let service = Service::spawn();

@@ -15,7 +15,6 @@ fn what_a_later_service_may_add_is_passed_over() {
     let case = Case::usual();
     let mut keys = case.keys();
     keys["next_cursor"] = json!(null);
-    keys["items"][0]["vkey"] = json!("custodian+00000000+AAAA");
     keys["items"][0]["new"] = json!({"a": 1});
     keys["custodians"][0]["name"] = json!("Ann");
     let later = json!({"key_id": "slh:1", "purpose": "override", "algorithm": "slh-dsa", "public_key": "%", "state": "active", "location": "token"});
@@ -91,6 +90,10 @@ fn what_cannot_be_trusted_is_refused_with_a_sentence() {
             "is not that of its public_key",
         ),
         ("/items/0/public_key", json!("%"), "not standard base64"),
+        ("/items/0/state", json!("Revoked"), "state of a key"),
+        ("/items/1/state", json!("compromised"), "state of a key"),
+        ("/items/1/state", json!(""), "state of a key"),
+        ("/items/1/state", json!(null), "expected a string"),
         ("/items/2", case.keys()["items"][0].clone(), "stands twice"),
         ("/custodians", json!("x"), "expected a sequence"),
         (
@@ -114,6 +117,7 @@ fn what_cannot_be_trusted_is_refused_with_a_sentence() {
         ("", "items"),
         ("/items/0", "key_id"),
         ("/items/1", "public_key"),
+        ("/items/1", "state"),
         ("/custodians/0", "from"),
     ] {
         let mut keys = case.keys();

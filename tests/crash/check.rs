@@ -37,6 +37,7 @@ impl Check<'_> {
         eventually("ready", || {
             self.service.get("", "/v1/health/ready").status == 200
         });
+        self.log_is_whole();
         self.versions_are_as_acknowledged();
         self.encryptions_are_counted();
         self.nothing_destroyed_is_left();

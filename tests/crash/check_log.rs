@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use rusqlite::Row;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::{check::Check, file};
+use super::{check::Check, file, service::Service};
 
 /// How many encryptions a life reserves at once (formats.md section 2).
 const BLOCK: u64 = 1 << 16;
@@ -41,6 +41,19 @@ impl Check<'_> {
             }
             all.extend(items.iter().cloned());
         }
+    }
+
+    /// The service finds its log whole, and it goes on from the checkpoint that it handed out last.
+    pub fn log_is_whole(&mut self) {
+        let verdict = self.service.post("auditor", "/v1/audit/verify", json!({}));
+        let verdict = verdict.is(200);
+        assert_eq!(verdict["valid"], true, "{verdict}");
+        let before = self.ledger.checkpoint.clone();
+        let now = checkpoint(self.service);
+        assert!(now.0 >= before.0, "it went back from {before:?} to {now:?}");
+        assert!(now.0 > before.0 || now.1 == before.1 || before.1.is_empty());
+        self.ledger.checkpoint = now;
+        self.looked_at("logs found whole", 1);
     }
 
     /// Each acknowledged request once, with its outcome; none twice.
@@ -99,4 +112,12 @@ impl Check<'_> {
         self.looked_at("counts of encryptions", reserved.len());
         self.ledger.reserved = reserved;
     }
+}
+
+/// The newest one that is handed out: its size and its root.
+pub fn checkpoint(service: &Service) -> (u64, String) {
+    let answer = service.get("auditor", "/v1/audit/checkpoint");
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let lines: Vec<_> = answer.text.lines().collect();
+    (lines[1].parse().unwrap(), lines[2].to_owned())
 }

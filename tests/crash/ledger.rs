@@ -36,6 +36,8 @@ pub struct Ledger {
     pub certificates: Vec<(String, String)>,
     /// Encryptions that were written down by version; a KEK version is of the DEK named by no text.
     pub reserved: BTreeMap<Name, u64>,
+    /// Size and root of the newest checkpoint that was handed out.
+    pub checkpoint: (u64, String),
     pub figures: Figures,
 }
 

@@ -132,6 +132,19 @@ fn what_a_thief_of_the_key_signs_is_judged_the_same_in_python() {
 }
 
 #[test]
+fn a_key_in_a_state_that_is_not_known_is_refused_in_python_too() {
+    for state in [json!("Revoked"), json!("compromised"), json!(null)] {
+        let mut keys = service_keys();
+        keys["items"][0]["state"] = state;
+        let given = json!({"keys": keys, "at": NOW, "server": SERVER, "results": []}).to_string();
+        let judge = example("../tests/examples/signed_tools.py", &[], given.as_bytes());
+        assert_ne!(judge.status.code(), Some(0), "{judge:?}");
+        let said = String::from_utf8_lossy(&judge.stderr);
+        assert!(said.contains("state of a key"), "{said}");
+    }
+}
+
+#[test]
 fn numbers_and_texts_at_the_edge_of_the_canonical_form_are_the_same_in_python() {
     let numbers = [
         "0",

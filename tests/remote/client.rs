@@ -11,6 +11,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use serde_json::Value;
+
 use super::{desk::Desk, service::Service};
 
 const TAIL: [&str; 2] = ["audit", "tail"];
@@ -155,6 +157,24 @@ fn what_is_no_custodian_is_not_believed_and_not_followed_elsewhere() {
             ended.error.contains("does not answer as a custodian does"),
             "{ended:?}"
         );
+    }
+}
+
+#[test]
+fn nothing_that_whoever_answers_says_reaches_the_terminal_as_it_is() {
+    let (_home, token) = a_token();
+    for member in ["code", "detail", "request_id"] {
+        let mut problem: Value = serde_json::from_str(BUSY).unwrap();
+        problem[member] = "\u{1b}[2Jall is\nwell\u{202e}\u{7f}".into();
+        let (url, _served) =
+            service_that_says(vec![answer("409 Conflict", "", &problem.to_string())]);
+        let ended = Desk::at(&url, token.clone()).run(&TAIL);
+        assert_eq!(ended.code, 2, "{ended:?}");
+        let lines: Vec<&str> = ended.error.lines().collect();
+        assert_eq!(lines.len(), 1, "{member}: {ended:?}");
+        assert!(lines[0].contains("well"), "{member}: {ended:?}");
+        let is_bare = |char: char| char.is_control() || char == '\u{202e}';
+        assert!(!lines[0].contains(is_bare), "{member}: {ended:?}");
     }
 }
 

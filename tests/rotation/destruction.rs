@@ -12,7 +12,7 @@ fn operator(house: &House, name: &str, by: &str, approver: &str) -> String {
 }
 
 /// A house whose first KEK version is retired, and a second operator.
-fn retired() -> (House, String) {
+pub fn retired() -> (House, String) {
     let house = House::open();
     let second = operator(&house, "second", &house.ada, &house.bob);
     house.rotate_kek();

@@ -13,10 +13,7 @@ use super::{
     batch::{Batch, Line},
     carrier::Carrier,
 };
-use crate::{
-    cli::input::{self, LONGEST_LINE},
-    error::Source,
-};
+use crate::{cli::input, error::Source};
 
 /// Most items of a batch (api.md section 1).
 const ITEMS: usize = 256;
@@ -125,7 +122,7 @@ impl Lines {
         let mut text = Vec::new();
         let read = input::line(&mut self.from, &mut text);
         let read = read.map_err(|error| format!("{}: {error}", self.path.display()))?;
-        if read as u64 == LONGEST_LINE && !text.ends_with(b"\n") {
+        if input::is_too_long(&text) {
             return Err(format!(
                 "{}: line {} is longer than 1 MiB: this is no file of blobs",
                 self.path.display(),

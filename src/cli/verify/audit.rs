@@ -42,9 +42,15 @@ pub(super) fn run(arguments: &Arguments) -> Result<bool, Source> {
     let mut lines = BufReader::with_capacity(1 << 18, input::open(&arguments.file)?);
     let mut text = Vec::new();
     input::line(&mut lines, &mut text)?;
+    if input::is_too_long(&text) {
+        text.clear();
+    }
     let mut judge = Judge::begin(&text, &keys, earlier, basis.at())?;
     while input::line(&mut lines, &mut text)? > 0 {
-        judge.entry(text.strip_suffix(b"\n").unwrap_or(&text))?;
+        match input::is_too_long(&text) {
+            true => judge.too_long(&text)?,
+            false => judge.entry(text.strip_suffix(b"\n").unwrap_or(&text))?,
+        }
     }
     let verdict = judge.end()?;
     basis.output.print(&verdict, table(&verdict).text())?;

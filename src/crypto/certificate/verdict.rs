@@ -10,6 +10,7 @@ use super::{
 
 /// Whether a certificate is valid, and if not why.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = OverrideVerdict)]
 pub struct Verdict {
     /// As of `at`.
     pub valid: bool,
