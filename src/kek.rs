@@ -154,6 +154,14 @@ pub trait NoteKeeper: fmt::Debug + Send + Sync {
     /// # Errors
     /// [`Error::Unavailable`] if the token does not answer.
     fn keep_note(&self, note: &[u8]) -> Result<bool, Error>;
+
+    /// Signs what is to be a note, as [`TokenSigner::sign`] does, but never at the cost of one who waits for the token:
+    /// a signature that does not come back takes no thread from them.
+    ///
+    /// # Errors
+    /// Those of [`TokenSigner::sign`].
+    fn sign_note(&self, id: &str, public_key: &[u8; 32], message: &[u8])
+    -> Result<[u8; 64], Error>;
 }
 
 /// All that a provider does.

@@ -94,6 +94,8 @@ pub struct Settings {
 pub struct Pkcs11Kek {
     shared: Arc<Shared>,
     pool: Pool,
+    /// For what nobody waits for: however often it gets stuck, the threads of the others are theirs.
+    background: Pool,
     pulse: Pulse,
     /// Counts looks at the keys.
     turn: AtomicUsize,
@@ -119,7 +121,8 @@ impl Pkcs11Kek {
         let witness = supervisor::witness(&condition);
         let shared = Shared::open(address, deadline, condition)?;
         Ok(Self {
-            pool: Pool::start(settings.sessions, "token-worker", witness)?,
+            pool: Pool::start(settings.sessions, "token-worker", witness.clone())?,
+            background: Pool::start(1, "token-notes", witness)?,
             pulse: Pulse::default(),
             turn: AtomicUsize::new(0),
             deadline,

@@ -124,6 +124,15 @@ impl NoteKeeper for Flaky {
     fn keep_note(&self, note: &[u8]) -> Result<bool, Error> {
         self.inner.keep_note(note)
     }
+
+    fn sign_note(
+        &self,
+        id: &str,
+        public_key: &[u8; 32],
+        message: &[u8],
+    ) -> Result<[u8; 64], Error> {
+        self.inner.sign_note(id, public_key, message)
+    }
 }
 
 impl TokenSigner for Flaky {

@@ -152,6 +152,15 @@ impl NoteKeeper for Faulty {
     fn keep_note(&self, note: &[u8]) -> Result<bool, Error> {
         self.inner.keep_note(note)
     }
+
+    fn sign_note(
+        &self,
+        id: &str,
+        public_key: &[u8; 32],
+        message: &[u8],
+    ) -> Result<[u8; 64], Error> {
+        self.sign(id, public_key, message)
+    }
 }
 
 impl TokenSigner for Faulty {

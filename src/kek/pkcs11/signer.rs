@@ -19,6 +19,7 @@ use cryptoki::{
 use super::{
     Pkcs11Kek,
     fault::{Fault, cause},
+    pool::Pool,
 };
 use crate::{
     crypto::ed25519,
@@ -74,11 +75,24 @@ impl TokenSigner for Pkcs11Kek {
     }
 
     fn sign(&self, id: &str, public_key: &[u8; 32], message: &[u8]) -> Result<[u8; 64], Error> {
+        self.sign_in(&self.pool, id, public_key, message)
+    }
+}
+
+impl Pkcs11Kek {
+    /// Signs in a thread of that pool.
+    pub(super) fn sign_in(
+        &self,
+        pool: &Pool,
+        id: &str,
+        public_key: &[u8; 32],
+        message: &[u8],
+    ) -> Result<[u8; 64], Error> {
         self.ring()?;
         let (id, message): (Arc<str>, Arc<[u8]>) = (id.into(), message.into());
         let public_key = *public_key;
         let name = Arc::clone(&id);
-        let signed = self.call("signing", self.deadline(), move |live| {
+        let signed = self.call_in(pool, "signing", self.deadline(), move |live| {
             live.work(|session| {
                 let known = live.signers.find(&id);
                 let key = known.map_or_else(|| find_whole(session, &id), Ok)?;
@@ -90,9 +104,7 @@ impl TokenSigner for Pkcs11Kek {
         self.note_signing(&name, signed.as_ref().err());
         signed
     }
-}
 
-impl Pkcs11Kek {
     /// Keeps in mind which keys do not sign though the token does its work.
     fn note_signing(&self, id: &str, error: Option<&Error>) {
         let condition = self.shared.condition();
