@@ -15,7 +15,7 @@ use std::{
     fmt,
     path::PathBuf,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicUsize, Ordering::SeqCst},
     },
     thread::{self, JoinHandle},
@@ -60,7 +60,7 @@ use self::{
     pulse::{Beat, Pulse},
     record::Record,
     supervisor::Shared,
-    token::Address,
+    token::{Address, Live},
 };
 pub use self::{
     pin::PinSource,
@@ -103,6 +103,15 @@ pub struct Pkcs11Kek {
     supervisor: Option<JoinHandle<()>>,
     /// What the ring that was adopted last seals by.
     mechanism: Mutex<Mechanism>,
+    /// The ring that is to be adopted next.
+    prepared: Mutex<Option<Prepared>>,
+}
+
+/// A ring, and its keys as they were found in a generation of the token.
+struct Prepared {
+    ring: Keyring,
+    live: Weak<Live>,
+    keys: Keys,
 }
 
 impl Pkcs11Kek {
@@ -128,6 +137,7 @@ impl Pkcs11Kek {
             deadline,
             supervisor: Some(shared.supervise()?),
             mechanism: Mutex::new(Mechanism::AesGcm),
+            prepared: Mutex::default(),
             shared,
         })
     }
@@ -144,6 +154,24 @@ impl Pkcs11Kek {
         self.mechanism
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn prepared(&self) -> MutexGuard<'_, Option<Prepared>> {
+        self.prepared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take_prepared(&self, ring: &Keyring) -> Option<(Arc<Live>, Keys)> {
+        let prepared = self.prepared().take().filter(|one| one.ring == *ring)?;
+        Some((prepared.live.upgrade()?, prepared.keys))
+    }
+
+    /// Finds and verifies the keys of a ring.
+    fn find_keys(&self, ring: &Keyring) -> Result<(Arc<Live>, Keys), Error> {
+        let wanted = ring.clone();
+        self.call("adopting the KEK", self.slow_deadline(), move |live| {
+            let keys = live.work(|session| Keys::load(session, &wanted))?;
+            Ok((Arc::clone(live), keys))
+        })
     }
 
     /// Which of the keys is to be looked at.
@@ -230,12 +258,21 @@ impl KekKeeper for Pkcs11Kek {
         })
     }
 
+    fn prepare(&self, ring: &Keyring) -> Result<(), Error> {
+        let (live, keys) = self.find_keys(ring)?;
+        *self.prepared() = Some(Prepared {
+            ring: ring.clone(),
+            live: Arc::downgrade(&live),
+            keys,
+        });
+        Ok(())
+    }
+
     fn adopt(&self, ring: Keyring) -> Result<(), Error> {
-        let wanted = ring.clone();
-        let (live, keys) = self.call("adopting the KEK", self.slow_deadline(), move |live| {
-            let keys = live.work(|session| Keys::load(session, &wanted))?;
-            Ok((Arc::clone(live), keys))
-        })?;
+        let (live, keys) = match self.take_prepared(&ring) {
+            Some(prepared) => prepared,
+            None => self.find_keys(&ring)?,
+        };
         let mechanism = keys.strategy().mechanism();
         self.shared.adopt(&live, ring, keys)?;
         *self.mechanism() = mechanism;

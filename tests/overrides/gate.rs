@@ -93,6 +93,10 @@ impl KekKeeper for Gate {
         self.inner.create(version)
     }
 
+    fn prepare(&self, ring: &Keyring) -> Result<(), Error> {
+        self.inner.prepare(ring)
+    }
+
     fn adopt(&self, ring: Keyring) -> Result<(), Error> {
         self.inner.adopt(ring)
     }

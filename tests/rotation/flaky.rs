@@ -83,6 +83,11 @@ impl KekKeeper for Flaky {
         self.inner.create(version)
     }
 
+    fn prepare(&self, ring: &Keyring) -> Result<(), Error> {
+        self.is_there()?;
+        self.inner.prepare(ring)
+    }
+
     fn adopt(&self, ring: Keyring) -> Result<(), Error> {
         self.is_there()?;
         self.inner.adopt(ring)
