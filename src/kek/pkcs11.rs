@@ -168,10 +168,11 @@ impl Pkcs11Kek {
     /// Finds and verifies the keys of a ring.
     fn find_keys(&self, ring: &Keyring) -> Result<(Arc<Live>, Keys), Error> {
         let wanted = ring.clone();
-        self.call("adopting the KEK", self.slow_deadline(), move |live| {
+        let found = self.call("adopting the KEK", self.slow_deadline(), move |live| {
             let keys = live.work(|session| Keys::load(session, &wanted))?;
             Ok((Arc::clone(live), keys))
-        })
+        });
+        found.inspect_err(|_| self.shared.want(ring))
     }
 
     /// Which of the keys is to be looked at.

@@ -180,6 +180,28 @@ fn wrap(scene: &Scene) -> Answer {
 }
 
 #[test]
+fn a_lost_version_that_is_retired_keeps_the_token_down_no_longer() {
+    if alone("keys::a_lost_version_that_is_retired_keeps_the_token_down_no_longer") {
+        let scene = Scene::open();
+        for _ in 0..3 {
+            rotate(&scene);
+        }
+        scene.beside(|session| session.destroy_object(found(session)[0]).unwrap());
+        scene.is("down", "kek_missing");
+        let house = &scene.house;
+        let path = format!("/v1/kek/versions/{KEK}/retire");
+        let body = json!({"confirm": KEK});
+        house.post(&house.operator, &path, body).is(200);
+        let retired = Instant::now();
+        eventually("it is up", || wrap(&scene).status == 200);
+        assert!(retired.elapsed() < SOON, "{:?}", retired.elapsed());
+        scene.decrypt().is(200);
+        scene.unwrap().is_refused(410, "destroyed");
+        scene.is("up", "");
+    }
+}
+
+#[test]
 fn wraps_go_on_while_the_keys_of_a_rotation_are_found_slowly() {
     if alone("keys::wraps_go_on_while_the_keys_of_a_rotation_are_found_slowly") {
         let token = Token::new();

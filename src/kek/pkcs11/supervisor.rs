@@ -155,6 +155,17 @@ impl Shared {
         Ok(())
     }
 
+    /// Makes `ring`, which cannot be adopted yet, the one that the next attempt takes: a version that is in use no longer
+    /// must not keep the token down. The version that wraps changes by [`Shared::adopt`] only.
+    pub(super) fn want(&self, ring: &Keyring) {
+        let mut state = self.lock();
+        let is_away = matches!(state.phase, Phase::Down(_) | Phase::Reopening { .. });
+        let before = state.ring.as_ref();
+        if is_away && before.is_some_and(|before| before.current == ring.current) {
+            state.ring = Some(Arc::new(ring.clone()));
+        }
+    }
+
     /// Takes that generation of the token out of use and wakes the supervisor. Late news of an older one is nothing.
     pub(super) fn lose(&self, generation: u64, because: &dyn fmt::Debug) {
         let mut state = self.lock();
@@ -227,25 +238,25 @@ impl Shared {
             }
         };
         state.generation = state.generation.saturating_add(1);
-        let (ring, generation) = (state.ring.clone(), state.generation);
+        let generation = state.generation;
         drop(state);
         if let Some(old) = old {
             self.retire(old);
         }
-        self.mend(ring.as_ref(), generation)
+        self.mend(generation)
     }
 
     /// Tries until it is open, with longer and longer pauses; `false` when it is time to end.
-    fn mend(&self, ring: Option<&Arc<Keyring>>, generation: u64) -> bool {
+    fn mend(&self, generation: u64) -> bool {
         let mut pauses = pauses();
         loop {
-            let asked = mem::take(&mut self.lock().asked);
+            let (asked, ring) = self.lock().begin();
             if asked {
                 self.address.login.forgive();
                 pauses = self::pauses();
             }
             self.condition.reopening();
-            let attempt = self.attempt(ring.cloned(), generation);
+            let attempt = self.attempt(ring, generation);
             let mut state = self.lock();
             if matches!(state.phase, Phase::Stopped) {
                 return false;
@@ -307,6 +318,11 @@ impl Shared {
 }
 
 impl State {
+    /// Whether an operator asked for the attempt that begins, and the ring that it takes.
+    fn begin(&mut self) -> (bool, Option<Arc<Keyring>>) {
+        (mem::take(&mut self.asked), self.ring.clone())
+    }
+
     fn reopen(&mut self) {
         let since = Instant::now();
         let old = mem::replace(&mut self.phase, Phase::Reopening { since, old: None });
