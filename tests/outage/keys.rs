@@ -202,6 +202,43 @@ fn a_lost_version_that_is_retired_keeps_the_token_down_no_longer() {
 }
 
 #[test]
+fn signing_keys_that_went_away_and_came_back_sign_again_by_themselves() {
+    if alone("keys::signing_keys_that_went_away_and_came_back_sign_again_by_themselves") {
+        let scene = Scene::open();
+        let sign = || {
+            let (house, body) = (&scene.house, json!({"tools": [{"name": "add"}]}));
+            house.post(&house.app, "/v1/mcp/tools/sign", body)
+        };
+        sign().is(200);
+        let (keys, away) = (private_keys(&token_folder()), aside("away"));
+        assert!(keys.len() >= 2, "{keys:?}");
+        fs::create_dir(&away).unwrap();
+        let aside = |key: &PathBuf| away.join(key.file_name().unwrap());
+        for key in &keys {
+            fs::rename(key, aside(key)).unwrap();
+        }
+        is_down(&sign());
+        scene.is("degraded", "signing_key_unusable");
+        let begun = Instant::now();
+        while begun.elapsed() < SOON {
+            is_down(&sign());
+            wrap(&scene).is(200);
+            thread::sleep(Duration::from_millis(100));
+        }
+        for key in &keys {
+            fs::rename(aside(key), key).unwrap();
+        }
+        let returned = Instant::now();
+        eventually("it signs", || {
+            wrap(&scene).is(200);
+            sign().status == 200
+        });
+        assert!(returned.elapsed() < SOON, "{:?}", returned.elapsed());
+        scene.is("up", "");
+    }
+}
+
+#[test]
 fn wraps_go_on_while_the_keys_of_a_rotation_are_found_slowly() {
     if alone("keys::wraps_go_on_while_the_keys_of_a_rotation_are_found_slowly") {
         let token = Token::new();

@@ -40,6 +40,8 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_millis(600);
 /// An attempt to open the token may take this many times the deadline of a call; then the next is made beside it.
 const PATIENCE: u32 = 2;
+/// So long passes between two looks for an object that was not found, or not as it must be.
+const LOOK: Duration = Duration::from_secs(3);
 /// How often it is looked whether another user of the library needs it initialised.
 const TURN: Duration = Duration::from_secs(1);
 
@@ -57,6 +59,8 @@ struct State {
     phase: Phase,
     ring: Option<Arc<Keyring>>,
     generation: u64,
+    /// When it was last opened only to look for an object.
+    looked: Option<Instant>,
     /// An operator wants an attempt that has not begun.
     asked: bool,
     /// Attempts that came to an end and were begun because an operator asked.
@@ -102,6 +106,7 @@ impl Shared {
                 phase: Phase::Up(Arc::new(live)),
                 ring: None,
                 generation: 0,
+                looked: None,
                 asked: false,
                 answered: 0,
             }),
@@ -164,6 +169,17 @@ impl Shared {
         if is_away && before.is_some_and(|before| before.current == ring.current) {
             state.ring = Some(Arc::new(ring.clone()));
         }
+    }
+
+    /// Whether it is time to open the token again only to look for an object: a library may keep in mind what was there
+    /// when it was initialised.
+    pub(super) fn may_look(&self) -> bool {
+        let mut state = self.lock();
+        let due = state.looked.is_none_or(|last| last.elapsed() >= LOOK);
+        if due {
+            state.looked = Some(Instant::now());
+        }
+        due
     }
 
     /// Takes that generation of the token out of use and wakes the supervisor. Late news of an older one is nothing.
