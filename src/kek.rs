@@ -76,6 +76,14 @@ pub trait KekKeeper: KekProvider {
     /// [`Error::Unavailable`] if a key is missing, doubled, weaker than it must be, or not the one that made the canary.
     fn adopt(&self, ring: Keyring) -> Result<(), Error>;
 
+    /// Does ahead what takes long in [`KekKeeper::adopt`] of the same ring; `wrap` goes on as before.
+    ///
+    /// # Errors
+    /// Those of [`KekKeeper::adopt`].
+    fn prepare(&self, _ring: &Keyring) -> Result<(), Error> {
+        Ok(())
+    }
+
     /// Seals a constant under `version`: [`KekKeeper::adopt`] opens it to tell the key from another of the same name.
     /// With a constant nonce, so always the same bytes, which spends none of the key's 2^32 nonces; only a token that
     /// chooses the nonce itself makes other bytes each time.
@@ -154,6 +162,14 @@ pub trait NoteKeeper: fmt::Debug + Send + Sync {
     /// # Errors
     /// [`Error::Unavailable`] if the token does not answer.
     fn keep_note(&self, note: &[u8]) -> Result<bool, Error>;
+
+    /// Signs what is to be a note, as [`TokenSigner::sign`] does, but never at the cost of one who waits for the token:
+    /// a signature that does not come back takes no thread from them.
+    ///
+    /// # Errors
+    /// Those of [`TokenSigner::sign`].
+    fn sign_note(&self, id: &str, public_key: &[u8; 32], message: &[u8])
+    -> Result<[u8; 64], Error>;
 }
 
 /// All that a provider does.
@@ -190,7 +206,7 @@ pub struct Attributes {
 }
 
 /// The KEK versions that the store knows.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Keyring {
     /// The version that wraps.
     pub current: KekVersion,
@@ -199,7 +215,7 @@ pub struct Keyring {
 }
 
 /// One version of a [`Keyring`].
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct RingEntry {
     /// Its name: also the token object's CKA_ID.
     pub version: KekVersion,

@@ -51,6 +51,15 @@ pub(super) fn independent_operator(
     })
 }
 
+/// Whether that person is an operator now.
+pub(super) fn is_operator(tx: &Tx<'_>, subject: &str) -> Result<bool, Error> {
+    let holders = tx.holders(&[Role::Operator])?;
+    let mut active = holders
+        .iter()
+        .filter(|holder| holder.state == PrincipalState::Active);
+    Ok(active.any(|holder| holder.principal.subject.as_str() == subject))
+}
+
 /// Who gave whom a principal with such a role that came into force, or a token of one. Deleted ones count too.
 struct Hands(Vec<(String, String)>);
 

@@ -8,7 +8,10 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{
-    Caller, Custodian, approval::independent_operator, audit::Event, jobs::JobView,
+    Caller, Custodian,
+    approval::{independent_operator, is_operator},
+    audit::Event,
+    jobs::JobView,
     kek_state::KekState as HolderState,
 };
 use crate::{
@@ -161,9 +164,12 @@ impl Custodian {
     /// [`Error::Unavailable`].
     pub fn destroy_kek(&self, who: &Caller, version: &KekVersion) -> Result<KekVersionView, Error> {
         let asks = who.principal.subject.to_string();
-        self.change_kek(who, version, move |_, _, mut row, now| {
+        self.change_kek(who, version, move |tx, _, mut row, now| {
             row.state.destroyable(row.retired_at, now)?;
-            row.destroy_by.get_or_insert(asks);
+            row.destroy_by = match row.destroy_by {
+                Some(before) if is_operator(tx, &before)? => Some(before),
+                Some(_) | None => Some(asks),
+            };
             Ok(row)
         })
     }
@@ -171,7 +177,7 @@ impl Custodian {
     /// Approves the deletion of a version's key: it is deleted in the token for ever, at once or as soon as that answers.
     ///
     /// # Errors
-    /// [`Error::NotFound`]; [`Error::Conflict`] unless it is retired for 30 days and somebody asked;
+    /// [`Error::NotFound`]; [`Error::Conflict`] unless it is retired for 30 days and one asked who is an operator still;
     /// [`Error::TwoPerson`] unless another, independent operator did; [`Error::Destroyed`]; [`Error::Unavailable`].
     pub fn approve_kek_destruction(
         &self,
@@ -184,6 +190,11 @@ impl Custodian {
             let asked = row.destroy_by.as_deref().ok_or(Error::Conflict(
                 "nobody asked for the destruction of this KEK version yet",
             ))?;
+            if !is_operator(tx, asked)? {
+                return Err(Error::Conflict(
+                    "whoever asked for the destruction is an operator no longer; another must ask anew",
+                ));
+            }
             independent_operator(tx, &approver, asked)?;
             unused(tx, all, &row.version)?;
             row.state = KekState::Destroying;

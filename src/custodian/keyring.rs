@@ -108,12 +108,13 @@ impl Custodian {
                 "the store knows no KEK version: provision it first",
             ));
         };
-        self.current_kek.change(newest.clone(), || {
-            self.kek.adopt(Keyring {
-                current: newest,
-                versions,
-            })
-        })?;
+        let ring = Keyring {
+            current: newest.clone(),
+            versions,
+        };
+        // Wraps go on while the keys are found; they wait only for the change itself.
+        self.kek.prepare(&ring)?;
+        self.current_kek.change(newest, || self.kek.adopt(ring))?;
         self.current_kek.used(names);
         self.current_kek.shut(closed(rows), true);
         Ok(())

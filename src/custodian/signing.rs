@@ -56,7 +56,13 @@ impl Custodian {
                 let public_key = made.public_key.as_slice().try_into();
                 let public_key = public_key.map_err(|_| WRONG_LENGTH)?;
                 let id = token_id(row);
-                self.signer.sign(&id, public_key, message)?.into()
+                match row.purpose {
+                    KeyPurpose::Checkpoint => self.notes.sign_note(&id, public_key, message),
+                    KeyPurpose::Override | KeyPurpose::Schema => {
+                        self.signer.sign(&id, public_key, message)
+                    }
+                }?
+                .into()
             }
             Some(wrapped) => {
                 let reference = reference(row);

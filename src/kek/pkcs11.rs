@@ -15,7 +15,7 @@ use std::{
     fmt,
     path::PathBuf,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicUsize, Ordering::SeqCst},
     },
     thread::{self, JoinHandle},
@@ -60,7 +60,7 @@ use self::{
     pulse::{Beat, Pulse},
     record::Record,
     supervisor::Shared,
-    token::Address,
+    token::{Address, Live},
 };
 pub use self::{
     pin::PinSource,
@@ -94,6 +94,8 @@ pub struct Settings {
 pub struct Pkcs11Kek {
     shared: Arc<Shared>,
     pool: Pool,
+    /// For what nobody waits for: however often it gets stuck, the threads of the others are theirs.
+    background: Pool,
     pulse: Pulse,
     /// Counts looks at the keys.
     turn: AtomicUsize,
@@ -101,6 +103,15 @@ pub struct Pkcs11Kek {
     supervisor: Option<JoinHandle<()>>,
     /// What the ring that was adopted last seals by.
     mechanism: Mutex<Mechanism>,
+    /// The ring that is to be adopted next.
+    prepared: Mutex<Option<Prepared>>,
+}
+
+/// A ring, and its keys as they were found in a generation of the token.
+struct Prepared {
+    ring: Keyring,
+    live: Weak<Live>,
+    keys: Keys,
 }
 
 impl Pkcs11Kek {
@@ -119,12 +130,14 @@ impl Pkcs11Kek {
         let witness = supervisor::witness(&condition);
         let shared = Shared::open(address, deadline, condition)?;
         Ok(Self {
-            pool: Pool::start(settings.sessions, "token-worker", witness)?,
+            pool: Pool::start(settings.sessions, "token-worker", witness.clone())?,
+            background: Pool::start(1, "token-notes", witness)?,
             pulse: Pulse::default(),
             turn: AtomicUsize::new(0),
             deadline,
             supervisor: Some(shared.supervise()?),
             mechanism: Mutex::new(Mechanism::AesGcm),
+            prepared: Mutex::default(),
             shared,
         })
     }
@@ -141,6 +154,25 @@ impl Pkcs11Kek {
         self.mechanism
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn prepared(&self) -> MutexGuard<'_, Option<Prepared>> {
+        self.prepared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take_prepared(&self, ring: &Keyring) -> Option<(Arc<Live>, Keys)> {
+        let prepared = self.prepared().take().filter(|one| one.ring == *ring)?;
+        Some((prepared.live.upgrade()?, prepared.keys))
+    }
+
+    /// Finds and verifies the keys of a ring.
+    fn find_keys(&self, ring: &Keyring) -> Result<(Arc<Live>, Keys), Error> {
+        let wanted = ring.clone();
+        let found = self.call("adopting the KEK", self.slow_deadline(), move |live| {
+            let keys = live.work(|session| Keys::load(session, &wanted))?;
+            Ok((Arc::clone(live), keys))
+        });
+        found.inspect_err(|_| self.shared.want(ring))
     }
 
     /// Which of the keys is to be looked at.
@@ -227,12 +259,21 @@ impl KekKeeper for Pkcs11Kek {
         })
     }
 
+    fn prepare(&self, ring: &Keyring) -> Result<(), Error> {
+        let (live, keys) = self.find_keys(ring)?;
+        *self.prepared() = Some(Prepared {
+            ring: ring.clone(),
+            live: Arc::downgrade(&live),
+            keys,
+        });
+        Ok(())
+    }
+
     fn adopt(&self, ring: Keyring) -> Result<(), Error> {
-        let wanted = ring.clone();
-        let (live, keys) = self.call("adopting the KEK", self.slow_deadline(), move |live| {
-            let keys = live.work(|session| Keys::load(session, &wanted))?;
-            Ok((Arc::clone(live), keys))
-        })?;
+        let (live, keys) = match self.take_prepared(&ring) {
+            Some(prepared) => prepared,
+            None => self.find_keys(&ring)?,
+        };
         let mechanism = keys.strategy().mechanism();
         self.shared.adopt(&live, ring, keys)?;
         *self.mechanism() = mechanism;

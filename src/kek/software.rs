@@ -228,6 +228,15 @@ impl NoteKeeper for SoftwareKek {
         kept.map_err(|error| Error::kek("keeping the checkpoint beside the KEK", error))?;
         Ok(true)
     }
+
+    fn sign_note(
+        &self,
+        id: &str,
+        public_key: &[u8; 32],
+        message: &[u8],
+    ) -> Result<[u8; 64], Error> {
+        self.sign(id, public_key, message)
+    }
 }
 
 /// It has no token: whoever asks whether it signs wraps the seeds of signing keys instead.

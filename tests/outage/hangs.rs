@@ -1,6 +1,9 @@
 //! A library that does not come back from a call.
 
-use std::time::Instant;
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
 
 use serde_json::{Value, json};
 
@@ -127,10 +130,16 @@ fn the_module_hanging_in_sign_leaves_the_rest_at_work() {
         let what = "module hanging in sign";
         partly(what, &double, "C_Sign", &|| sign(&scene), &|| {
             scene.is("degraded", "calls_stuck");
-            scene.unwrap().is(200);
-            wrap(&scene).is(200);
-            scene.decrypt().is(200);
-            assert_eq!(figure(&scene, "custodian_token_stuck_calls"), 1.0);
+            // The audit log's checkpoint is signed all the while.
+            let begun = Instant::now();
+            while begun.elapsed() < Duration::from_secs(12) {
+                scene.unwrap().is(200);
+                wrap(&scene).is(200);
+                scene.decrypt().is(200);
+                thread::sleep(Duration::from_millis(300));
+            }
+            let stuck = figure(&scene, "custodian_token_stuck_calls");
+            assert!((1.0..=4.0).contains(&stuck), "{stuck}");
         });
         scene.is("up", "");
         scene.was_told(&[("kek.degraded", "calls_stuck"), ("kek.up", "calls_stuck")]);

@@ -4,6 +4,8 @@ use std::{
     collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
+    thread,
+    time::{Duration, Instant},
 };
 
 use aegis_custodian::kek::KekKeeper;
@@ -12,10 +14,13 @@ use cryptoki::{
     object::{Attribute, KeyType, ObjectClass, ObjectHandle},
     session::Session,
 };
+use serde_json::json;
 
 use crate::{
     alone::alone,
-    scene::{Scene, is_down, token_folder},
+    double::Double,
+    scene::{AT_ONCE, SOON, Scene, aside, is_down, token_folder},
+    service::{Answer, eventually},
     softhsm::Token,
 };
 
@@ -63,6 +68,21 @@ fn make_weak(session: &Session, weak: &Attribute) {
     session
         .generate_key(&Mechanism::AesKeyGen, &template)
         .unwrap();
+}
+
+/// CKA_CLASS, a number, CKO_PRIVATE_KEY, as SoftHSM writes it.
+const PRIVATE_KEY: [u8; 24] = {
+    let mut written = [0; 24];
+    written[15] = 2;
+    written[23] = 3;
+    written
+};
+
+fn private_keys(folder: &Path) -> Vec<PathBuf> {
+    let is_one = |file: &[u8]| file.windows(24).any(|part| part == PRIVATE_KEY);
+    let files = objects(folder).into_iter();
+    let keys = files.filter(|(_, file)| is_one(file));
+    keys.map(|(file, _)| file).collect()
 }
 
 fn objects(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
@@ -141,5 +161,102 @@ fn a_second_key_of_the_same_name_beside_the_kek() {
     if alone("keys::a_second_key_of_the_same_name_beside_the_kek") {
         let double = |session: &Session| make_weak(session, &Attribute::Wrap(true));
         changed("second key beside the KEK", double, "kek_doubled");
+    }
+}
+
+fn rotate(scene: &Scene) {
+    let house = &scene.house;
+    let begun = house.post(&house.operator, "/v1/kek/rotate", json!({}));
+    let path = begun.header("location").unwrap().to_owned();
+    begun.is(202);
+    eventually("the job ends", || {
+        house.get(&house.operator, &path).is(200)["status"] == "done"
+    });
+}
+
+fn wrap(scene: &Scene) -> Answer {
+    let (house, body) = (&scene.house, json!({"plaintext": "YQ=="}));
+    house.post(&house.app, "/v1/wrap", body)
+}
+
+#[test]
+fn a_lost_version_that_is_retired_keeps_the_token_down_no_longer() {
+    if alone("keys::a_lost_version_that_is_retired_keeps_the_token_down_no_longer") {
+        let scene = Scene::open();
+        for _ in 0..3 {
+            rotate(&scene);
+        }
+        scene.beside(|session| session.destroy_object(found(session)[0]).unwrap());
+        scene.is("down", "kek_missing");
+        let house = &scene.house;
+        let path = format!("/v1/kek/versions/{KEK}/retire");
+        let body = json!({"confirm": KEK});
+        house.post(&house.operator, &path, body).is(200);
+        let retired = Instant::now();
+        eventually("it is up", || wrap(&scene).status == 200);
+        assert!(retired.elapsed() < SOON, "{:?}", retired.elapsed());
+        scene.decrypt().is(200);
+        scene.unwrap().is_refused(410, "destroyed");
+        scene.is("up", "");
+    }
+}
+
+#[test]
+fn signing_keys_that_went_away_and_came_back_sign_again_by_themselves() {
+    if alone("keys::signing_keys_that_went_away_and_came_back_sign_again_by_themselves") {
+        let scene = Scene::open();
+        let sign = || {
+            let (house, body) = (&scene.house, json!({"tools": [{"name": "add"}]}));
+            house.post(&house.app, "/v1/mcp/tools/sign", body)
+        };
+        sign().is(200);
+        let (keys, away) = (private_keys(&token_folder()), aside("away"));
+        assert!(keys.len() >= 2, "{keys:?}");
+        fs::create_dir(&away).unwrap();
+        let aside = |key: &PathBuf| away.join(key.file_name().unwrap());
+        for key in &keys {
+            fs::rename(key, aside(key)).unwrap();
+        }
+        is_down(&sign());
+        scene.is("degraded", "signing_key_unusable");
+        let begun = Instant::now();
+        while begun.elapsed() < SOON {
+            is_down(&sign());
+            wrap(&scene).is(200);
+            thread::sleep(Duration::from_millis(100));
+        }
+        for key in &keys {
+            fs::rename(aside(key), key).unwrap();
+        }
+        let returned = Instant::now();
+        eventually("it signs", || {
+            wrap(&scene).is(200);
+            sign().status == 200
+        });
+        assert!(returned.elapsed() < SOON, "{:?}", returned.elapsed());
+        scene.is("up", "");
+    }
+}
+
+#[test]
+fn wraps_go_on_while_the_keys_of_a_rotation_are_found_slowly() {
+    if alone("keys::wraps_go_on_while_the_keys_of_a_rotation_are_found_slowly") {
+        let token = Token::new();
+        let double = Double::new(&token);
+        let kek = double.open(4);
+        let scene = Scene::on(token, kek);
+        rotate(&scene);
+        rotate(&scene);
+        double.sleep("C_FindObjectsInit", 1000);
+        thread::scope(|scope| {
+            let rotation = scope.spawn(|| rotate(&scene));
+            while !rotation.is_finished() {
+                let begun = Instant::now();
+                wrap(&scene).is(200);
+                assert!(begun.elapsed() < AT_ONCE, "{:?}", begun.elapsed());
+            }
+            rotation.join().unwrap();
+        });
+        double.release();
     }
 }

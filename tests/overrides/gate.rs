@@ -93,6 +93,10 @@ impl KekKeeper for Gate {
         self.inner.create(version)
     }
 
+    fn prepare(&self, ring: &Keyring) -> Result<(), Error> {
+        self.inner.prepare(ring)
+    }
+
     fn adopt(&self, ring: Keyring) -> Result<(), Error> {
         self.inner.adopt(ring)
     }
@@ -129,6 +133,15 @@ impl NoteKeeper for Gate {
 
     fn keep_note(&self, note: &[u8]) -> Result<bool, Error> {
         self.inner.keep_note(note)
+    }
+
+    fn sign_note(
+        &self,
+        id: &str,
+        public_key: &[u8; 32],
+        message: &[u8],
+    ) -> Result<[u8; 64], Error> {
+        self.inner.sign_note(id, public_key, message)
     }
 }
 

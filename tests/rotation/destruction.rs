@@ -114,3 +114,25 @@ fn a_restoration_takes_the_request_to_destroy_back() {
         .on_kek(&second, 1, "destroy/approve")
         .is_refused(409, "conflict");
 }
+
+#[test]
+fn the_word_of_one_who_is_an_operator_no_longer_counts_for_nothing() {
+    let (house, second) = retired();
+    let third = operator(&house, "third", &house.bob, &house.ada);
+    house.pass(30 * DAY);
+    house.on_kek(&second, 1, "destroy").is(200);
+    let all = house.get(&house.ada, "/v1/admin/principals").is(200);
+    let mut all = all["items"].as_array().unwrap().iter();
+    let gone = all.find(|one| one["name"] == "second").unwrap();
+    let path = format!("/v1/admin/principals/{}", text(&gone["id"]));
+    house
+        .call(&house.ada, "DELETE", &path, &Value::Null)
+        .is(204);
+    house
+        .on_kek(&third, 1, "destroy/approve")
+        .is_refused(409, "conflict");
+    assert_eq!(house.kek_version(1)["state"], "retired");
+    let asked = house.on_kek(&house.operator, 1, "destroy").is(200);
+    assert_eq!(asked["destroy_requested_by"], "house-operator");
+    house.on_kek(&third, 1, "destroy/approve").is(200);
+}

@@ -83,6 +83,11 @@ impl KekKeeper for Flaky {
         self.inner.create(version)
     }
 
+    fn prepare(&self, ring: &Keyring) -> Result<(), Error> {
+        self.is_there()?;
+        self.inner.prepare(ring)
+    }
+
     fn adopt(&self, ring: Keyring) -> Result<(), Error> {
         self.is_there()?;
         self.inner.adopt(ring)
@@ -123,6 +128,15 @@ impl NoteKeeper for Flaky {
 
     fn keep_note(&self, note: &[u8]) -> Result<bool, Error> {
         self.inner.keep_note(note)
+    }
+
+    fn sign_note(
+        &self,
+        id: &str,
+        public_key: &[u8; 32],
+        message: &[u8],
+    ) -> Result<[u8; 64], Error> {
+        self.inner.sign_note(id, public_key, message)
     }
 }
 

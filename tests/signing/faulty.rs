@@ -115,6 +115,10 @@ impl KekKeeper for Faulty {
         self.inner.create(version)
     }
 
+    fn prepare(&self, ring: &Keyring) -> Result<(), Error> {
+        self.inner.prepare(ring)
+    }
+
     fn adopt(&self, ring: Keyring) -> Result<(), Error> {
         self.inner.adopt(ring)
     }
@@ -151,6 +155,15 @@ impl NoteKeeper for Faulty {
 
     fn keep_note(&self, note: &[u8]) -> Result<bool, Error> {
         self.inner.keep_note(note)
+    }
+
+    fn sign_note(
+        &self,
+        id: &str,
+        public_key: &[u8; 32],
+        message: &[u8],
+    ) -> Result<[u8; 64], Error> {
+        self.sign(id, public_key, message)
     }
 }
 

@@ -12,6 +12,7 @@ use super::{
     Pkcs11Kek,
     fault::{self, Fault},
     keys::Keys,
+    pool::Pool,
     pulse::Beat,
     record::Record,
     token::Live,
@@ -50,13 +51,24 @@ impl Pkcs11Kek {
         deadline: Instant,
         work: impl Fn(&Arc<Live>) -> Result<T, Fault> + Clone + Send + 'static,
     ) -> Result<T, Error> {
+        self.call_in(&self.pool, what, deadline, work)
+    }
+
+    /// Runs `work` in a thread of that pool until it succeeds, or a repetition is pointless.
+    pub(super) fn call_in<T: Send + 'static>(
+        &self,
+        pool: &Pool,
+        what: &'static str,
+        deadline: Instant,
+        work: impl Fn(&Arc<Live>) -> Result<T, Fault> + Clone + Send + 'static,
+    ) -> Result<T, Error> {
         self.admit(deadline)?;
         let mut reopened = false;
         loop {
             let live = self.shared.live(deadline)?;
             let generation = live.generation;
             let job = work.clone();
-            let fault = match self.pool.run(deadline, move || job(&live))? {
+            let fault = match pool.run(deadline, move || job(&live))? {
                 Ok(value) => return Ok(value),
                 Err(Fault::Final(error)) => return Err(error),
                 Err(fault) => fault,

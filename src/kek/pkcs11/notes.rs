@@ -1,13 +1,15 @@
 //! Owns the data objects in which the token keeps the newest checkpoint of the audit log (CKO_DATA, PKCS#11 v3.1
 //! section 4.5). The value of one cannot be changed: the next is made beside it, then it is destroyed.
 
+use std::sync::Arc;
+
 use cryptoki::{
     error::{Error as Pkcs11Error, RvError},
     object::{Attribute, AttributeType, ObjectClass, ObjectHandle},
     session::Session,
 };
 
-use super::{Pkcs11Kek, fault::Fault};
+use super::{Pkcs11Kek, fault::Fault, token::Live};
 use crate::{
     error::Error,
     kek::{Cause, NoteKeeper},
@@ -20,9 +22,10 @@ const APPLICATION: &str = "aegis-custodian";
 impl NoteKeeper for Pkcs11Kek {
     fn notes(&self) -> Result<Vec<Vec<u8>>, Error> {
         self.ring()?;
-        self.call(
+        self.call_in(
+            &self.background,
             "reading the checkpoint in the token",
-            self.slow_deadline(),
+            self.deadline(),
             |live| {
                 let keys = live.keys()?;
                 live.work(|session| {
@@ -39,9 +42,8 @@ impl NoteKeeper for Pkcs11Kek {
     fn keep_note(&self, note: &[u8]) -> Result<bool, Error> {
         self.ring()?;
         let note = note.to_vec();
-        let kept = self.call(KEEPING, self.slow_deadline(), move |live| {
-            live.write(|session| replace(session, &note))
-        });
+        let keep = move |live: &Arc<Live>| live.write(|session| replace(session, &note));
+        let kept = self.call_in(&self.background, KEEPING, self.deadline(), keep);
         let condition = self.shared.condition();
         match &kept {
             Ok(_) => condition.is_cured(Cause::ObjectUnusable, LABEL),
@@ -52,6 +54,15 @@ impl NoteKeeper for Pkcs11Kek {
             Err(_) => {}
         }
         kept
+    }
+
+    fn sign_note(
+        &self,
+        id: &str,
+        public_key: &[u8; 32],
+        message: &[u8],
+    ) -> Result<[u8; 64], Error> {
+        self.sign_in(&self.background, id, public_key, message)
     }
 }
 

@@ -6,7 +6,10 @@ use std::{
     io::Read,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
-    sync::Mutex,
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, Ordering::SeqCst},
+    },
 };
 
 use cryptoki::{
@@ -133,6 +136,8 @@ struct Refused {
 pub(super) struct Login {
     source: PinSource,
     refused: Mutex<Vec<Refused>>,
+    /// An operator's word that the next login takes up.
+    forgiven: AtomicBool,
 }
 
 impl Login {
@@ -140,6 +145,7 @@ impl Login {
         Self {
             source,
             refused: Mutex::default(),
+            forgiven: AtomicBool::new(false),
         }
     }
 
@@ -156,6 +162,9 @@ impl Login {
             let why = "an earlier login has not come back";
             return Err(unopened(Cause::NoAnswer, why));
         };
+        if self.forgiven.swap(false, SeqCst) {
+            refused.iter_mut().for_each(|one| one.forgiven = true);
+        }
         may_present(&refused, token, &pin)?;
         match to_token(pin.expose()) {
             Ok(()) => refused.retain(|one| one.serial != token.serial),
@@ -177,10 +186,7 @@ impl Login {
 
     /// Lets refused PINs be presented once more.
     pub(super) fn forgive(&self) {
-        // While a login is on its way there is nothing to forgive yet.
-        if let Ok(mut refused) = self.refused.try_lock() {
-            refused.iter_mut().for_each(|one| one.forgiven = true);
-        }
+        self.forgiven.store(true, SeqCst);
     }
 }
 
@@ -325,6 +331,18 @@ mod tests {
         let mut warning = token("1");
         warning.warns = true;
         assert!(login.present(&warning, |_| Ok(())).is_ok());
+    }
+
+    #[test]
+    fn an_operators_word_is_not_lost_while_a_login_is_on_its_way() {
+        let (_folder, source) = pin_file("wrong", 0o600);
+        let login = Login::new(source);
+        let refused = login.present(&token("1"), |_| {
+            login.forgive();
+            Err(Pkcs11Error::Pkcs11(RvError::PinIncorrect, Function::Login))
+        });
+        assert!(refused.is_err());
+        assert_eq!(reach(&login, &token("1"), 3), 1);
     }
 
     #[test]

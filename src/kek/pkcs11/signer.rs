@@ -19,6 +19,7 @@ use cryptoki::{
 use super::{
     Pkcs11Kek,
     fault::{Fault, cause},
+    pool::Pool,
 };
 use crate::{
     crypto::ed25519,
@@ -74,25 +75,40 @@ impl TokenSigner for Pkcs11Kek {
     }
 
     fn sign(&self, id: &str, public_key: &[u8; 32], message: &[u8]) -> Result<[u8; 64], Error> {
+        self.sign_in(&self.pool, id, public_key, message)
+    }
+}
+
+impl Pkcs11Kek {
+    /// Signs in a thread of that pool.
+    pub(super) fn sign_in(
+        &self,
+        pool: &Pool,
+        id: &str,
+        public_key: &[u8; 32],
+        message: &[u8],
+    ) -> Result<[u8; 64], Error> {
         self.ring()?;
         let (id, message): (Arc<str>, Arc<[u8]>) = (id.into(), message.into());
         let public_key = *public_key;
-        let name = Arc::clone(&id);
-        let signed = self.call("signing", self.deadline(), move |live| {
-            live.work(|session| {
+        let (name, shared) = (Arc::clone(&id), Arc::clone(&self.shared));
+        let signed = self.call_in(pool, "signing", self.deadline(), move |live| {
+            let signed = live.work(|session| {
                 let known = live.signers.find(&id);
                 let key = known.map_or_else(|| find_whole(session, &id), Ok)?;
                 let signed = sign(session, key, &public_key, &message);
                 live.signers.keep(&id, signed.is_ok().then_some(key));
                 signed
+            });
+            signed.map_err(|fault| match is_of_key(&fault) && shared.may_look() {
+                true => Fault::Sick("the signing key is looked for afresh".into()),
+                false => fault,
             })
         });
         self.note_signing(&name, signed.as_ref().err());
         signed
     }
-}
 
-impl Pkcs11Kek {
     /// Keeps in mind which keys do not sign though the token does its work.
     fn note_signing(&self, id: &str, error: Option<&Error>) {
         let condition = self.shared.condition();
@@ -217,6 +233,15 @@ fn point(session: &Session, public: ObjectHandle) -> Result<[u8; 32], Fault> {
 }
 
 const NOT_ED25519: Error = Error::Conflict("the public key of that id is not one of Ed25519");
+
+/// Whether the key is not there, or not as it must be, in what the library shows.
+fn is_of_key(fault: &Fault) -> bool {
+    match fault {
+        Fault::Final(error) => cause(error) == Cause::SigningKeyUnusable,
+        Fault::Trouble(because) => because.is::<Trouble>(),
+        Fault::Doubt(_) | Fault::Sick(_) => false,
+    }
+}
 
 fn refuse(why: &'static str) -> Fault {
     let trouble = Trouble::new(Cause::SigningKeyUnusable, why);

@@ -40,6 +40,8 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_millis(600);
 /// An attempt to open the token may take this many times the deadline of a call; then the next is made beside it.
 const PATIENCE: u32 = 2;
+/// So long passes between two looks for an object that was not found, or not as it must be.
+const LOOK: Duration = Duration::from_secs(3);
 /// How often it is looked whether another user of the library needs it initialised.
 const TURN: Duration = Duration::from_secs(1);
 
@@ -57,6 +59,8 @@ struct State {
     phase: Phase,
     ring: Option<Arc<Keyring>>,
     generation: u64,
+    /// When it was last opened only to look for an object.
+    looked: Option<Instant>,
     /// An operator wants an attempt that has not begun.
     asked: bool,
     /// Attempts that came to an end and were begun because an operator asked.
@@ -102,6 +106,7 @@ impl Shared {
                 phase: Phase::Up(Arc::new(live)),
                 ring: None,
                 generation: 0,
+                looked: None,
                 asked: false,
                 answered: 0,
             }),
@@ -153,6 +158,28 @@ impl Shared {
         state.ring = Some(Arc::new(ring));
         self.condition.prove();
         Ok(())
+    }
+
+    /// Makes `ring`, which cannot be adopted yet, the one that the next attempt takes: a version that is in use no longer
+    /// must not keep the token down. The version that wraps changes by [`Shared::adopt`] only.
+    pub(super) fn want(&self, ring: &Keyring) {
+        let mut state = self.lock();
+        let is_away = matches!(state.phase, Phase::Down(_) | Phase::Reopening { .. });
+        let before = state.ring.as_ref();
+        if is_away && before.is_some_and(|before| before.current == ring.current) {
+            state.ring = Some(Arc::new(ring.clone()));
+        }
+    }
+
+    /// Whether it is time to open the token again only to look for an object: a library may keep in mind what was there
+    /// when it was initialised.
+    pub(super) fn may_look(&self) -> bool {
+        let mut state = self.lock();
+        let due = state.looked.is_none_or(|last| last.elapsed() >= LOOK);
+        if due {
+            state.looked = Some(Instant::now());
+        }
+        due
     }
 
     /// Takes that generation of the token out of use and wakes the supervisor. Late news of an older one is nothing.
@@ -227,25 +254,25 @@ impl Shared {
             }
         };
         state.generation = state.generation.saturating_add(1);
-        let (ring, generation) = (state.ring.clone(), state.generation);
+        let generation = state.generation;
         drop(state);
         if let Some(old) = old {
             self.retire(old);
         }
-        self.mend(ring.as_ref(), generation)
+        self.mend(generation)
     }
 
     /// Tries until it is open, with longer and longer pauses; `false` when it is time to end.
-    fn mend(&self, ring: Option<&Arc<Keyring>>, generation: u64) -> bool {
+    fn mend(&self, generation: u64) -> bool {
         let mut pauses = pauses();
         loop {
-            let asked = mem::take(&mut self.lock().asked);
+            let (asked, ring) = self.lock().begin();
             if asked {
                 self.address.login.forgive();
                 pauses = self::pauses();
             }
             self.condition.reopening();
-            let attempt = self.attempt(ring.cloned(), generation);
+            let attempt = self.attempt(ring, generation);
             let mut state = self.lock();
             if matches!(state.phase, Phase::Stopped) {
                 return false;
@@ -307,6 +334,11 @@ impl Shared {
 }
 
 impl State {
+    /// Whether an operator asked for the attempt that begins, and the ring that it takes.
+    fn begin(&mut self) -> (bool, Option<Arc<Keyring>>) {
+        (mem::take(&mut self.asked), self.ring.clone())
+    }
+
     fn reopen(&mut self) {
         let since = Instant::now();
         let old = mem::replace(&mut self.phase, Phase::Reopening { since, old: None });
