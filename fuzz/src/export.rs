@@ -67,7 +67,8 @@ fn note_key() -> NoteKey {
 fn keys() -> Vec<LogKey> {
     let public_key = ed25519::public_key(&SEED);
     let key = json!({"key_id": key_id(KeyAlgorithm::Ed25519, &public_key), "purpose": "checkpoint",
-        "algorithm": "ed25519", "public_key": Base64::encode_string(&public_key), "vkey": note_key().vkey()});
+        "algorithm": "ed25519", "public_key": Base64::encode_string(&public_key), "state": "active",
+        "vkey": note_key().vkey()});
     let pinned = Pinned::read(json!({"items": [key]}).to_string().as_bytes());
     pinned.unwrap().log_keys(None).unwrap()
 }

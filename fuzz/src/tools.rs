@@ -126,7 +126,8 @@ fn id(seed: &[u8; 32]) -> String {
 
 fn pinned(seed: &[u8; 32]) -> Pinned {
     let public_key = Base64::encode_string(&ed25519::public_key(seed));
-    let key = json!({"key_id": id(seed), "purpose": "schema", "algorithm": "ed25519", "public_key": public_key});
+    let key = json!({"key_id": id(seed), "purpose": "schema", "algorithm": "ed25519", "public_key": public_key,
+        "state": "active"});
     Pinned::read(json!({"items": [key]}).to_string().as_bytes()).unwrap()
 }
 

@@ -20,6 +20,10 @@ def aim(case, known, fields):
     dice = random.Random(f"{case.method} {case.path} {case.path_parameters!r} {case.query!r} {case.body!r}")
     if case.path_parameters and not _wrong(case, PATH):
         case.path_parameters = dict(case.path_parameters, **_segments(case, known, fields, dice))
+    if "tile" in (case.path_parameters or {}) and not _wrong(case, PATH):
+        _tile(case, known, dice)
+    if case.path.startswith("/v1/audit/proof/") and not _wrong(case, QUERY) and dice.random() < OFTEN:
+        case.query = dict(case.query, **_sizes(case.path, known, dice))
     if case.query and "version" in case.query and not _wrong(case, QUERY):
         case.query = dict(case.query, **_version((case.path_parameters or {}).get("name"), known, dice))
     if isinstance(case.body, dict) and not _wrong(case, BODY):
@@ -46,9 +50,37 @@ def _segments(case, known, fields, dice):
         waiting = [one for one in sorted(known.custodians) if known.proof(one)]
         proves = case.path.endswith("/activate") and waiting
         found["id"] = dice.choice(waiting if proves else sorted(known.custodians))
+    if "kek" in case.path_parameters and dice.random() < OFTEN:
+        found["kek"] = dice.choice(_keks(case, known))
+    if case.path == "/v1/jobs/{id}" and dice.random() < OFTEN:
+        found["id"] = dice.choice(known.jobs)
     if case.path.startswith("/v1/overrides/{id}") and dice.random() < OFTEN:
         found["id"] = dice.choice(sorted(known.overrides))
     return found
+
+
+def _keks(case, known):
+    """Versions that the verb may change, if there are any."""
+    verb = case.path.rsplit("/", 1)[-1]
+    harmed = sorted(known.keks.keys() - {known.kept_kek})
+    fit = [one for one in harmed if known.keks[one] == ("enabled" if verb == "retire" else "retired")]
+    return fit or harmed
+
+
+def _tile(case, known, dice):
+    """The first tile of hashes or of entries, put into the template: filled in, its slashes would be escaped."""
+    level, width = dice.choice(["0", "entries"]), dice.randint(1, min(known.log, 255))
+    number = "000" if known.log > 255 and dice.random() >= OFTEN else f"000.p/{width}"
+    case.path_parameters = {"tile": f"{level}/{number}"}
+    case.path = case.path.replace("{tile}", case.path_parameters["tile"])
+
+
+def _sizes(path, known, dice):
+    """An entry and the size of a log that has it; or how long the log was and is."""
+    begin, end = sorted([dice.randrange(known.log), dice.randint(1, known.log)])
+    if path.endswith("/inclusion"):
+        return {"index": min(begin, end - 1), "size": end}
+    return {"from": begin, "to": end}
 
 
 def _names(case, known, fields):
@@ -76,7 +108,7 @@ def _body(case, known, fields, dice):
         _new(body, dice)
     if "confirm" in fields and dice.random() < OFTEN:
         named = case.path_parameters or {}
-        body["confirm"] = f"{named.get('name')}/{named.get('version')}"
+        body["confirm"] = named.get("kek") or f"{named.get('name')}/{named.get('version')}"
     if dice.random() < OFTEN:
         _approval(case, body, known, fields, dice)
         _events_and_tools(body, known, fields, dice)

@@ -2,6 +2,7 @@
 
 CHANGES = ("POST", "PUT", "PATCH", "DELETE")
 TO_THE_VERSION = ("/disable", "/destroy")
+TO_THE_KEK = ("/retire", "/destroy", "/destroy/approve")
 
 
 def guard(case, known):
@@ -15,6 +16,8 @@ def guard(case, known):
         case.path_parameters = dict(segments, id=_other(known.custodians, known.kept_custodians))
     if segments.get("name") in known.kept and case.path.endswith(TO_THE_VERSION):
         case.path_parameters = dict(segments, name=_other(known.deks, known.kept))
+    if segments.get("kek") == known.kept_kek and case.path.endswith(TO_THE_KEK):
+        case.path_parameters = dict(segments, kek=_other(known.keks, (known.kept_kek,)))
 
 
 def _other(things, but=()):

@@ -18,6 +18,12 @@ KNOWN = Known(json.loads(pathlib.Path(os.environ["FUZZ_STATE"]).read_text()))
 NOTES = open(os.environ["FUZZ_NOTES"], "w", buffering=1)
 
 
+@schemathesis.deserializer("application/octet-stream")
+def octets(context, response):
+    """As the description has them: an array of numbers."""
+    return list(response.content)
+
+
 @schemathesis.hook
 def before_call(context, case, kwargs):
     fields = description.fields(case.operation.schema.raw_schema, case.operation.definition.raw)

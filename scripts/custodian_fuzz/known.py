@@ -4,7 +4,8 @@ from . import signing
 
 
 class Known:
-    """DEKs with their versions, principals with their tokens, blobs with what opens them, custodians and their keys."""
+    """DEKs with their versions, principals with their tokens, blobs with what opens them, custodians and their keys,
+    KEK versions with their states."""
 
     def __init__(self, state):
         self.deks = {name: list(versions) for name, versions in state["deks"].items()}
@@ -25,6 +26,9 @@ class Known:
         self.certificates = council["certificates"]
         for one in council["custodians"]:
             self._thing(one)
+        vault = state["vault"]
+        self.kept_kek, self.keks, self.jobs = vault["kept_kek"], dict(vault["keks"]), list(vault["jobs"])
+        self.log = vault["log"]
 
     def learn(self, method, path, segments, body):
         """Takes up what one successful answer shows."""
@@ -49,6 +53,11 @@ class Known:
             self._principal(one)
         if "fingerprint" in one and "id" in one:
             self.custodians[one["id"]] = one
+        if one.get("kind") == "kek.rotate" and one["id"] not in self.jobs:
+            self.jobs.append(one["id"])
+            self.keks.setdefault(one["kek"], "enabled")
+        if "encryptions" in one and str(one.get("version")).startswith("kek-v"):
+            self.keks[one["version"]] = one["state"]
         if "signing_hash" in one and "id" in one:
             self.overrides[one["id"]] = one["signing_hash"]
 

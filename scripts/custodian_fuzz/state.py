@@ -10,6 +10,7 @@ import os
 from custodian_demo.calls import Mismatch
 
 from .council import Council
+from .vault import Vault
 
 ALGORITHMS = {"aes": "aes-256-gcm", "pq": "mlkem768-x25519"}
 EVENT = {"actor_id": "ada", "score": 0.5, "context": [{"client_ip": None}]}
@@ -26,6 +27,7 @@ class State:
         self.client = client
         self.plain = base64.b64encode(os.urandom(32)).decode()
         self.ours = [one["id"] for one in self._do("admin", "GET", "/v1/admin/principals")["items"]]
+        self.vault = Vault(self._do)
         self.blobs = {"ciphertext": [], "wrapped": []}
         self.algorithms = [short for short in ALGORITHMS if self._dek(f"keep-{short}", short)]
         for short in self.algorithms:
@@ -53,6 +55,7 @@ class State:
             "event": self.event,
             "signed": self.signed,
             "council": self.council.state(),
+            "vault": self.vault.state(),
         }
         path.touch(mode=0o600)
         path.write_text(json.dumps(state))
