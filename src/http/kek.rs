@@ -9,7 +9,7 @@ use super::{
     body::{Body, Nothing},
     caller::Who,
     problem::Problem,
-    reply::{self, block, use_key},
+    reply::{self, use_key},
     segment::Segment,
 };
 use crate::{
@@ -123,7 +123,7 @@ async fn change(
     kek: Segment<KekVersion>,
     verb: Verb,
 ) -> Result<HttpResponse, Problem> {
-    let done = block(&service, move |custodian| verb(custodian, &who, &kek.0));
+    let done = use_key(&service, move |custodian| verb(custodian, &who, &kek.0));
     Ok(reply::ok(&done.await?))
 }
 

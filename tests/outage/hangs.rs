@@ -1,17 +1,21 @@
 //! A library that does not come back from a call.
 
 use std::{
+    sync::Arc,
     thread,
     time::{Duration, Instant},
 };
 
+use aegis_custodian::http::Limits;
 use serde_json::{Value, json};
 
 use crate::{
     alone::alone,
     double::Double,
+    house::{House, RULES},
     scene::{AT_ONCE, SOON, Scene, is_down},
     service::{Answer, eventually},
+    softhsm::Token,
 };
 
 /// One figure of `/metrics`.
@@ -198,5 +202,40 @@ fn a_token_that_flaps_does_not_flood_the_logs() {
             scene.log.text()
         );
         assert!(figure(&scene, "custodian_token_outages_total") >= 30.0);
+    }
+}
+
+#[test]
+fn verbs_on_a_kek_version_wait_for_their_turn_at_the_token() {
+    if alone("hangs::verbs_on_a_kek_version_wait_for_their_turn_at_the_token") {
+        let token = Token::new();
+        let double = Double::new(&token);
+        let limits = Limits {
+            key_uses: 1,
+            key_wait: Duration::from_millis(100),
+            ..Limits::default()
+        };
+        let house = House::on(Arc::new(double.open(2)), limits, RULES);
+        let wrapped = house.post(&house.app, "/v1/wrap", json!({"plaintext": "YQ=="}));
+        let body = json!({"wrapped": wrapped.is(200)["wrapped"]});
+        let unwrap = || house.post(&house.app, "/v1/unwrap", body.clone());
+        double.hang("C_Decrypt");
+        thread::scope(|scope| {
+            let first = scope.spawn(unwrap);
+            thread::sleep(Duration::from_millis(500));
+            let version = "kek-v9-20261118";
+            for verb in ["retire", "restore", "destroy", "destroy/approve"] {
+                let body = match verb {
+                    "restore" => json!({}),
+                    _ => json!({"confirm": version}),
+                };
+                let path = format!("/v1/kek/versions/{version}/{verb}");
+                let answer = house.post(&house.operator, &path, body);
+                answer.is_refused(503, "not_ready");
+            }
+            is_down(&first.join().unwrap());
+        });
+        double.release();
+        eventually("it is back", || unwrap().status == 200);
     }
 }
