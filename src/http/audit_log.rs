@@ -2,7 +2,7 @@
 
 use actix_web::{HttpResponse, http::header, rt::time::timeout, web::Data};
 use serde::Deserialize;
-use utoipa::IntoParams;
+use utoipa::{IntoParams, ToSchema};
 
 use super::{
     Service,
@@ -46,6 +46,11 @@ pub(super) struct ConsistencyParams {
     to: Option<u64>,
 }
 
+/// The bytes of a tile.
+#[derive(ToSchema)]
+#[schema(value_type = String, format = Binary)]
+struct Tiled(#[expect(dead_code, reason = "says what the answer is; the answer is bytes")] Vec<u8>);
+
 /// The newest checkpoint, a C2SP signed note: by an `auditor`, or by anyone where hash tiles are public.
 #[utoipa::path(get, path = "/v1/audit/checkpoint", tag = "audit",
     responses((status = 200, description = "A signed note", body = String, content_type = "text/plain")))]
@@ -88,7 +93,7 @@ pub(super) async fn consistency(
 /// entries, `entries/{N}[.p/{W}]`, by an `auditor` only, each entry after its length, two bytes.
 #[utoipa::path(get, path = "/v1/audit/tile/{tile}", tag = "audit",
     params(("tile" = String, Path, description = "C2SP tlog-tiles; its slashes stand as they are", example = "0/000.p/17")),
-    responses((status = 200, description = "At most 256 hashes of 32 bytes, or 256 entries", body = Vec<u8>, content_type = "application/octet-stream")))]
+    responses((status = 200, description = "At most 256 hashes of 32 bytes, or 256 entries", body = Tiled, content_type = "application/octet-stream")))]
 pub(super) async fn tile(
     service: Data<Service>,
     wanted: Segment<Tile>,
