@@ -76,6 +76,12 @@ impl Pkcs11Kek {
             let sick = matches!(fault, Fault::Sick(_)).then_some(&fault);
             match self.mend(generation, sick, deadline, &mut reopened) {
                 Mended::Reopening => {}
+                // Another call had it opened again meanwhile: this one failed in what is gone.
+                Mended::Alive
+                    if !reopened && self.shared.live(deadline)?.generation != generation =>
+                {
+                    reopened = true;
+                }
                 Mended::Alive | Mended::Hopeless => return Err(fault.into_error(what)),
             }
         }
