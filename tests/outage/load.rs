@@ -171,7 +171,8 @@ fn outage_rounds(service: &Service) {
         let (threads, memory) = (figure(service, "Threads"), figure(service, "VmRSS"));
         println!("outage: under load, round {round}: {threads} threads, {memory} KiB");
         let (few, little) = *before.get_or_insert((threads, memory));
-        assert!(threads <= few + 2, "{few} threads became {threads}");
+        // Two of the HTTP server's, and the three that one background thread may cost.
+        assert!(threads <= few + 5, "{few} threads became {threads}");
         assert!(memory <= little + 16 * 1024, "{little} KiB became {memory}");
     }
 }
