@@ -84,6 +84,8 @@ pub fn serve(
         limits,
     ));
     custodian.look();
+    // Whoever asks first finds a checkpoint.
+    log_failure(custodian.tend_log());
     // Apart, so that much that is due delays no look.
     let watch = Beat::start("watch", TURN, watch(custodian.clone(), service.clone()))?;
     let tended = custodian.clone();
