@@ -78,19 +78,13 @@ fn independently(script: &str, given: &Value) -> Value {
 
 /// The KEK's version and its bytes in hex.
 fn software_kek(dir: &Path) -> (String, String) {
-    let file = fs::read_dir(dir.join("software-kek"))
-        .unwrap()
-        .next()
-        .unwrap()
-        .unwrap();
-    let version = file
-        .path()
-        .file_stem()
-        .unwrap()
-        .to_str()
-        .unwrap()
-        .to_owned();
-    (version, hex::encode(fs::read(file.path()).unwrap()))
+    let files = fs::read_dir(dir.join("software-kek")).unwrap();
+    let mut paths = files.map(|file| file.unwrap().path());
+    // Beside it lies the checkpoint.
+    let key = paths.find(|path| path.extension().is_some_and(|end| end == "key"));
+    let key = key.unwrap();
+    let version = key.file_stem().unwrap().to_str().unwrap().to_owned();
+    (version, hex::encode(fs::read(key).unwrap()))
 }
 
 /// The stored record of a DEK version.

@@ -120,15 +120,23 @@ impl Scene {
 
     /// The actions and causes of what was written down of the key holder.
     pub fn audited(&self) -> Vec<(String, String)> {
-        let path = "/v1/audit/entries?limit=500";
-        let page = self.house.get(&self.auditor, path).is(200);
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let entries = page["items"].as_array().unwrap().iter();
         let ours = |action: &str| ["kek.down", "kek.degraded", "kek.up"].contains(&action);
-        entries
-            .map(|entry| (text(&entry["action"]), text(&entry["detail"]["cause"])))
-            .filter(|(action, _)| ours(action))
-            .collect()
+        let mut all = Vec::new();
+        let mut from = 0;
+        loop {
+            let path = format!("/v1/audit/entries?limit=500&from={from}");
+            let page = self.house.get(&self.auditor, &path).is(200);
+            let entries = page["items"].as_array().unwrap();
+            from += entries.len();
+            let told = entries
+                .iter()
+                .map(|entry| (text(&entry["action"]), text(&entry["detail"]["cause"])));
+            all.extend(told.filter(|(action, _)| ours(action)));
+            if entries.is_empty() {
+                return all;
+            }
+        }
     }
 
     /// Asserts that this, and no more, was written down, and logged.
