@@ -122,6 +122,9 @@ pub trait KekKeeper: KekProvider {
     /// Opens the token afresh because an operator asks, and answers what came of it. It presents a PIN that was refused
     /// once more, unless that could lock it.
     fn reconnect(&self) -> State;
+
+    /// Ends all work for good, so that the process can end: a library may not survive a call while it is unloaded.
+    fn close(&self) {}
 }
 
 /// Keys that sign inside the token.

@@ -320,6 +320,10 @@ impl KekKeeper for Pkcs11Kek {
         self.shared.condition()
     }
 
+    fn close(&self) {
+        self.shared.stop();
+    }
+
     fn reconnect(&self) -> State {
         self.shared.reconnect()
     }

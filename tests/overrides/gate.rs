@@ -121,6 +121,10 @@ impl KekKeeper for Gate {
         self.inner.condition()
     }
 
+    fn close(&self) {
+        self.inner.close();
+    }
+
     fn reconnect(&self) -> KekState {
         self.inner.reconnect()
     }

@@ -116,6 +116,10 @@ impl KekKeeper for Flaky {
         self.inner.condition()
     }
 
+    fn close(&self) {
+        self.inner.close();
+    }
+
     fn reconnect(&self) -> KekState {
         self.inner.reconnect()
     }

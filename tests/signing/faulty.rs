@@ -143,6 +143,10 @@ impl KekKeeper for Faulty {
         self.inner.condition()
     }
 
+    fn close(&self) {
+        self.inner.close();
+    }
+
     fn reconnect(&self) -> KekState {
         self.inner.reconnect()
     }

@@ -65,6 +65,16 @@ pub struct House {
     pub operator: String,
     pub app: String,
     pub home: TempDir,
+    _end: End,
+}
+
+/// Lets no thread of the service call into the token's library when the process ends: SoftHSM does not survive that.
+struct End(Arc<dyn KeyHolder>);
+
+impl Drop for End {
+    fn drop(&mut self) {
+        self.0.close();
+    }
 }
 
 impl House {
@@ -101,6 +111,7 @@ impl House {
         let source = Arc::clone(&seconds);
         let clock = Clock::from(move || Timestamp::from_second(tick(&source)).unwrap());
         let store = Store::open(&home.path().join("custodian.db")).unwrap();
+        let end = End(kek.clone());
         let custodian = Custodian::new(kek, store, clock, rules);
         custodian.make_first_kek().unwrap();
         custodian.adopt_keyring().unwrap();
@@ -133,6 +144,7 @@ impl House {
             operator,
             app,
             home,
+            _end: end,
         }
     }
 

@@ -68,6 +68,14 @@ impl Cast {
                 token,
             });
         }
+        // Who asked for the deletion of a KEK version, which takes an operator who still is one.
+        firsts.push(First {
+            name: "somebody",
+            subject: Subject::folded("somebody").unwrap(),
+            role: Role::Operator,
+            grants: Grants::default(),
+            token: BearerToken::fresh().unwrap(),
+        });
         custodian.provision(firsts).unwrap();
         let names = keks;
         Self { tokens, names }
