@@ -194,12 +194,7 @@ impl fmt::Debug for Pkcs11Kek {
 
 impl Drop for Pkcs11Kek {
     fn drop(&mut self) {
-        self.shared.stop();
-        let patience = Instant::now() + FAREWELL;
-        let ended = |thread: &JoinHandle<()>| thread.is_finished();
-        while !self.supervisor.as_ref().is_none_or(ended) && Instant::now() < patience {
-            thread::sleep(Duration::from_millis(1));
-        }
+        self.close();
     }
 }
 
@@ -322,6 +317,11 @@ impl KekKeeper for Pkcs11Kek {
 
     fn close(&self) {
         self.shared.stop();
+        let patience = Instant::now() + FAREWELL;
+        let ended = |thread: &JoinHandle<()>| thread.is_finished();
+        while !self.supervisor.as_ref().is_none_or(ended) && Instant::now() < patience {
+            thread::sleep(Duration::from_millis(1));
+        }
     }
 
     fn reconnect(&self) -> State {
