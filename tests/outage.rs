@@ -10,11 +10,6 @@
 )]
 #![allow(missing_docs, unreachable_pub, dead_code)]
 
-use house::House;
-use people::Desk;
-use serde_json::Value;
-use service::Answer;
-
 #[path = "support/alone.rs"]
 mod alone;
 #[path = "outage/beside.rs"]
@@ -29,6 +24,8 @@ mod gone;
 mod hangs;
 #[path = "support/house.rs"]
 mod house;
+#[path = "support/house_desk.rs"]
+mod house_desk;
 #[path = "outage/keys.rs"]
 mod keys;
 #[path = "outage/load.rs"]
@@ -43,21 +40,3 @@ mod scene;
 mod service;
 #[path = "support/softhsm.rs"]
 mod softhsm;
-
-impl Desk for House {
-    fn ask(&self, token: &str, method: &str, path: &str, body: &Value) -> Answer {
-        self.call(token, method, path, body)
-    }
-
-    fn admin(&self) -> String {
-        self.ada.clone()
-    }
-
-    fn app(&self) -> String {
-        self.app.clone()
-    }
-
-    fn second(&self) -> Option<String> {
-        Some(self.bob.clone())
-    }
-}

@@ -31,6 +31,8 @@ mod expiry;
 mod gate;
 #[path = "support/house.rs"]
 mod house;
+#[path = "support/house_desk.rs"]
+mod house_desk;
 #[path = "overrides/in_flight.rs"]
 mod in_flight;
 #[path = "overrides/keys.rs"]
@@ -49,24 +51,6 @@ mod signatures;
 mod softhsm;
 #[path = "overrides/void.rs"]
 mod void;
-
-impl Desk for House {
-    fn ask(&self, token: &str, method: &str, path: &str, body: &Value) -> Answer {
-        self.call(token, method, path, body)
-    }
-
-    fn admin(&self) -> String {
-        self.ada.clone()
-    }
-
-    fn app(&self) -> String {
-        self.app.clone()
-    }
-
-    fn second(&self) -> Option<String> {
-        Some(self.bob.clone())
-    }
-}
 
 /// A house where one admin is enough.
 struct Alone(House);

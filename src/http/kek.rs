@@ -80,10 +80,7 @@ pub(super) async fn restore(
     kek: Segment<KekVersion>,
     _: Body<Nothing>,
 ) -> Result<HttpResponse, Problem> {
-    let done = use_key(&service, move |custodian| {
-        custodian.restore_kek(&who, &kek.0)
-    });
-    Ok(reply::ok(&done.await?))
+    change(service, who, kek, Custodian::restore_kek).await
 }
 
 /// Ask for the deletion of the key of a version that is retired for 30 days; another operator must approve it.

@@ -8,6 +8,8 @@
 )]
 #![allow(missing_docs, unreachable_pub, dead_code)]
 
+#[path = "../support/desk.rs"]
+mod desk;
 #[path = "../support/people.rs"]
 mod people;
 #[path = "../support/service.rs"]

@@ -4,8 +4,8 @@ use aegis_custodian::crypto::scheme::Kind;
 use serde_json::{Value, json};
 
 use crate::{
-    people::{Desk, Person, RISK, text},
-    service::{Answer, Service, eventually},
+    people::{Desk as _, Person, RISK, text},
+    service::{Service, eventually},
 };
 
 /// A service with one of each: a DEK, a principal, a custodian, an override.
@@ -76,28 +76,5 @@ impl World {
             .replace("{custodian}", &self.custodian.id)
             .replace("{override}", &self.asked)
             .replace("{tile}", "0/000.p/1")
-    }
-}
-
-impl Desk for Service {
-    fn ask(&self, token: &str, method: &str, path: &str, body: &Value) -> Answer {
-        let body = if body.is_null() {
-            String::new()
-        } else {
-            body.to_string()
-        };
-        self.send(token, method, path, &[], &body)
-    }
-
-    fn admin(&self) -> String {
-        self.token("admin")
-    }
-
-    fn app(&self) -> String {
-        self.token("app")
-    }
-
-    fn second(&self) -> Option<String> {
-        None
     }
 }
