@@ -9,7 +9,6 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
 use crate::{
     house::House,
@@ -27,8 +26,8 @@ pub struct Target {
     pub firsts: Vec<(&'static str, String)>,
     /// Who reads the log and is no part of the game.
     pub auditor: String,
-    /// Its folder, gone with it.
-    _home: Option<TempDir>,
+    /// What is played in: its end is the end of the game.
+    _house: Option<House>,
 }
 
 const DAY: i64 = 24 * 60 * 60;
@@ -51,7 +50,7 @@ pub fn house(house: House, delay: Duration) -> Target {
         lifetime: 3650 * DAY,
         firsts: firsts.map(|(role, token)| (role, token.clone())).into(),
         auditor: auditor["token"].as_str().unwrap().to_owned(),
-        _home: Some(house.home),
+        _house: Some(house),
     }
 }
 
@@ -65,7 +64,7 @@ pub fn dev(service: &Service) -> Target {
         lifetime: 90 * DAY,
         firsts: firsts.into(),
         auditor: service.token("auditor"),
-        _home: None,
+        _house: None,
     }
 }
 
