@@ -39,7 +39,7 @@ const FLOORS: [(&str, u8); 23] = [
 ];
 
 /// A foreign crate, and the beginnings of the modules that may name it.
-const OWNERS: [(&str, &[&str]); 30] = [
+const OWNERS: [(&str, &[&str]); 33] = [
     ("actix_web", &["http", "server"]),
     ("aes_gcm", &["crypto"]),
     ("age", &["cli"]),
@@ -57,6 +57,7 @@ const OWNERS: [(&str, &[&str]); 30] = [
     ("k256", &["crypto"]),
     ("lru", &["custodian"]),
     ("ml_dsa", &["crypto"]),
+    ("metrics_process", &["telemetry"]),
     ("pqcrypto_mldsa", &["crypto"]),
     ("pqcrypto_traits", &["crypto"]),
     ("rayon", &["custodian/crew"]),
@@ -64,8 +65,10 @@ const OWNERS: [(&str, &[&str]); 30] = [
     ("rpassword", &["cli"]),
     ("rusqlite", &["store"]),
     ("rusqlite_migration", &["store"]),
-    ("rustix", &["custodian/crew"]),
-    ("rustls", &["client"]),
+    ("rustix", &["custodian/crew", "server"]),
+    ("rustls", &["client", "server"]),
+    ("sd_notify", &["server"]),
+    ("settings", &["config"]),
     // The first three in their tests.
     (
         "tempfile",

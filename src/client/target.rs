@@ -2,7 +2,7 @@
 
 use std::{fs, net::IpAddr, path::Path, sync::Arc};
 
-use rustls::crypto::ring;
+use rustls::crypto::aws_lc_rs;
 use ureq::{
     http::Uri,
     tls::{PemItem, RootCerts, TlsConfig, parse_pem},
@@ -71,7 +71,7 @@ impl Target {
         }
         let tls = TlsConfig::builder()
             .root_certs(RootCerts::Specific(Arc::new(roots)))
-            .unversioned_rustls_crypto_provider(Arc::new(ring::default_provider()));
+            .unversioned_rustls_crypto_provider(Arc::new(aws_lc_rs::default_provider()));
         Ok(Some(tls.build()))
     }
 }
