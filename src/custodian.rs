@@ -19,7 +19,7 @@ use crate::{
     id::DekName,
     kek::{KekKeeper, KeyHolder, NoteKeeper, TokenSigner},
     policy::{Action, Principal},
-    store::{Bearer, ReplyKey, Store},
+    store::{Bearer, Credential, ReplyKey, Store},
 };
 
 mod approval;
@@ -164,7 +164,7 @@ pub struct Caller {
     pub dek: Option<DekName>,
     /// The guard that this request holds, if it came over the network.
     pub guard: Option<GuardId>,
-    token: [u8; 32],
+    by: Credential,
     recorded: Arc<AtomicBool>,
     about: Arc<OnceLock<String>>,
 }
@@ -179,7 +179,7 @@ impl Caller {
             request_id,
             dek,
             guard: None,
-            token: bearer.sha256,
+            by: bearer.by,
             recorded: Arc::default(),
             about: Arc::default(),
         }

@@ -46,6 +46,7 @@ mod tokens;
 mod tools;
 mod wrap;
 
+pub use caller::ClientCertificate;
 pub use limits::Limits;
 pub use telemetry::observe;
 

@@ -18,13 +18,13 @@ use actix_web::{
 use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
 
 use crate::{
-    config::{Config, Kek},
+    config::{self, Config, Kek, Pin},
     custodian::{Clock, Custodian, Encryptions, Rules},
     error::{Error, Source},
     http::{self, Limits, Service},
     kek::{
         KeyHolder,
-        pkcs11::{self, Pkcs11Kek},
+        pkcs11::{self, PinSource, Pkcs11Kek},
         software::SoftwareKek,
     },
     store::Store,
@@ -33,6 +33,8 @@ use crate::{
 
 pub mod dev;
 pub mod doctor;
+pub mod init;
+pub mod tls;
 
 /// How often the parts are looked at, and what is due is done.
 const TURN: Duration = Duration::from_secs(1);
@@ -42,6 +44,18 @@ const LOG_TURN: Duration = Duration::from_millis(500);
 
 /// Turns between two rounds of sweeping what is past its time.
 const SWEEP: u32 = 600;
+
+/// Opens what [`init::run`] made, ready to serve.
+///
+/// # Errors
+/// Says which part and what to do.
+pub fn open(config: &Config) -> Result<Custodian, Source> {
+    init::finished(config)?;
+    let custodian = assemble(config)?;
+    custodian.adopt_keyring()?;
+    custodian.make_signing_keys()?;
+    Ok(custodian)
+}
 
 /// Opens store and key holder as configured; no KEK is in use yet.
 ///
@@ -67,6 +81,21 @@ pub fn assemble(config: &Config) -> Result<Custodian, Error> {
     Ok(Custodian::new(kek, store, Clock::system(), rules))
 }
 
+/// How callers are met.
+#[derive(Clone, Debug)]
+pub struct Transport {
+    /// What a caller may cost.
+    pub limits: Limits,
+    /// `None` is plain HTTP.
+    pub tls: Option<Arc<tls::Front>>,
+}
+
+impl From<Limits> for Transport {
+    fn from(limits: Limits) -> Self {
+        Self { limits, tls: None }
+    }
+}
+
 /// Serves until SIGTERM or SIGINT, then lets what was begun finish. `ready` is called once requests are taken.
 ///
 /// # Errors
@@ -74,14 +103,15 @@ pub fn assemble(config: &Config) -> Result<Custodian, Error> {
 pub fn serve(
     listener: TcpListener,
     custodian: Custodian,
-    limits: Limits,
+    transport: impl Into<Transport>,
     ready: impl FnOnce(),
 ) -> Result<(), Source> {
+    let transport = transport.into();
     let custodian = Arc::new(custodian);
     let service = Data::new(Service::new(
         custodian.clone(),
         telemetry::metrics()?,
-        limits,
+        transport.limits,
     ));
     custodian.look();
     // Whoever asks first finds a checkpoint.
@@ -94,7 +124,7 @@ pub fn serve(
     let moved = custodian.clone();
     let rewrap = Beat::start("rewrap", TURN, move || moved.rewrap_records())?;
     let log = Beat::start("audit-log", LOG_TURN, tend_log(custodian.clone()))?;
-    let served = rt::System::new().block_on(run(listener, service, limits, ready));
+    let served = rt::System::new().block_on(run(listener, service, transport, ready));
     rewrap.stop();
     tend.stop();
     watch.stop();
@@ -104,7 +134,7 @@ pub fn serve(
     custodian.close()?;
     flushed?;
     tracing::info!("stopped");
-    Ok(served?)
+    served
 }
 
 fn key_holder(kek: &Kek) -> Result<Arc<dyn KeyHolder>, Error> {
@@ -112,13 +142,13 @@ fn key_holder(kek: &Kek) -> Result<Arc<dyn KeyHolder>, Error> {
         Kek::Pkcs11 {
             module,
             token,
-            pin_file,
+            pin,
             sessions,
             deadline,
         } => Ok(Arc::new(Pkcs11Kek::open(pkcs11::Settings {
             module: module.clone(),
             token_label: token.clone(),
-            pin: pkcs11::PinSource::file(pin_file),
+            pin: pin_source(pin)?,
             sessions: *sessions,
             deadline: *deadline,
         })?)),
@@ -126,12 +156,25 @@ fn key_holder(kek: &Kek) -> Result<Arc<dyn KeyHolder>, Error> {
     }
 }
 
+fn pin_source(pin: &Pin) -> Result<PinSource, Error> {
+    match pin {
+        Pin::Credential(name) => {
+            let file = config::credential(name);
+            let file = file.map_err(|error| Error::kek("finding the PIN's credential", error))?;
+            Ok(PinSource::file(file))
+        }
+        Pin::File(file) => Ok(PinSource::file(file)),
+        Pin::Terminal => Ok(PinSource::terminal()),
+    }
+}
+
 async fn run(
     listener: TcpListener,
     service: Data<Service>,
-    limits: Limits,
+    transport: Transport,
     ready: impl FnOnce(),
-) -> io::Result<()> {
+) -> Result<(), Source> {
+    let limits = transport.limits;
     let mounted = service.clone();
     let server = HttpServer::new(move || {
         App::new()
@@ -147,9 +190,17 @@ async fn run(
         .h1_write_buffer_size(1)
         .tcp_nodelay(true)
         .shutdown_timeout(limits.drain.as_secs())
-        .disable_signals()
-        .listen(listener)?
-        .run();
+        .on_connect(|connection, data| {
+            if let Some(certificate) = tls::certificate(connection) {
+                data.insert(certificate);
+            }
+        })
+        .disable_signals();
+    let server = match &transport.tls {
+        None => server.listen(listener)?,
+        Some(front) => server.listen_rustls_0_23(listener, front.config()?)?,
+    };
+    let server = server.run();
     let handle = server.handle();
     let (mut terminate, mut interrupt) = (
         unix::signal(unix::SignalKind::terminate())?,
@@ -161,8 +212,26 @@ async fn run(
         service.close_doors();
         handle.stop(true).await;
     });
+    rt::spawn(reload(
+        transport.tls,
+        unix::signal(unix::SignalKind::hangup())?,
+    ));
     ready();
-    server.await
+    Ok(server.await?)
+}
+
+/// Reads the certificates again at each SIGHUP.
+async fn reload(front: Option<Arc<tls::Front>>, mut hangups: unix::Signal) {
+    while hangups.recv().await.is_some() {
+        let Some(front) = &front else {
+            tracing::info!("there is no TLS, so there are no certificates to read again");
+            continue;
+        };
+        match front.reload() {
+            Ok(()) => tracing::info!("the certificates were read again"),
+            Err(error) => tracing::error!(%error, "the certificates stay as they were"),
+        }
+    }
 }
 
 /// No answer is for a cache or for a guess at its type.

@@ -60,7 +60,7 @@ pub use principals::{NewPrincipal, PrincipalRow, PrincipalState};
 pub use replies::{KeptReply, ReplyKey};
 pub use signatures::SignatureRow;
 pub use signing_keys::{MadeKey, SigningKeyRow};
-pub use tokens::{Bearer, TokenRow, TokenState};
+pub use tokens::{Bearer, Credential, TokenRow, TokenState};
 pub use wrapped::{Place, Stretch, WrappedRecord};
 
 use writer::{Chore, Writer};
