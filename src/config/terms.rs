@@ -173,10 +173,15 @@ impl Check {
     }
 
     fn kek(&mut self, kek: file::Kek) -> Option<Kek> {
-        match kek.provider.as_deref() {
-            None | Some("pkcs11") => {}
-            Some("software") => self.wrong("kek.provider", "software keeps the KEK in a file: that is for `custodian dev --kek software` only; name a PKCS#11 token")?,
-            Some(_) => self.wrong("kek.provider", "it is pkcs11; see `custodian doctor` for what this build offers")?,
+        let software = "software keeps the KEK in a file: that is for `custodian dev --kek software` only; name a PKCS#11 token";
+        let other = "it is pkcs11; see `custodian doctor` for what this build offers";
+        let why = match kek.provider.as_deref() {
+            None | Some("pkcs11") => None,
+            Some("software") => Some(software),
+            Some(_) => Some(other),
+        };
+        if let Some(why) = why {
+            self.wrong::<()>("kek.provider", why);
         }
         let module = self.needed(
             "kek.module",
