@@ -22,6 +22,7 @@ use crate::{
 };
 
 mod audit;
+mod census;
 mod checkpoints;
 mod connection;
 mod custodians;
@@ -40,6 +41,7 @@ mod rows;
 mod sealed;
 mod signatures;
 mod signing_keys;
+mod space;
 mod tokens;
 mod traces;
 mod tree;
@@ -47,6 +49,7 @@ mod wrapped;
 mod writer;
 
 pub use audit::Logged;
+pub use census::{DekFigures, DekTotals};
 pub use checkpoints::CheckpointRow;
 pub use custodians::{ALREADY, CustodianRow, Identity, Moment};
 pub use dek_versions::VersionRow;
@@ -60,6 +63,7 @@ pub use principals::{NewPrincipal, PrincipalRow, PrincipalState};
 pub use replies::{KeptReply, ReplyKey};
 pub use signatures::SignatureRow;
 pub use signing_keys::{MadeKey, SigningKeyRow};
+pub use space::Space;
 pub use tokens::{Bearer, TokenRow, TokenState};
 pub use wrapped::{Place, Stretch, WrappedRecord};
 
@@ -72,6 +76,7 @@ pub struct Store {
     readers: Arc<readers::Readers>,
     row_key: RowKey,
     log_closed: Arc<AtomicBool>,
+    path: Arc<Path>,
     _lock: Arc<File>,
 }
 
@@ -118,6 +123,7 @@ impl Store {
             readers: Arc::new(readers::Readers::new(path)),
             row_key,
             log_closed,
+            path: path.into(),
             _lock: Arc::new(lock),
         })
     }
@@ -191,6 +197,20 @@ impl Store {
     /// Those of [`Store::erase_traces`].
     pub fn fold(&self) -> Result<(), Error> {
         self.writer.tidy(Chore::Fold)
+    }
+
+    /// Changes that wait for the thread that writes.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.writer.waiting()
+    }
+
+    /// What the database takes of the disk, and what is left of it.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] if the file system does not answer.
+    pub fn space(&self) -> Result<Space, Error> {
+        Space::of(&self.path)
     }
 
     /// Asks reader and writer for a sign of life.

@@ -43,6 +43,32 @@ pub(super) enum Code {
 }
 
 impl Code {
+    /// Every one.
+    pub(super) const ALL: [Self; 22] = [
+        Self::AlreadyExists,
+        Self::AuditUnavailable,
+        Self::BadSignature,
+        Self::Conflict,
+        Self::Destroyed,
+        Self::Expired,
+        Self::Forbidden,
+        Self::IdempotencyMismatch,
+        Self::IntegrityFailure,
+        Self::Internal,
+        Self::InvalidRequest,
+        Self::KekUnavailable,
+        Self::MethodNotAllowed,
+        Self::NotFound,
+        Self::NotOverridable,
+        Self::NotReady,
+        Self::RateLimited,
+        Self::StoreUnavailable,
+        Self::TooLarge,
+        Self::TwoPersonRule,
+        Self::Unauthenticated,
+        Self::UnsupportedMediaType,
+    ];
+
     /// The row of the table: the code's name, its status, its title.
     #[rustfmt::skip] // One line a code.
     const fn row(self) -> (&'static str, StatusCode, &'static str) {

@@ -7,13 +7,14 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Mutex, PoisonError, atomic::AtomicBool},
     thread::{self, JoinHandle},
+    time::Instant,
 };
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use rusqlite::Connection;
 
 use super::{RowKey, Tx, View, connection::fold, traces::erase};
-use crate::error::Error;
+use crate::{error::Error, figures};
 
 /// Jobs that may wait; beyond it callers wait for a place.
 const QUEUE: usize = 1024;
@@ -106,6 +107,11 @@ impl Writer {
         self.ask(Job::Tidy(chore, reply), &answer)
     }
 
+    /// Jobs that wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.jobs.as_ref().map_or(0, Sender::len)
+    }
+
     fn ask<T>(&self, job: Job, answer: &Receiver<Result<T, Error>>) -> Result<T, Error> {
         let gone = || {
             Error::store(
@@ -186,13 +192,17 @@ impl Desk {
     fn commit(&self, mut group: impl Iterator<Item = Work>) {
         let Some(first) = group.next() else { return };
         let mut told = Vec::new();
+        let since = Instant::now();
         let begun = self.connection.execute_batch("BEGIN IMMEDIATE");
         let worked = begun.and_then(|()| {
             let mut all = iter::once(first).chain(group);
             all.try_for_each(|work| self.savepoint(work, &mut told))
         });
         let committed = worked.and_then(|()| self.connection.execute_batch("COMMIT"));
-        metrics::counter!("custodian_commits_total").increment(1);
+        metrics::histogram!(figures::COMMIT_SECONDS).record(since.elapsed());
+        metrics::histogram!(figures::COMMIT_CHANGES).record(figures::length(told.len()));
+        metrics::counter!(figures::COMMITS).increment(1);
+        metrics::counter!(figures::COMMITS_FAILED).increment(u64::from(committed.is_err()));
         let outcome = committed.map_err(|error| {
             tracing::error!(%error, "a commit failed; nothing of it remains");
             let _none_open = self.connection.execute_batch("ROLLBACK");
