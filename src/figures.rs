@@ -77,10 +77,11 @@ figures! {
     TOKEN_QUEUE_SECONDS = Histogram Seconds "custodian_token_queue_seconds" "Time that a call waited for a thread.";
 
     COMMITS = Counter Count "custodian_commits_total" "Commits to the database; each is one wait for the disk.";
-    COMMITS_FAILED = Counter Count "custodian_commits_failed_total" "Commits that failed; nothing of them remains.";
+    COMMITS_FAILED = Counter Count "custodian_failed_commits_total" "Commits that failed; nothing of them remains.";
     COMMIT_SECONDS = Histogram Seconds "custodian_commit_seconds" "Time that a commit took, with the work in it.";
     COMMIT_CHANGES = Histogram Count "custodian_commit_changes" "Changes that shared one commit.";
     STORE_QUEUE = Gauge Count "custodian_store_queue" "Changes that wait for the thread that writes.";
+    STORE_STALLED = Gauge Count "custodian_store_stalled" "Whether the disk does not come back from what is being written: 1 or 0.";
     DATABASE_BYTES = Gauge Bytes "custodian_database_bytes" "Size of the database file.";
     WAL_BYTES = Gauge Bytes "custodian_wal_bytes" "Size of the database's write-ahead log.";
     DISK_FREE = Gauge Bytes "custodian_disk_free_bytes" "Free space of the file system that the database is on.";

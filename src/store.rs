@@ -24,10 +24,12 @@ use crate::{
 mod audit;
 mod census;
 mod checkpoints;
+mod condition;
 mod connection;
 mod custodians;
 mod dek_versions;
 mod deks;
+mod files;
 mod jobs;
 mod keks;
 mod log_head;
@@ -67,6 +69,8 @@ pub use space::Space;
 pub use tokens::{Bearer, TokenRow, TokenState};
 pub use wrapped::{Place, Stretch, WrappedRecord};
 
+use condition::Condition;
+use files::Files;
 use writer::{Chore, Writer};
 
 /// An open database. Clones share one writer and one lock.
@@ -74,6 +78,7 @@ use writer::{Chore, Writer};
 pub struct Store {
     writer: Arc<Writer>,
     readers: Arc<readers::Readers>,
+    condition: Arc<Condition>,
     row_key: RowKey,
     log_closed: Arc<AtomicBool>,
     path: Arc<Path>,
@@ -86,6 +91,7 @@ type RowKey = Arc<OnceLock<LockedSecret<32>>>;
 /// What a reader sees: one snapshot of the database.
 pub struct View<'a> {
     connection: &'a Connection,
+    condition: &'a Condition,
     row_key: Option<&'a LockedSecret<32>>,
 }
 
@@ -116,11 +122,20 @@ impl Store {
         connection::create_private(path)?;
         let mut writing = connection::writing(path)?;
         connection::migrate(&mut writing)?;
+        let files = Files::of(path)?;
+        let condition = Arc::<Condition>::default();
         let row_key = RowKey::default();
         let log_closed = Arc::new(AtomicBool::new(false));
         Ok(Self {
-            writer: Arc::new(Writer::start(writing, row_key.clone(), log_closed.clone())?),
-            readers: Arc::new(readers::Readers::new(path)),
+            writer: Arc::new(Writer::start(
+                writing,
+                files.clone(),
+                condition.clone(),
+                row_key.clone(),
+                log_closed.clone(),
+            )?),
+            readers: Arc::new(readers::Readers::new(path, files, condition.clone())),
+            condition,
             row_key,
             log_closed,
             path: path.into(),
@@ -166,6 +181,7 @@ impl Store {
         self.readers.read(|connection| {
             work(&View {
                 connection,
+                condition: &self.condition,
                 row_key: self.row_key.get(),
             })
         })
@@ -213,13 +229,20 @@ impl Store {
         Space::of(&self.path)
     }
 
-    /// Asks reader and writer for a sign of life.
+    /// Asks reader and writer for a sign of life; now and then the disk, too.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] if either does not answer.
+    /// [`Error::Unavailable`] if one does not answer.
     pub fn check(&self) -> Result<(), Error> {
         self.read(|view| view.check())?;
-        self.transact(|tx| tx.check())
+        let tried = self.condition.is_to_be_tried();
+        self.transact(move |tx| if tried { tx.touch() } else { tx.check() })
+    }
+
+    /// Whether the disk does not come back from what is being written: who waits for it may wait for ever.
+    #[must_use]
+    pub fn is_stalled(&self) -> bool {
+        self.condition.is_stalled()
     }
 }
 
@@ -228,6 +251,14 @@ impl View<'_> {
         let sql = "SELECT 1 FROM kek_versions";
         self.query("checking the database", sql, [], |_| Ok(()))
             .map(drop)
+    }
+}
+
+impl Tx<'_> {
+    /// Writes what stands there already.
+    fn touch(&self) -> Result<(), Error> {
+        let sql = "UPDATE log_head SET id = id";
+        self.change("checking the disk", sql, []).map(drop)
     }
 }
 

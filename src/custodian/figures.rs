@@ -39,6 +39,7 @@ impl Custodian {
         metrics::gauge!(figures::KEK_ROTATION_DUE).set(flag(health.rotation_due));
         metrics::gauge!(figures::CLOCK_BACK).set(flag(self.clock.jumped_back()));
         metrics::gauge!(figures::STORE_QUEUE).set(length(self.store.waiting()));
+        metrics::gauge!(figures::STORE_STALLED).set(flag(self.store.is_stalled()));
         let gathered = *self
             .gathered
             .0
