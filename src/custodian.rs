@@ -40,6 +40,7 @@ pub mod encryptions;
 pub mod enrolment;
 pub mod envelope;
 mod expiry;
+pub mod figures;
 pub mod grants;
 pub mod guard;
 pub mod health;
@@ -87,6 +88,7 @@ pub struct Custodian {
     clock: Arc<Clock>,
     rules: Rules,
     audit_log: audit_log::AuditLog,
+    gathered: figures::Gathered,
     health: health::Health,
     strangers: strangers::Strangers,
     guards: guard::Guards,
@@ -214,6 +216,7 @@ impl Custodian {
             opened: opened::Opened::new(rules.dek_cache),
             rules,
             audit_log: audit_log::AuditLog::default(),
+            gathered: figures::Gathered::default(),
             health: health::Health::default(),
             strangers: strangers::Strangers::default(),
             guards: guard::Guards::default(),

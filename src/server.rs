@@ -6,7 +6,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     thread::{self, JoinHandle},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use actix_web::{
@@ -23,7 +23,7 @@ use crate::{
     error::{Error, Source},
     http::{self, Limits, Service},
     kek::{
-        KeyHolder,
+        KeyHolder, Measured,
         pkcs11::{self, PinSource, Pkcs11Kek},
         software::SoftwareKek,
     },
@@ -41,6 +41,12 @@ const TURN: Duration = Duration::from_secs(1);
 
 /// How often the audit log is signed: within a second of an entry.
 const LOG_TURN: Duration = Duration::from_millis(500);
+
+/// How often the figures are gathered that come from the database.
+const FIGURES_TURN: Duration = Duration::from_secs(5);
+
+/// After gathering figures, so many times as long as it took passes before the next time.
+const FIGURES_REST: u32 = 100;
 
 /// Turns between two rounds of sweeping what is past its time.
 const SWEEP: u32 = 600;
@@ -123,11 +129,16 @@ pub fn serve(
     // Apart, since moving every record may take long.
     let moved = custodian.clone();
     let rewrap = Beat::start("rewrap", TURN, move || moved.rewrap_records())?;
+    // Apart, so that counting many rows delays nothing.
+    let mut figures = gather(custodian.clone());
+    figures();
+    let figures = Beat::start("figures", FIGURES_TURN, figures)?;
     let log = Beat::start("audit-log", LOG_TURN, tend_log(custodian.clone()))?;
     let served = rt::System::new().block_on(run(listener, service, transport, ready));
     rewrap.stop();
     tend.stop();
     watch.stop();
+    figures.stop();
     log.stop();
     let flushed = custodian.flush_strangers(true);
     log_failure(custodian.sign_log());
@@ -138,6 +149,10 @@ pub fn serve(
 }
 
 fn key_holder(kek: &Kek) -> Result<Arc<dyn KeyHolder>, Error> {
+    Ok(Arc::new(Measured::new(provider(kek)?)))
+}
+
+fn provider(kek: &Kek) -> Result<Arc<dyn KeyHolder>, Error> {
     match kek {
         Kek::Pkcs11 {
             module,
@@ -283,10 +298,24 @@ fn watch(custodian: Arc<Custodian>, service: Data<Service>) -> impl FnMut() {
         custodian.look();
         strangers.hear(custodian.flush_strangers(false));
         service.upkeep();
+        telemetry::look_at_process();
         turns = turns.wrapping_add(1);
         if turns.is_multiple_of(SWEEP) {
             service.forget_quiet_sources();
             log_failure(custodian.forget_replies());
+        }
+    }
+}
+
+/// Gathers figures, and takes a hundredth of the time at most.
+fn gather(custodian: Arc<Custodian>) -> impl FnMut() {
+    let mut work = Steady::new("gathering figures");
+    let mut next = Instant::now();
+    move || {
+        let begun = Instant::now();
+        if begun >= next {
+            work.hear(custodian.gather_figures());
+            next = Instant::now() + begun.elapsed() * FIGURES_REST;
         }
     }
 }

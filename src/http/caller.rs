@@ -217,6 +217,10 @@ async fn audited(
     }
     let unwritten = || internal("a verb answered without an audit entry");
     let problem = Problem::within(response.response()).unwrap_or_else(unwritten);
+    if problem.is_open {
+        // A second entry could say otherwise than the one that may come yet.
+        return response;
+    }
     let about = || caller.about().map(str::to_owned);
     let object = segment::object(response.request()).or_else(about);
     let event = Event::refused(object, problem.outcome(), problem.code.name());
