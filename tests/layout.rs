@@ -39,7 +39,7 @@ const FLOORS: [(&str, u8); 23] = [
 ];
 
 /// A foreign crate, and the beginnings of the modules that may name it.
-const OWNERS: [(&str, &[&str]); 33] = [
+const OWNERS: [(&str, &[&str]); 35] = [
     ("actix_web", &["http", "server"]),
     ("aes_gcm", &["crypto"]),
     ("age", &["cli"]),
@@ -47,6 +47,7 @@ const OWNERS: [(&str, &[&str]); 33] = [
     ("bip322", &["crypto/scheme"]),
     ("bitcoin", &["crypto/scheme"]),
     ("clap", &["cli", "main"]),
+    ("comfy_table", &["cli/table"]),
     ("cryptoki", &["kek/pkcs11"]),
     ("ed25519_dalek", &["crypto"]),
     ("governor", &["http"]),
@@ -58,6 +59,7 @@ const OWNERS: [(&str, &[&str]); 33] = [
     ("lru", &["custodian"]),
     ("ml_dsa", &["crypto"]),
     ("metrics_process", &["telemetry"]),
+    ("percent_encoding", &["cli/list"]),
     ("pqcrypto_mldsa", &["crypto"]),
     ("pqcrypto_traits", &["crypto"]),
     ("rayon", &["custodian/crew"]),
