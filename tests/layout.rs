@@ -40,7 +40,7 @@ const FLOORS: [(&str, u8); 24] = [
 ];
 
 /// A foreign crate, and the beginnings of the modules that may name it.
-const OWNERS: [(&str, &[&str]); 34] = [
+const OWNERS: [(&str, &[&str]); 36] = [
     ("actix_tls", &["server/tls"]),
     ("actix_web", &["http", "server"]),
     ("aes_gcm", &["crypto"]),
@@ -49,6 +49,7 @@ const OWNERS: [(&str, &[&str]); 34] = [
     ("bip322", &["crypto/scheme"]),
     ("bitcoin", &["crypto/scheme"]),
     ("clap", &["cli", "main"]),
+    ("comfy_table", &["cli/table"]),
     ("cryptoki", &["kek/pkcs11"]),
     ("ed25519_dalek", &["crypto"]),
     ("governor", &["http"]),
@@ -60,6 +61,7 @@ const OWNERS: [(&str, &[&str]); 34] = [
     ("lru", &["custodian"]),
     ("ml_dsa", &["crypto"]),
     ("metrics_process", &["telemetry"]),
+    ("percent_encoding", &["cli/list"]),
     ("pqcrypto_mldsa", &["crypto"]),
     ("pqcrypto_traits", &["crypto"]),
     ("rayon", &["custodian/crew"]),
