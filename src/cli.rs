@@ -9,7 +9,7 @@ use crate::{
     client::Failure,
     config::Logging,
     error::Source,
-    server::doctor::SURVEY,
+    server::doctor::{SURVEY, appliance::EXAMINE},
     telemetry::{self, Format},
 };
 
@@ -22,6 +22,7 @@ mod dek;
 mod dev;
 mod doctor;
 mod document;
+mod examine;
 mod health;
 mod init;
 mod input;
@@ -95,12 +96,14 @@ enum Command {
     /// the data folder: a SoftHSM2 token with the KEK, the database, and admin.token, operator.token, app.token
     /// and auditor.token (mode 0600). Prints `listening on http://127.0.0.1:PORT` when ready.
     Dev(dev::Arguments),
-    /// Say what this build offers, and what is wrong on this machine and with a data folder of `custodian dev`.
+    /// Say what this build offers, and what is wrong with a service: one that `--config` describes, or `custodian dev`'s.
     ///
     /// Looks at the token's library, what it can, the files and who may read them, and whether the token opens by its
     /// PIN. Changes nothing, needs no running service and works beside one. Each problem comes with what to do about it.
     /// Exit code 0 is no problem, 1 is at least one.
     Doctor(doctor::Arguments),
+    #[command(name = EXAMINE, hide = true)]
+    ExamineService(examine::Arguments),
     /// Say whether a running service can work: its KEK, its store, its audit log.
     ///
     /// Needs no token. Exit code 0 is ready, 1 is something on this machine, 2 is not ready or not to be reached.
@@ -197,14 +200,15 @@ pub fn run() -> ExitCode {
         .map_err(Source::from)
         .and_then(|()| match arguments.command {
             Command::Audit(arguments) => audit::run(&arguments),
-            Command::Config(arguments) => config::run(&arguments).map(done),
-            Command::Dev(arguments) => dev::run(&arguments).map(done),
-            Command::Doctor(arguments) => doctor::run(&arguments),
-            Command::Init(arguments) => init::run(&arguments).map(done),
             Command::Capabilities(arguments) => capabilities::run(&arguments).map(done),
+            Command::Config(arguments) => config::run(&arguments).map(done),
             Command::CustodianAdmin(arguments) => custodian_admin::run(&arguments).map(done),
             Command::Dek(arguments) => dek::run(&arguments).map(done),
+            Command::Dev(arguments) => dev::run(&arguments).map(done),
+            Command::Doctor(arguments) => doctor::run(&arguments),
+            Command::ExamineService(arguments) => examine::run(&arguments).map(done),
             Command::Health(arguments) => health::run(&arguments),
+            Command::Init(arguments) => init::run(&arguments).map(done),
             Command::Kek(arguments) => kek::run(&arguments),
             Command::Keygen(arguments) => keygen::run(&arguments).map(done),
             Command::Override(arguments) => overrides::run(&arguments).map(done),

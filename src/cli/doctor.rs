@@ -4,18 +4,21 @@ use std::{path::PathBuf, process::ExitCode};
 
 use super::{output::Output, shown::shown};
 use crate::{
-    config,
+    config::{self, Config},
     crypto::scheme::Scheme,
     custodian::capabilities::tables::Offered,
     error::Source,
     server::{
         dev::{Choice, checkup},
-        doctor::{Checkup, Finding, Verdict},
+        doctor::{Checkup, Finding, Verdict, appliance},
     },
 };
 
 #[derive(clap::Args, Debug)]
 pub(super) struct Arguments {
+    /// The configuration of the service to look at, instead of a data folder of `custodian dev`.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["data_dir", "kek", "signature_schemes"])]
+    config: Option<PathBuf>,
     /// The data folder of `custodian dev`; it need not be there.
     #[arg(long, value_name = "DIR", default_value = "custodian-dev")]
     data_dir: PathBuf,
@@ -33,7 +36,10 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Source> {
     let schemes = &arguments.signature_schemes;
-    let checkup = checkup::examine(&arguments.data_dir, arguments.kek, schemes);
+    let checkup = match &arguments.config {
+        None => checkup::examine(&arguments.data_dir, arguments.kek, schemes),
+        Some(path) => appliance::look_at(path, &Config::read(path)?),
+    };
     arguments.output.print(&checkup, &table(&checkup))?;
     Ok(match checkup.count(Verdict::Problem) {
         0 => ExitCode::SUCCESS,
@@ -82,7 +88,7 @@ fn found(finding: &Finding) -> String {
     let todo = finding.todo.as_ref();
     let todo = todo.map(|todo| format!("\n           to do: {}", shown(todo)));
     let (about, says, todo) = (
-        finding.about,
+        &finding.about,
         shown(&finding.says),
         todo.unwrap_or_default(),
     );

@@ -41,7 +41,7 @@ pub(super) struct File {
     pub(super) data_dir: Option<PathBuf>,
     pub(super) instance: Option<String>,
     pub(super) listen: Listen,
-    pub(super) tls: Option<Tls>,
+    pub(super) tls: Tls,
     pub(super) kek: Kek,
     pub(super) admins: Admins,
     pub(super) deks: Deks,
@@ -58,7 +58,7 @@ pub(super) struct Listen {
     pub(super) address: Option<String>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, Eq, PartialEq)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Tls {
     pub(super) certificate: Option<PathBuf>,

@@ -73,7 +73,7 @@ impl Check {
         );
         let name = name.and_then(|name| self.value("instance", instance(&name)));
         let listen = self.listen(file.listen);
-        let tls = file.tls.map(|tls| self.tls(tls));
+        let tls = (file.tls != file::Tls::default()).then(|| self.tls(file.tls));
         if tls.is_none() && listen.is_some_and(|listen| !listen.ip().is_loopback()) {
             self.wrong::<()>("listen.address", "others can reach this address, and without TLS they would read every token: add [tls] with certificate and key, or listen on 127.0.0.1");
         }

@@ -108,6 +108,12 @@ impl Custodian {
         *self.last_look() = Some(look);
     }
 
+    /// Whether the clock is far behind the newest audit entry.
+    #[must_use]
+    pub fn clock_jumped_back(&self) -> bool {
+        self.clock.jumped_back()
+    }
+
     /// Says from now on that nothing is ready: the service is going down.
     pub fn close_doors(&self) {
         self.health.closing.store(true, Ordering::Release);

@@ -46,6 +46,20 @@ impl Custodian {
     /// [`Error::Unavailable`] if one is missing, not as it must be, or not the key that it was; [`Error::Corrupt`]
     /// if the database is not as it was written.
     pub fn adopt_keyring(&self) -> Result<(), Error> {
+        self.adopt_as_written()?;
+        self.settle_keks()?;
+        if let Err(error) = self.delete_destroyed_keks() {
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(error, "a KEK is not deleted yet; it will be tried again");
+        }
+        Ok(())
+    }
+
+    /// What [`Custodian::adopt_keyring`] does before it changes anything: for a look at a service that is not to serve.
+    ///
+    /// # Errors
+    /// Those of [`Custodian::adopt_keyring`].
+    pub fn adopt_as_written(&self) -> Result<(), Error> {
         let rows = self.kek_versions()?;
         self.adopt(&rows)?;
         if !self.store.is_unlocked() {
@@ -62,13 +76,7 @@ impl Custodian {
             ));
         }
         self.raise_clock()?;
-        self.open_log()?;
-        self.settle_keks()?;
-        if let Err(error) = self.delete_destroyed_keks() {
-            let error = &error as &dyn std::error::Error;
-            tracing::warn!(error, "a KEK is not deleted yet; it will be tried again");
-        }
-        Ok(())
+        self.open_log()
     }
 
     /// Never answers a time before the newest audit entry's. If that is damaged the service starts, says that its

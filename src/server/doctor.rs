@@ -1,6 +1,8 @@
-//! What `custodian doctor` finds, and its look at a token. What to look at is for each kind of service to say: `dev/checkup.rs`.
+//! What `custodian doctor` finds, and its look at a token. What to look at is for each kind of service to say:
+//! `doctor/appliance.rs` and `dev/checkup.rs`.
 
 use std::{
+    borrow::Cow,
     ffi::OsStr,
     io,
     path::Path,
@@ -9,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
     custodian::capabilities::tables::{self, Build, Offered, SchemeRow},
@@ -17,6 +19,8 @@ use crate::{
     kek::pkcs11::Survey,
     words::Scheme,
 };
+
+pub mod appliance;
 
 /// The command that looks at a token: hidden, since only this file starts it.
 pub const SURVEY: &str = "survey-token";
@@ -51,10 +55,10 @@ pub struct Holders {
 }
 
 /// One thing that was looked at.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Deserialize, Serialize)]
 pub struct Finding {
     /// What.
-    pub about: &'static str,
+    pub about: Cow<'static, str>,
     /// Whether it is well.
     pub verdict: Verdict,
     /// What is so.
@@ -64,7 +68,7 @@ pub struct Finding {
 }
 
 /// Whether something is well.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
     /// It is.
@@ -101,7 +105,7 @@ impl Checkup {
 impl Finding {
     pub(super) fn ok(about: &'static str, says: impl Into<String>) -> Self {
         Self {
-            about,
+            about: about.into(),
             verdict: Verdict::Ok,
             says: says.into(),
             todo: None,
@@ -139,8 +143,8 @@ pub(super) struct Question<'a> {
     pub(super) label: &'a str,
     /// `None` leaves the token closed.
     pub(super) pin_file: Option<&'a Path>,
-    /// Where SoftHSM, which reads it from the environment, finds its tokens.
-    pub(super) softhsm_conf: &'a Path,
+    /// Where SoftHSM, which reads it from the environment, finds its tokens; `None` leaves that as it is.
+    pub(super) softhsm_conf: Option<&'a Path>,
 }
 
 /// Looks at a token in a process of its own, since a vendor's library may hang or crash.
@@ -149,16 +153,23 @@ pub(super) fn look(at: &Question<'_>) -> Result<Survey, Source> {
     command
         .arg(SURVEY)
         .args([OsStr::new("--module"), at.module.as_os_str()])
-        .args(["--label", at.label])
-        .env("SOFTHSM2_CONF", at.softhsm_conf);
+        .args(["--label", at.label]);
+    if let Some(conf) = at.softhsm_conf {
+        command.env("SOFTHSM2_CONF", conf);
+    }
     if let Some(pin_file) = at.pin_file {
         command.args([OsStr::new("--pin-file"), pin_file.as_os_str()]);
     }
+    answer(&mut command, PATIENCE)
+}
+
+/// What a process of ours writes to its standard output before it ends well.
+fn answer<T: DeserializeOwned>(command: &mut Command, patience: Duration) -> Result<T, Source> {
     let command = command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
-    let output = finish(command.spawn()?)?;
+    let output = finish(command.spawn()?, patience)?;
     match output.status.code() {
         Some(0) => Ok(serde_json::from_slice(&output.stdout)?),
         Some(_) => Err(last_line(&output).into()),
@@ -166,13 +177,17 @@ pub(super) fn look(at: &Question<'_>) -> Result<Survey, Source> {
     }
 }
 
-fn finish(mut child: Child) -> Result<Output, Source> {
+fn finish(mut child: Child, patience: Duration) -> Result<Output, Source> {
     let begun = Instant::now();
     while child.try_wait()?.is_none() {
-        if begun.elapsed() > PATIENCE {
+        if begun.elapsed() > patience {
             child.kill()?;
             child.wait()?;
-            return Err("the PKCS#11 library did not answer within 10 seconds".into());
+            return Err(format!(
+                "the PKCS#11 library did not answer within {} seconds",
+                patience.as_secs()
+            )
+            .into());
         }
         thread::sleep(Duration::from_millis(10));
     }

@@ -173,24 +173,28 @@ fn certificates_are_looked_at() {
 fn the_example_configuration_is_sound_and_has_every_key() {
     let example = concat!(env!("CARGO_MANIFEST_DIR"), "/systemd/custodian.toml");
     let text = fs::read_to_string(example).unwrap();
-    // As systemd's own examples: what has a default stands behind a #.
+    // What has a default stands behind a #: taken away, every key is said.
+    let uncovered = |line: &str| {
+        let rest = line.strip_prefix("# ").unwrap_or(line);
+        let key = rest.split_once(" = ").is_some_and(|(key, _)| {
+            key.bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+        });
+        let goes_on = rest.starts_with("    ");
+        if key || goes_on { rest } else { line }.to_owned() + "\n"
+    };
     let whole: String = text
         .lines()
-        .map(|line| {
-            line.strip_prefix('#')
-                .filter(|rest| !rest.starts_with(' '))
-                .unwrap_or(line)
-        })
-        .map(|line| format!("{line}\n"))
+        .filter(|line| !line.contains("pin_file") && !line.contains("client_ca"))
+        .map(uncovered)
         .collect();
     let site = Site::without_token();
     for text in [&text, &whole] {
         fs::write(site.path("custodian.toml"), text).unwrap();
         let checked = site.run(&["config", "check"]);
         let said = said(&checked);
-        // The files of the example are not on this machine: all else is right.
-        assert!(!said.contains("unknown field"), "{said}");
-        assert!(!said.contains("invalid type"), "{said}");
-        assert!(!said.contains("kek."), "{said}");
+        // The certificates of the example are not on this machine: all else is right.
+        let sound = checked.status.success() || said.contains("certificate.pem: ");
+        assert!(sound, "{text}\n{said}");
     }
 }

@@ -44,6 +44,14 @@ pub struct Verdict {
     entry: Option<u64>,
 }
 
+impl Verdict {
+    /// How many entries were read, and what is wrong with them.
+    #[must_use]
+    pub fn outcome(&self) -> (u64, Option<&'static str>) {
+        (self.size, self.meaning)
+    }
+}
+
 impl Custodian {
     /// Reads every entry again, against the tree, the newest checkpoint, the one in the token and the one in memory.
     ///

@@ -6,7 +6,7 @@ use cryptoki::{
     context::Pkcs11,
     error::Error as Pkcs11Error,
     session::{Session, UserType},
-    slot::Slot,
+    slot::{Limit, Slot},
 };
 use serde::{Deserialize, Serialize};
 
@@ -32,6 +32,8 @@ pub struct Survey {
     pub mechanism: Option<Mechanism>,
     /// Keys and data that it shows to whoever has its PIN; 0 if it does not open.
     pub objects: usize,
+    /// Sessions that it allows at once; `None` if it sets or tells no limit.
+    pub sessions: Option<u64>,
 }
 
 /// How a token answered.
@@ -77,12 +79,17 @@ pub fn survey(module: &Path, label: &str, pin: Option<&PinSource>) -> Result<Sur
             .next(),
     };
     let slot = slot.ok_or_else(|| Error::kek("listing the slots", "no slot has a token"))?;
+    let about = pkcs11.get_token_info(slot).map_err(unasked)?;
     Ok(Survey {
         opening,
         aes_gcm: token::wraps(pkcs11, slot).map_err(unasked)?,
         ed25519: token::signs(pkcs11, slot).map_err(unasked)?,
         mechanism,
         objects,
+        sessions: match about.max_session_count() {
+            Limit::Max(sessions) => Some(sessions),
+            Limit::Infinite | Limit::Unavailable => None,
+        },
     })
 }
 

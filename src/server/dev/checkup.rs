@@ -22,6 +22,8 @@ mod shadow;
 mod softhsm;
 mod software;
 
+pub(in crate::server) use softhsm::abilities;
+
 const ELSEWHERE: &str = "put it back, or name another data folder";
 
 /// Looks at a data folder, which need not be there.

@@ -57,7 +57,7 @@ impl Place {
             module,
             label: config::DEV_TOKEN,
             pin_file: usable.then_some(&*pin_file),
-            softhsm_conf,
+            softhsm_conf: Some(softhsm_conf),
         })
     }
 
@@ -110,7 +110,7 @@ impl Place {
     }
 }
 
-fn abilities(survey: Survey) -> [Finding; 2] {
+pub(in crate::server) fn abilities(survey: Survey) -> [Finding; 2] {
     const WRAPPING: &str = "wrapping";
     const SIGNING: &str = "signing";
     [
