@@ -1,7 +1,7 @@
 # Thin: each target says what it runs; the work is in scripts/ and in cargo.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check features bench compare load tamper model approvals races crash rotation fuzz fuzz-api docs-browser clean
+.PHONY: help demo test check features bench compare load tamper model approvals races crash rotation fuzz fuzz-api docs-browser exposure clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
@@ -66,6 +66,9 @@ fuzz-api: ## Drive the whole API by schemathesis as each role and as nobody (FUZ
 
 docs-browser: ## Open /docs in a browser that reaches no other host (installs Chromium)
 	./scripts/docs-browser.sh
+
+exposure: ## Have systemd judge how exposed the service is, and fail above 1.0 (with a network HSM 1.3)
+	./scripts/exposure.sh
 
 clean: ## Remove what was built
 	cargo clean
