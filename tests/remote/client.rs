@@ -2,43 +2,23 @@
 
 use std::{
     fs,
-    io::{BufRead, BufReader, Write},
+    io::{BufRead, BufReader},
     net::TcpListener,
     os::unix::fs::PermissionsExt,
-    path::PathBuf,
-    process::{Command, Stdio},
-    thread::{self, JoinHandle},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
 
 use serde_json::Value;
 
-use super::{desk::Desk, service::Service};
+use super::{
+    desk::Desk,
+    fake::{answer, service_that_says},
+    service::Service,
+};
 
 const TAIL: [&str; 2] = ["audit", "tail"];
-
-/// Answers each request with the next of these, and counts them; then it is gone.
-fn service_that_says(answers: Vec<String>) -> (String, JoinHandle<usize>) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    let served = thread::spawn(move || {
-        for answer in &answers {
-            let (mut stream, _) = listener.accept().unwrap();
-            let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
-            while lines.next().is_some_and(|line| !line.unwrap().is_empty()) {}
-            stream.write_all(answer.as_bytes()).unwrap();
-        }
-        answers.len()
-    });
-    (url, served)
-}
-
-fn answer(status: &str, more: &str, body: &str) -> String {
-    let length = body.len();
-    format!(
-        "HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: {length}\r\n{more}\r\n{body}"
-    )
-}
 
 const BUSY: &str = r#"{"type":"urn:aegis-custodian:problem:not_ready","title":"t","status":503,"detail":"come again","code":"not_ready","request_id":"r-1"}"#;
 
@@ -128,7 +108,7 @@ fn a_busy_service_is_asked_again_when_it_says_and_no_longer_than_patience_lasts(
     let ended = Desk::at(&url, token.clone()).run(&TAIL);
     assert_eq!(ended.code, 0, "{ended:?}");
     assert!(begun.elapsed() >= Duration::from_secs(1));
-    assert_eq!(served.join().unwrap(), 3);
+    assert_eq!(served.join().unwrap().len(), 3);
 
     let (url, _served) = service_that_says((0..100).map(|_| busy()).collect());
     let begun = Instant::now();
@@ -178,15 +158,14 @@ fn nothing_that_whoever_answers_says_reaches_the_terminal_as_it_is() {
     }
 }
 
-/// The certificate and the server are Python's: nothing of ours is on the other side.
-#[test]
-fn over_https_only_who_the_ca_file_says_is_the_service() {
-    let (home, token) = a_token();
+/// Starts a service whose certificate and TLS are Python's: nothing of ours is on the other side.
+fn over_tls(home: &Path, newest: &str) -> (Child, String) {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     let mut server = Command::new(root.join(".venv/bin/python"))
         .arg("-B")
         .arg(root.join("tests/remote/https.py"))
-        .arg(home.path())
+        .arg(home)
+        .arg(newest)
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
@@ -194,7 +173,26 @@ fn over_https_only_who_the_ca_file_says_is_the_service() {
     BufReader::new(server.stdout.take().unwrap())
         .read_line(&mut line)
         .unwrap();
-    let desk = Desk::at(line.trim(), token);
+    (server, line.trim().to_owned())
+}
+
+#[test]
+fn a_service_that_speaks_no_tls_1_3_sees_no_token() {
+    let (home, token) = a_token();
+    let (mut server, url) = over_tls(home.path(), "TLSv1_2");
+    let ca = home.path().join("ca.pem");
+    let ended = Desk::at(&url, token).run(&["audit", "tail", "--ca-file", ca.to_str().unwrap()]);
+    server.kill().unwrap();
+    server.wait().unwrap();
+    assert_eq!(ended.code, 2, "{ended:?}");
+    assert!(!home.path().join("seen").exists());
+}
+
+#[test]
+fn over_https_only_who_the_ca_file_says_is_the_service() {
+    let (home, token) = a_token();
+    let (mut server, url) = over_tls(home.path(), "TLSv1_3");
+    let desk = Desk::at(&url, token);
     let tail = |ca: &str| {
         let ca = home.path().join(ca);
         desk.run(&["audit", "tail", "--ca-file", ca.to_str().unwrap()])

@@ -3,6 +3,7 @@
 use std::{
     fs,
     io::Write,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
 };
@@ -38,6 +39,18 @@ impl Desk {
             url: url.to_owned(),
             token,
         }
+    }
+
+    /// Of somebody with this token.
+    pub fn with(url: &str, token: &str) -> Self {
+        Self::at(url, PathBuf::new()).owning(token)
+    }
+
+    /// With this token from now on.
+    pub fn owning(mut self, token: &str) -> Self {
+        self.token = self.write("my.token", token);
+        fs::set_permissions(&self.token, fs::Permissions::from_mode(0o600)).unwrap();
+        self
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -96,6 +109,22 @@ impl Desk {
         drop(input);
         let output = child.wait_with_output().unwrap();
         serde_json::from_slice(&output.stdout).unwrap()
+    }
+
+    /// Runs a command that has to end well, and answers what it printed.
+    #[track_caller]
+    pub fn done(&self, arguments: &[&str]) -> String {
+        let ended = self.run(arguments);
+        assert_eq!(ended.code, 0, "{ended:?}");
+        ended.out
+    }
+
+    /// Runs a command that the service has to refuse with this code.
+    #[track_caller]
+    pub fn refused(&self, arguments: &[&str], code: &str) {
+        let ended = self.run(arguments);
+        assert_eq!(ended.code, 2, "{ended:?}");
+        assert!(ended.error.contains(&format!("({code}, ")), "{ended:?}");
     }
 
     /// Runs a command that has to end well, and answers its JSON.

@@ -1,4 +1,7 @@
-"""A service with a certificate of a CA of its own, which answers an empty log; writes ca.pem, other.pem and what it saw."""
+"""A service with a certificate of a CA of its own, which answers an empty log; writes ca.pem, other.pem and what it saw.
+
+The second argument is the newest version of TLS that it speaks.
+"""
 
 import datetime
 import http.server
@@ -62,6 +65,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
 context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.maximum_version = ssl.TLSVersion[sys.argv[2]]
 context.load_cert_chain(home / "server.pem")
 server.socket = context.wrap_socket(server.socket, server_side=True)
 print(f"https://127.0.0.1:{server.server_port}", flush=True)
