@@ -1,7 +1,7 @@
 # Thin: each target says what it runs; the work is in scripts/ and in cargo.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check features bench compare load tamper model approvals races crash rotation fuzz fuzz-api docs-browser exposure clean
+.PHONY: help demo test check features bench compare load tamper model approvals races crash rotation fuzz fuzz-api alerts docs-browser exposure clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
@@ -63,6 +63,9 @@ fuzz: ## Fuzz blobs, certificates, events, exported logs, JSON, signed tools and
 
 fuzz-api: ## Drive the whole API by schemathesis as each role and as nobody (FUZZ="--seed 7")
 	./scripts/fuzz-api.sh $(FUZZ)
+
+alerts: ## Check the alerts for Prometheus by promtool, and play their scenes
+	./scripts/alerts.sh
 
 docs-browser: ## Open /docs in a browser that reaches no other host (installs Chromium)
 	./scripts/docs-browser.sh
