@@ -10,8 +10,6 @@ use std::{
 };
 
 use actix_web::{
-    App, HttpServer,
-    middleware::{DefaultHeaders, from_fn},
     rt::{self, signal::unix},
     web::Data,
 };
@@ -21,7 +19,7 @@ use crate::{
     config::{Config, Kek},
     custodian::{Clock, Custodian, Encryptions, Rules},
     error::{Error, Source},
-    http::{self, Limits, Service},
+    http::{Limits, Service},
     kek::{
         KeyHolder,
         pkcs11::{self, Pkcs11Kek},
@@ -33,6 +31,8 @@ use crate::{
 
 pub mod dev;
 pub mod doctor;
+mod line;
+mod listener;
 
 /// How often the parts are looked at, and what is due is done.
 const TURN: Duration = Duration::from_secs(1);
@@ -132,24 +132,7 @@ async fn run(
     limits: Limits,
     ready: impl FnOnce(),
 ) -> io::Result<()> {
-    let mounted = service.clone();
-    let server = HttpServer::new(move || {
-        App::new()
-            .app_data(mounted.clone())
-            .wrap(from_fn(http::observe))
-            .wrap(headers())
-            .configure(http::mount)
-    });
-    let server = server
-        .client_request_timeout(limits.head)
-        // A body is asked for more only when all before is sent: its guard depends on it (http/handed.rs). So head
-        // and body leave one after the other, and neither may wait for an acknowledgement.
-        .h1_write_buffer_size(1)
-        .tcp_nodelay(true)
-        .shutdown_timeout(limits.drain.as_secs())
-        .disable_signals()
-        .listen(listener)?
-        .run();
+    let server = listener::serve(listener, service.clone(), limits, None)?;
     let handle = server.handle();
     let (mut terminate, mut interrupt) = (
         unix::signal(unix::SignalKind::terminate())?,
@@ -163,13 +146,6 @@ async fn run(
     });
     ready();
     server.await
-}
-
-/// No answer is for a cache or for a guess at its type.
-fn headers() -> DefaultHeaders {
-    DefaultHeaders::new()
-        .add(("Cache-Control", "no-store"))
-        .add(("X-Content-Type-Options", "nosniff"))
 }
 
 /// A thread that does something again and again.
@@ -216,7 +192,7 @@ fn watch(custodian: Arc<Custodian>, service: Data<Service>) -> impl FnMut() {
         service.upkeep();
         turns = turns.wrapping_add(1);
         if turns.is_multiple_of(SWEEP) {
-            service.forget_quiet_sources();
+            service.forget_quiet();
             log_failure(custodian.forget_replies());
         }
     }

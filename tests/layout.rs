@@ -39,7 +39,11 @@ const FLOORS: [(&str, u8); 23] = [
 ];
 
 /// A foreign crate, and the beginnings of the modules that may name it.
-const OWNERS: [(&str, &[&str]); 33] = [
+const OWNERS: [(&str, &[&str]); 37] = [
+    ("actix_http", &["server"]),
+    ("actix_server", &["server"]),
+    ("actix_service", &["server"]),
+    ("actix_tls", &["server"]),
     ("actix_web", &["http", "server"]),
     ("aes_gcm", &["crypto"]),
     ("age", &["cli"]),

@@ -9,7 +9,7 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use super::{
     Service,
-    problem::Problem,
+    problem::{Problem, ProblemBody},
     reply::{self, block},
     wrong_method,
 };
@@ -57,7 +57,10 @@ fn token_figures(service: &Service) {
 
 /// This description.
 #[utoipa::path(get, path = "/openapi.json", tag = "discovery",
-    responses((status = 200, description = "OpenAPI 3.1", body = Object)))]
+    responses(
+        (status = 200, description = "OpenAPI 3.1", body = Object),
+        (status = 429, description = "rate_limited", body = ProblemBody, content_type = "application/problem+json"),
+    ))]
 pub(super) async fn openapi(service: Data<Service>) -> HttpResponse {
     HttpResponse::Ok()
         .content_type("application/json")

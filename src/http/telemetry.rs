@@ -6,13 +6,20 @@ use actix_web::{
     Error, HttpMessage,
     body::{BoxBody, MessageBody},
     dev::{ServiceRequest, ServiceResponse},
-    http::header::{HeaderName, HeaderValue},
+    http::{
+        ConnectionType,
+        header::{HeaderName, HeaderValue},
+    },
     middleware::Next,
 };
 use tracing::Instrument;
 use uuid::Uuid;
 
-use super::problem::Problem;
+use super::{
+    HEALTH,
+    pace::Pace,
+    problem::{Code, Problem},
+};
 
 /// The request's name in answers, log lines and audit entries.
 #[derive(Clone, Debug)]
@@ -41,7 +48,8 @@ async fn answer(
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let begun = Instant::now();
     let method = request.method().clone();
-    let response = next.call(request).await?.map_into_boxed_body();
+    let pace = request.request().conn_data::<Pace>().cloned();
+    let response = paced(pace.as_ref(), request, next).await?;
     let route = response
         .request()
         .match_pattern()
@@ -55,8 +63,42 @@ async fn answer(
     metrics::histogram!("custodian_request_seconds", "route" => route.clone()).record(took);
     metrics::counter!("custodian_requests_total", "route" => route, "status" => status.to_string())
         .increment(1);
+    Ok(match pace {
+        Some(pace) => response.map_body(|_, body| pace.answer(body)),
+        None => response,
+    })
+}
+
+/// One connection too many hears only that, or how the service is.
+async fn paced(
+    pace: Option<&Pace>,
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    if let Some(pace) = pace {
+        pace.work();
+    }
+    let crowded = pace.is_some_and(Pace::is_crowded);
+    let mut response = match crowded && !request.path().starts_with(HEALTH) {
+        true => request.error_response(CROWDED),
+        false => {
+            let answered = next.call(request).await;
+            let failed = |_: &Error| pace.into_iter().for_each(Pace::fail);
+            answered.inspect_err(failed)?.map_into_boxed_body()
+        }
+    };
+    if crowded {
+        let head = response.response_mut().head_mut();
+        head.set_connection_type(ConnectionType::Close);
+    }
     Ok(response)
 }
+
+const CROWDED: Problem = Problem::of(
+    Code::NotReady,
+    "more connections are open than the service, or one address, may have; close some, or send it again after Retry-After",
+)
+.retry_after(1);
 
 /// Gives a refusal its body; its headers stay.
 fn finished(response: ServiceResponse<BoxBody>, id: &str) -> ServiceResponse<BoxBody> {
