@@ -20,6 +20,7 @@ use crate::{
 
 mod check;
 mod file;
+mod limits;
 mod terms;
 mod values;
 

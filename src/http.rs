@@ -1,6 +1,6 @@
 //! REST: every route on one screen. No SQL, no PKCS#11, no cryptography.
 
-use std::{num::NonZeroU32, sync::Arc};
+use std::{net::IpAddr, sync::Arc};
 
 use actix_web::{
     HttpResponse, Route,
@@ -9,12 +9,14 @@ use actix_web::{
     rt::time::timeout,
     web::{self, ServiceConfig},
 };
-use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use metrics_exporter_prometheus::PrometheusHandle;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 
-use crate::{custodian::Custodian, figures, policy::Action};
+use crate::{custodian::Custodian, figures, id::Id, policy::Action};
+use places::Places;
 use problem::{Code, Problem};
+use rates::Rates;
+use turns::{Turn, Turns};
 
 mod audit;
 mod audit_log;
@@ -33,21 +35,29 @@ mod limits;
 mod meta;
 mod openapi;
 mod overrides;
+mod pace;
 mod pii;
+mod places;
 mod principals;
 mod problem;
 mod query;
+mod rates;
 mod reconnect;
 mod reply;
 mod segment;
 mod signing_keys;
+mod source;
 mod telemetry;
 mod tokens;
 mod tools;
+mod turns;
 mod wrap;
 
 pub use caller::ClientCertificate;
 pub use limits::Limits;
+pub use pace::Pace;
+pub use places::{Full, Place, Places as PlacesFor};
+pub use source::network;
 pub use telemetry::observe;
 
 /// One route: what it is, what it does, how it may refuse.
@@ -148,46 +158,53 @@ pub struct Service {
     metrics: PrometheusHandle,
     limits: Limits,
     openapi: web::Bytes,
-    key_uses: Semaphore,
-    large_kibibytes: Arc<Semaphore>,
+    key_uses: Turns,
+    large_kibibytes: Turns,
     verifying: Semaphore,
-    failed_sign_ins: DefaultKeyedRateLimiter<Option<std::net::IpAddr>>,
+    requests: Arc<Places<Id>>,
+    requests_a_second: Rates<Id>,
+    failed_sign_ins: Rates<Option<IpAddr>>,
+    open_requests: Rates<Option<IpAddr>>,
 }
 
 const KIBIBYTE: usize = 1024;
 
-/// Failed sign-ins that one source may try at once, and how many more each second.
-const FAILED_SIGN_INS: (u32, u32) = (200, 10);
+/// Failed sign-ins that one source may try each second, and at once after a pause.
+const FAILED_SIGN_INS: (u32, u32) = (10, 200);
+
+/// Requests without authentication that one source may send each second, and at once after a pause.
+const OPEN_REQUESTS: (u32, u32) = (200, 1000);
 
 impl Service {
     /// Joins the verbs with the limits of the transport.
     #[must_use]
     pub fn new(custodian: Arc<Custodian>, metrics: PrometheusHandle, limits: Limits) -> Self {
-        let (burst, rate) = FAILED_SIGN_INS;
         // A counter that begins at its first refusal is no alarm: what grows is seen only between two looks.
         for code in Code::ALL {
             metrics::counter!(figures::REFUSALS, "code" => code.name()).increment(0);
         }
-        let at_least_one = |number| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
-        let quota = Quota::per_second(at_least_one(rate)).allow_burst(at_least_one(burst));
+        let by_source = |(a_second, burst)| Rates::new(a_second, burst, rates::KEYS);
         Self {
             custodian,
             metrics,
             limits,
             openapi: openapi::text(),
-            key_uses: Semaphore::new(limits.key_uses),
-            large_kibibytes: Arc::new(Semaphore::new(limits.large_bytes / KIBIBYTE)),
+            key_uses: Turns::new(limits.key_uses),
+            large_kibibytes: Turns::new(limits.large_bytes / KIBIBYTE),
             verifying: Semaphore::new(1),
-            failed_sign_ins: RateLimiter::keyed(quota),
+            requests: Places::new(limits.requests, limits.requests_per_principal),
+            // Principals are as many as admins made: none is ever counted with another.
+            requests_a_second: Rates::new(limits.requests_per_second, limits.burst, usize::MAX),
+            failed_sign_ins: by_source(FAILED_SIGN_INS),
+            open_requests: by_source(OPEN_REQUESTS),
         }
     }
 
     /// Memory for a large body, held until the share is dropped. Who gets none in time is to come again.
-    async fn share(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Problem> {
-        let kibibytes = u32::try_from(bytes.div_ceil(KIBIBYTE)).unwrap_or(u32::MAX);
-        let share = self.large_kibibytes.clone().acquire_many_owned(kibibytes);
+    async fn share(&self, who: &Id, bytes: usize) -> Result<Turn, Problem> {
+        let share = self.large_kibibytes.take(who, bytes.div_ceil(KIBIBYTE));
         let share = timeout(self.limits.key_wait, share).await;
-        share.ok().and_then(Result::ok).ok_or(Problem::of(
+        share.ok().flatten().ok_or(Problem::of(
             Code::NotReady,
             "more large requests are on their way than the service has memory for; send it again after Retry-After",
         ).retry_after(1))
@@ -198,15 +215,24 @@ impl Service {
         self.custodian.close_doors();
     }
 
-    /// Folds the samples of figures together, so that memory stays bounded though nobody reads them.
+    /// Folds the samples of figures together, so that memory stays bounded though nobody reads them. Sources beyond
+    /// those that are told apart wait no longer than until now to be told apart again.
     pub fn upkeep(&self) {
         self.metrics.run_upkeep();
+        for sources in [&self.failed_sign_ins, &self.open_requests] {
+            if sources.is_full() {
+                sources.forget_quiet();
+            }
+        }
     }
 
-    /// Forgets sources that have been quiet, so that memory stays bounded.
-    pub fn forget_quiet_sources(&self) {
-        self.failed_sign_ins.retain_recent();
-        self.failed_sign_ins.shrink_to_fit();
+    /// Forgets who has been quiet, so that memory stays bounded.
+    pub fn forget_quiet(&self) {
+        self.failed_sign_ins.forget_quiet();
+        self.open_requests.forget_quiet();
+        self.requests_a_second.forget_quiet();
+        self.key_uses.forget_quiet();
+        self.large_kibibytes.forget_quiet();
     }
 }
 
@@ -248,9 +274,13 @@ fn gated(entry: &Entry) -> Route {
         Some(action) => route.wrap(from_fn(move |request, next| {
             caller::gate(action, request, next)
         })),
-        None => route,
+        None if entry.path.starts_with(HEALTH) => route,
+        None => route.wrap(from_fn(caller::open)),
     }
 }
+
+/// Whoever supervises the service is never refused: its answers cost less than a refusal.
+const HEALTH: &str = "/v1/health/";
 
 fn wrong_method(allowed: &str) -> HttpResponse {
     let mut answer = Problem::of(

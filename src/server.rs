@@ -10,8 +10,6 @@ use std::{
 };
 
 use actix_web::{
-    App, HttpServer,
-    middleware::{DefaultHeaders, from_fn},
     rt::{self, signal::unix},
     web::Data,
 };
@@ -21,7 +19,7 @@ use crate::{
     config::{self, Config, Kek, Pin},
     custodian::{Clock, Custodian, Encryptions, Rules},
     error::{Error, Source},
-    http::{self, Limits, Service},
+    http::{Limits, Service},
     kek::{
         KeyHolder, Measured,
         pkcs11::{self, PinSource, Pkcs11Kek},
@@ -34,6 +32,8 @@ use crate::{
 pub mod dev;
 pub mod doctor;
 pub mod init;
+mod line;
+mod listener;
 pub mod tls;
 
 /// How often the parts are looked at, and what is due is done.
@@ -189,33 +189,8 @@ async fn run(
     transport: Transport,
     ready: impl FnOnce(),
 ) -> Result<(), Source> {
-    let limits = transport.limits;
-    let mounted = service.clone();
-    let server = HttpServer::new(move || {
-        App::new()
-            .app_data(mounted.clone())
-            .wrap(from_fn(http::observe))
-            .wrap(headers())
-            .configure(http::mount)
-    });
-    let server = server
-        .client_request_timeout(limits.head)
-        // A body is asked for more only when all before is sent: its guard depends on it (http/handed.rs). So head
-        // and body leave one after the other, and neither may wait for an acknowledgement.
-        .h1_write_buffer_size(1)
-        .tcp_nodelay(true)
-        .shutdown_timeout(limits.drain.as_secs())
-        .on_connect(|connection, data| {
-            if let Some(certificate) = tls::certificate(connection) {
-                data.insert(certificate);
-            }
-        })
-        .disable_signals();
-    let server = match &transport.tls {
-        None => server.listen(listener)?,
-        Some(front) => server.listen_rustls_0_23(listener, front.config()?)?,
-    };
-    let server = server.run();
+    let tls = transport.tls.as_ref().map(tls::Front::secure).transpose()?;
+    let server = listener::serve(listener, service.clone(), transport.limits, tls)?;
     let handle = server.handle();
     let (mut terminate, mut interrupt) = (
         unix::signal(unix::SignalKind::terminate())?,
@@ -247,13 +222,6 @@ async fn reload(front: Option<Arc<tls::Front>>, mut hangups: unix::Signal) {
             Err(error) => tracing::error!(%error, "the certificates stay as they were"),
         }
     }
-}
-
-/// No answer is for a cache or for a guess at its type.
-fn headers() -> DefaultHeaders {
-    DefaultHeaders::new()
-        .add(("Cache-Control", "no-store"))
-        .add(("X-Content-Type-Options", "nosniff"))
 }
 
 /// A thread that does something again and again.
@@ -301,7 +269,7 @@ fn watch(custodian: Arc<Custodian>, service: Data<Service>) -> impl FnMut() {
         telemetry::look_at_process();
         turns = turns.wrapping_add(1);
         if turns.is_multiple_of(SWEEP) {
-            service.forget_quiet_sources();
+            service.forget_quiet();
             log_failure(custodian.forget_replies());
         }
     }

@@ -40,8 +40,11 @@ const FLOORS: [(&str, u8); 24] = [
 ];
 
 /// A foreign crate, and the beginnings of the modules that may name it.
-const OWNERS: [(&str, &[&str]); 36] = [
-    ("actix_tls", &["server/tls"]),
+const OWNERS: [(&str, &[&str]); 37] = [
+    ("actix_http", &["server"]),
+    ("actix_server", &["server"]),
+    ("actix_service", &["server"]),
+    ("actix_tls", &["server"]),
     ("actix_web", &["http", "server"]),
     ("aes_gcm", &["crypto"]),
     ("age", &["cli"]),

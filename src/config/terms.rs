@@ -17,7 +17,6 @@ use crate::{
     crypto::scheme::{Network, Scheme},
     custodian::{Fields, KekRotation, LogTerms, Quorum, Terms},
     duration::Period,
-    http::Limits,
     words::Binding,
 };
 
@@ -107,7 +106,7 @@ impl Check {
         );
         let overrides = self.overrides(file.overrides);
         let pii_fields = self.pii(file.pii.fields.as_deref());
-        let limits = self.limits(file.limits);
+        let limits = self.limits(&file.limits);
         let logging = self.logging(file.log);
         let origin = file.audit.origin.or_else(|| name.clone());
         let origin = origin.and_then(|origin| self.value("audit.origin", log_origin(&origin)));
@@ -314,24 +313,6 @@ impl Check {
         }
         let read = |name: &String| self.value("pii.fields", pii_field(name));
         Fields::of(names.iter().filter_map(read).collect::<Vec<_>>())
-    }
-
-    fn limits(&mut self, limits: file::Limits) -> Limits {
-        let usual = Limits::default();
-        Limits {
-            body_bytes: limits.body_bytes.unwrap_or(usual.body_bytes),
-            event_bytes: limits.event_bytes.unwrap_or(usual.event_bytes),
-            head: self.time("limits.head", limits.head.as_deref(), usual.head),
-            body: self.time("limits.body", limits.body.as_deref(), usual.body),
-            key_uses: limits.key_uses.unwrap_or(usual.key_uses),
-            large_bytes: limits.large_bytes.unwrap_or(usual.large_bytes),
-            key_wait: self.time(
-                "limits.key_wait",
-                limits.key_wait.as_deref(),
-                usual.key_wait,
-            ),
-            drain: self.time("limits.drain", limits.drain.as_deref(), usual.drain),
-        }
     }
 
     fn logging(&mut self, log: file::Log) -> Logging {

@@ -23,6 +23,7 @@ use super::{
 use crate::{
     custodian::{Caller, items, once::Once},
     error::Error,
+    id::Id,
     json::{self, OneOrMany},
     policy::Action,
     secret::Plaintext,
@@ -33,7 +34,7 @@ use crate::{
 const DRAINED: usize = 8 * 1024 * 1024;
 
 /// A body beyond this is large: it waits for memory, and is parsed where it may block.
-const LARGE: usize = 64 * 1024;
+pub(super) const LARGE: usize = 64 * 1024;
 
 const TOO_LARGE: Problem = Problem::of(
     Code::TooLarge,
@@ -99,9 +100,22 @@ impl<T: DeserializeOwned + Send + 'static> FromRequest for Items<T> {
         let (request, payload) = (request.clone(), payload.take());
         Box::pin(async move {
             let bytes = read(&request, payload).await?;
-            Ok(Self(parsed(bytes, json::read_one_or_many).await?.0))
+            let items = parsed(bytes, json::read_one_or_many).await?.0;
+            charge_items(&request, &items)?;
+            Ok(Self(items))
         })
     }
+}
+
+/// A batch costs as many requests as it has items; one was paid for when it was let in.
+fn charge_items<T>(request: &HttpRequest, items: &OneOrMany<T>) -> Result<(), Problem> {
+    let OneOrMany::Many(items) = items else {
+        return Ok(());
+    };
+    let service = request.app_data::<Data<Service>>();
+    let service = service.ok_or(Error::internal("the service is not mounted"))?;
+    let more = items.len().min(items::BATCH_ITEMS).saturating_sub(1);
+    service.charge(&who(request)?, more)
 }
 
 /// What a large body says is found out where it may block: the threads that serve everybody wait for nobody.
@@ -134,6 +148,14 @@ async fn read(request: &HttpRequest, payload: Payload) -> Result<Zeroizing<Vec<u
         return Err(MEDIA);
     }
     gathered
+}
+
+/// Whose request it is.
+fn who(request: &HttpRequest) -> Result<Id, Error> {
+    let caller = request.extensions();
+    let caller = caller.get::<Caller>();
+    let id = caller.map(|caller| caller.principal.id.clone());
+    id.ok_or(Error::internal("a body was read for nobody"))
 }
 
 /// What the request was let in for.
@@ -188,7 +210,9 @@ async fn gather(
         match seen {
             _ if seen > DRAINED.max(limit.saturating_mul(2)) => return Err(TOO_LARGE),
             _ if seen > limit => bytes.clear(),
-            _ if seen > LARGE && share.is_none() => share = Some(service.share(most).await?),
+            _ if seen > LARGE && share.is_none() => {
+                share = Some(service.share(&who(request)?, most).await?)
+            }
             _ => (),
         }
         if seen <= limit {

@@ -2,30 +2,33 @@
 
 use std::{
     future::{Ready, ready},
-    net::{IpAddr, Ipv6Addr},
+    net::IpAddr,
     sync::Arc,
 };
 
 use actix_web::{
     Error, FromRequest, HttpMessage, HttpRequest,
-    body::{BoxBody, MessageBody},
+    body::{BodySize, BoxBody, MessageBody},
     dev::{Payload, ServiceRequest, ServiceResponse},
     http::header::{self, HeaderValue},
     middleware::Next,
     rt,
     web::Data,
 };
-use governor::clock::{Clock as _, DefaultClock};
 use sha2::{Digest, Sha256};
 use tracing::Instrument;
 
 use super::{
     Service,
-    handed::hand_over,
+    body::LARGE,
+    handed::{Held, hand_over},
+    places::{Full, Place},
     problem::{Code, Problem},
     reply::block,
     segment,
+    source::network,
     telemetry::RequestId,
+    turns::Turn,
 };
 use crate::{
     custodian::{
@@ -35,6 +38,7 @@ use crate::{
         guard::{Guard, Uses},
     },
     error,
+    id::Id,
     policy::{self, Action},
     store::Bearer,
 };
@@ -93,27 +97,97 @@ pub(super) async fn gate(
     let mut caller = Caller::new(bearer, action, dek, request_id(request.request()));
     caller.guard = Some(guard.id());
     tracing::debug!(principal = %caller.principal.id, action = action.name(), "let in");
+    let place = service.place(&caller.principal.id);
     // Tasks of their own: a caller that hangs up cannot keep a refusal out of the log, and a panic ends here.
     let http = request.request().clone();
     let panicked = move || ServiceResponse::new(http, internal("a handler panicked").refuse());
     let last_resort = panicked.clone();
-    let handled = handle(caller.clone(), request, next).in_current_span();
+    let refused = place.as_ref().err().cloned();
+    let handled = handle(caller.clone(), refused, request, next).in_current_span();
     let logged = async move {
         let handled = rt::spawn(handled).await;
         let answer = audited(&service, &caller, handled.unwrap_or_else(|_| panicked())).await;
-        answer.map_body(|_, body| hand_over(body, guard))
+        let (answer, memory) = with_memory(&service, &caller, answer).await;
+        let held = Held {
+            guard,
+            _place: place.ok(),
+            _memory: memory,
+        };
+        answer.map_body(|_, body| hand_over(body, held))
     };
     let answered = rt::spawn(logged.in_current_span()).await;
     Ok(answered.unwrap_or_else(|_| last_resort()))
 }
 
+/// What needs no authentication: each source may ask only so often.
+pub(super) async fn open(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let service = request.app_data::<Data<Service>>();
+    let rate = service.map(|service| service.open_requests.check(&source(&request), 1));
+    if let Some(Err(seconds)) = rate {
+        let detail = "too many requests came from your address; wait as Retry-After says";
+        let problem = Problem::of(Code::RateLimited, detail).retry_after(seconds);
+        return Ok(request.error_response(problem));
+    }
+    let answered = next.call(request).await;
+    answered.map(ServiceResponse::map_into_boxed_body)
+}
+
+impl Service {
+    /// A place among the requests that are on their way, and one of those that this principal may send a second.
+    fn place(&self, who: &Id) -> Result<Place<Id>, Problem> {
+        self.charge(who, 1)?;
+        self.requests.take(who.clone()).map_err(|full| match full {
+            Full::All => Problem::of(
+                Code::NotReady,
+                "more requests are on their way than the service takes; send it again after Retry-After",
+            ),
+            Full::Own => Problem::of(
+                Code::RateLimited,
+                "more requests of yours are on their way than you may have at once; wait for an answer, then send it again",
+            ),
+        }.retry_after(1))
+    }
+
+    /// So many more requests of this principal.
+    pub(super) fn charge(&self, who: &Id, number: usize) -> Result<(), Problem> {
+        let detail = "you sent more requests, or items in batches, than you may in a second; wait as Retry-After says";
+        let problem = |seconds| Problem::of(Code::RateLimited, detail).retry_after(seconds);
+        self.requests_a_second.check(who, number).map_err(problem)
+    }
+}
+
+/// A large answer holds its share of the memory for such until it is handed over: that of its request, or one of its
+/// own. Nothing is lost by refusing what only reads.
+async fn with_memory(
+    service: &Service,
+    caller: &Caller,
+    answer: ServiceResponse<BoxBody>,
+) -> (ServiceResponse<BoxBody>, Option<Turn>) {
+    let of_request = answer.request().extensions_mut().remove::<Turn>();
+    let bytes = match answer.response().body().size() {
+        BodySize::Sized(bytes) => usize::try_from(bytes).unwrap_or(usize::MAX),
+        BodySize::None | BodySize::Stream => 0,
+    };
+    if of_request.is_some() || bytes <= LARGE || caller.action.audited() {
+        return (answer, of_request);
+    }
+    match service.share(&caller.principal.id, bytes).await {
+        Ok(share) => (answer, Some(share)),
+        Err(problem) => (answer.into_response(problem.refuse()), None),
+    }
+}
+
 async fn handle(
     caller: Caller,
+    refused: Option<Problem>,
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> ServiceResponse<BoxBody> {
     let http = request.request().clone();
-    match permitted(&caller) {
+    match refused.map_or_else(|| permitted(&caller), Err) {
         Ok(()) => {
             request.extensions_mut().insert(caller.clone());
             let answered = next.call(request).await;
@@ -162,16 +236,11 @@ async fn sign_in(service: &Data<Service>, request: &ServiceRequest) -> Result<Be
             return Ok(bearer);
         }
     }
-    let source = request.peer_addr().map(|peer| network(peer.ip()));
-    Err(stranger(service, source).await)
+    Err(stranger(service, source(request)).await)
 }
 
-/// One source: an address, or for IPv6 the /64 that one subscriber has at least.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        four @ IpAddr::V4(_) => four,
-        IpAddr::V6(six) => Ipv6Addr::from_bits(six.to_bits() & !u128::from(u64::MAX)).into(),
-    }
+fn source(request: &ServiceRequest) -> Option<IpAddr> {
+    request.peer_addr().map(|peer| network(peer.ip()))
 }
 
 /// The token; one that opens nothing where the header is there and holds none.
@@ -189,7 +258,7 @@ fn token_in(value: &HeaderValue) -> Option<&str> {
 
 /// What a request without a valid token gets: the limit refuses strangers only, never a valid token.
 async fn stranger(service: &Data<Service>, source: Option<IpAddr>) -> Problem {
-    let limit = service.failed_sign_ins.check_key(&source);
+    let limit = service.failed_sign_ins.check(&source, 1);
     let limited = limit.is_err();
     let counted = block(service, move |custodian| {
         custodian.count_stranger(source, limited)
@@ -198,11 +267,11 @@ async fn stranger(service: &Data<Service>, source: Option<IpAddr>) -> Problem {
     match (counted, limit) {
         (Err(problem), _) => problem,
         (Ok(()), Ok(())) => SIGN_IN,
-        (Ok(()), Err(until)) => {
-            let wait = until.wait_time_from(DefaultClock::default().now());
-            let detail = "too many requests without a valid token came from your address; wait as Retry-After says";
-            Problem::of(Code::RateLimited, detail).retry_after(wait.as_secs() + 1)
-        }
+        (Ok(()), Err(seconds)) => Problem::of(
+            Code::RateLimited,
+            "too many requests without a valid token came from your address; wait as Retry-After says",
+        )
+        .retry_after(seconds),
     }
 }
 
@@ -212,11 +281,15 @@ async fn audited(
     caller: &Caller,
     response: ServiceResponse<BoxBody>,
 ) -> ServiceResponse<BoxBody> {
+    let problem = Problem::within(response.response());
+    if problem.as_ref().is_some_and(Problem::is_rate_limited) {
+        return counted(service, caller, response).await;
+    }
     if !caller.action.audited() || caller.recorded() {
         return response;
     }
     let unwritten = || internal("a verb answered without an audit entry");
-    let problem = Problem::within(response.response()).unwrap_or_else(unwritten);
+    let problem = problem.unwrap_or_else(unwritten);
     if problem.is_open {
         // A second entry could say otherwise than the one that may come yet.
         return response;
@@ -235,6 +308,19 @@ async fn audited(
         Err(unavailable) => unavailable,
     };
     response.into_response(answer.refuse())
+}
+
+/// A principal at its limit has one entry a minute, not one a request.
+async fn counted(
+    service: &Data<Service>,
+    caller: &Caller,
+    response: ServiceResponse<BoxBody>,
+) -> ServiceResponse<BoxBody> {
+    let who = caller.principal.id.clone();
+    match block(service, move |custodian| custodian.count_limited(who)).await {
+        Ok(()) => response,
+        Err(unavailable) => response.into_response(unavailable.refuse()),
+    }
 }
 
 /// The caller, for a handler.

@@ -46,7 +46,7 @@ pub(super) async fn create(
     body: Body<CreateDek>,
 ) -> Result<HttpResponse, Problem> {
     let (new, once) = (body.value.check()?, body.once);
-    let made = use_key(&service, move |custodian| {
+    let made = use_key(&service, who.principal.id.clone(), move |custodian| {
         custodian.create_dek(&who, &new, once.as_ref())
     });
     reply::made(made.await?, |dek| {
@@ -91,7 +91,7 @@ pub(super) async fn rotate(
     body: Body<Nothing>,
 ) -> Result<HttpResponse, Problem> {
     let place = location(&name.0);
-    let made = use_key(&service, move |custodian| {
+    let made = use_key(&service, who.principal.id.clone(), move |custodian| {
         custodian.rotate_dek(&who, &name.0, body.once.as_ref())
     });
     reply::made(made.await?, |version| (place, serde_json::to_vec(&version)))

@@ -120,7 +120,7 @@ pub(super) async fn encrypt(
 ) -> Result<HttpResponse, Problem> {
     let (references, items) = body.split(SealItem::reference, SealItem::check)?;
     let id = who.request_id.clone();
-    let done = use_key(&service, move |custodian| {
+    let done = use_key(&service, who.principal.id.clone(), move |custodian| {
         custodian.encrypt(&who, &name.0, items)
     })
     .await?;
@@ -139,7 +139,7 @@ pub(super) async fn decrypt(
 ) -> Result<HttpResponse, Problem> {
     let (references, items) = body.split(DecryptItem::reference, DecryptItem::check)?;
     let id = who.request_id.clone();
-    let done = use_key(&service, move |custodian| {
+    let done = use_key(&service, who.principal.id.clone(), move |custodian| {
         custodian.decrypt(&who, &name.0, items)
     })
     .await?;
@@ -158,7 +158,7 @@ pub(super) async fn rewrap(
 ) -> Result<HttpResponse, Problem> {
     let (references, items) = body.split(DecryptItem::reference, DecryptItem::check)?;
     let id = who.request_id.clone();
-    let done = use_key(&service, move |custodian| {
+    let done = use_key(&service, who.principal.id.clone(), move |custodian| {
         custodian.rewrap_under_dek(&who, &name.0, items)
     })
     .await?;
@@ -178,7 +178,7 @@ pub(super) async fn data_key(
 ) -> Result<HttpResponse, Problem> {
     let query = Params::<DataKeyParams>::of(&request)?; // after the body: 415 and 413 come before 400
     let (wanted, shown) = (body.value, query.0.plaintext.unwrap_or(true));
-    let made = use_key(&service, move |custodian| {
+    let made = use_key(&service, who.principal.id.clone(), move |custodian| {
         custodian.data_key(&who, &name.0, wanted.bytes, wanted.context, shown)
     });
     Ok(reply::ok(&DataKeyReply::from(made.await?)))

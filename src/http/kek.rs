@@ -34,8 +34,8 @@ pub(super) struct ConfirmKek {
 /// Show the KEK and its versions, each as the token has it.
 #[utoipa::path(get, path = "/v1/kek", tag = "kek",
     responses((status = 200, description = "The KEK", body = KekView)))]
-pub(super) async fn show(service: Data<Service>) -> Result<HttpResponse, Problem> {
-    let kek = use_key(&service, Custodian::kek);
+pub(super) async fn show(service: Data<Service>, Who(who): Who) -> Result<HttpResponse, Problem> {
+    let kek = use_key(&service, who.principal.id.clone(), Custodian::kek);
     Ok(reply::ok(&kek.await?))
 }
 
@@ -48,7 +48,7 @@ pub(super) async fn rotate(
     Who(who): Who,
     body: Body<Nothing>,
 ) -> Result<HttpResponse, Problem> {
-    let begun = use_key(&service, move |custodian| {
+    let begun = use_key(&service, who.principal.id.clone(), move |custodian| {
         custodian.rotate_kek(&who, body.once.as_ref())
     });
     reply::begun(begun.await?, |job| {
@@ -120,7 +120,9 @@ async fn change(
     kek: Segment<KekVersion>,
     verb: Verb,
 ) -> Result<HttpResponse, Problem> {
-    let done = use_key(&service, move |custodian| verb(custodian, &who, &kek.0));
+    let done = use_key(&service, who.principal.id.clone(), move |custodian| {
+        verb(custodian, &who, &kek.0)
+    });
     Ok(reply::ok(&done.await?))
 }
 

@@ -9,7 +9,7 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use super::{
     Service,
-    problem::Problem,
+    problem::{Problem, ProblemBody},
     reply::{self, block},
     wrong_method,
 };
@@ -28,10 +28,7 @@ pub(super) async fn capabilities(service: Data<Service>) -> Result<HttpResponse,
     responses((status = 200, description = "Prometheus text format", body = String, content_type = "text/plain")))]
 pub(super) async fn metrics(service: Data<Service>) -> HttpResponse {
     service.custodian.show_figures();
-    let (limit, free) = (
-        service.limits.key_uses,
-        service.key_uses.available_permits(),
-    );
+    let (limit, free) = (service.limits.key_uses, service.key_uses.free());
     metrics::gauge!(figures::KEY_USES).set(figures::length(limit.saturating_sub(free)));
     metrics::gauge!(figures::KEY_USES_LIMIT).set(figures::length(limit));
     let text = service.metrics.render();
@@ -42,7 +39,10 @@ pub(super) async fn metrics(service: Data<Service>) -> HttpResponse {
 
 /// This description.
 #[utoipa::path(get, path = "/openapi.json", tag = "discovery",
-    responses((status = 200, description = "OpenAPI 3.1", body = Object)))]
+    responses(
+        (status = 200, description = "OpenAPI 3.1", body = Object),
+        (status = 429, description = "rate_limited", body = ProblemBody, content_type = "application/problem+json"),
+    ))]
 pub(super) async fn openapi(service: Data<Service>) -> HttpResponse {
     HttpResponse::Ok()
         .content_type("application/json")

@@ -166,7 +166,7 @@ pub(super) async fn sign(
     body: Body<Signature>,
 ) -> Result<HttpResponse, Problem> {
     let new = signature(&body.value.custodian_id, body.value.signature)?;
-    let signed = use_key(&service, move |custodian| {
+    let signed = use_key(&service, who.principal.id.clone(), move |custodian| {
         custodian.sign_override(&who, &id.0, new)
     });
     Ok(reply::ok(&signed.await?))

@@ -111,7 +111,7 @@ pub(super) async fn encrypt(
     let before = asked.already_encrypted.unwrap_or(Otherwise::Keep);
     let events = one_or_many(asked.event, asked.events)?;
     let id = who.request_id.clone();
-    let text = use_key(&service, move |custodian| {
+    let text = use_key(&service, who.principal.id.clone(), move |custodian| {
         let done = custodian.encrypt_events(&who, &dek, &events, before)?;
         let room = room(&done, |done| &done.event);
         Ok(reply::items_text(
@@ -138,7 +138,7 @@ pub(super) async fn decrypt(
     let plain = asked.not_encrypted.unwrap_or(Otherwise::Refuse);
     let events = one_or_many(asked.event, asked.events)?;
     let id = who.request_id.clone();
-    let text = use_key(&service, move |custodian| {
+    let text = use_key(&service, who.principal.id.clone(), move |custodian| {
         let done = custodian.decrypt_events(&who, &events, fields.as_ref(), plain)?;
         let room = room(&done, |done| &done.event);
         Ok(reply::items_text(

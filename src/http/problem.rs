@@ -90,7 +90,7 @@ impl Code {
             Self::NotFound => ("not_found", S::NOT_FOUND, "Not found"),
             Self::NotOverridable => ("not_overridable", S::UNPROCESSABLE_ENTITY, "Not overridable"),
             Self::NotReady => ("not_ready", S::SERVICE_UNAVAILABLE, "The service is not ready"),
-            Self::RateLimited => ("rate_limited", S::TOO_MANY_REQUESTS, "Too many failed requests"),
+            Self::RateLimited => ("rate_limited", S::TOO_MANY_REQUESTS, "Too many requests"),
             Self::StoreUnavailable => ("store_unavailable", S::SERVICE_UNAVAILABLE, "The database is unavailable"),
             Self::TooLarge => ("too_large", S::PAYLOAD_TOO_LARGE, "Too large"),
             Self::TwoPersonRule => ("two_person_rule", S::UNPROCESSABLE_ENTITY, "Two people are needed"),
@@ -215,6 +215,10 @@ impl Problem {
                 .as_ref()
                 .and_then(|place| place.pointer.as_deref()),
         }
+    }
+
+    pub(super) fn is_rate_limited(&self) -> bool {
+        self.code == Code::RateLimited
     }
 
     /// The problem that a response carries, or one for a refusal of the framework's own; `None` for success.

@@ -21,6 +21,7 @@ use super::{
 use crate::{
     custodian::{Custodian, items::Items, once::Made, page::Page},
     error::Error,
+    id::Id,
     json::OneOrMany,
 };
 
@@ -50,13 +51,14 @@ async fn stalled(service: &Data<Service>) {
 }
 
 /// Runs a verb that asks the key holder. Only so many at once, so that a slow token leaves threads for signing
-/// in and for revoking; the others wait here, but not for long.
+/// in and for revoking, and half of them for one principal; the others wait here, but not for long.
 pub(super) async fn use_key<T: Send + 'static>(
     service: &Data<Service>,
+    who: Id,
     verb: impl FnOnce(&Custodian) -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Problem> {
-    let place = timeout(service.limits.key_wait, service.key_uses.acquire()).await;
-    let _place = place.ok().and_then(Result::ok).ok_or(BUSY)?;
+    let turn = timeout(service.limits.key_wait, service.key_uses.take(&who, 1)).await;
+    let _turn = turn.ok().flatten().ok_or(BUSY)?;
     block(service, verb).await
 }
 

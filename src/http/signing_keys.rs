@@ -22,6 +22,7 @@ pub(super) struct SigningKeys {
     responses(
         (status = 200, description = "Every key; verifiers pin them", body = SigningKeys),
         (status = 422, description = "integrity_failure", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 429, description = "rate_limited", body = ProblemBody, content_type = "application/problem+json"),
         (status = 503, description = "store_unavailable", body = ProblemBody, content_type = "application/problem+json"),
     ))]
 pub(super) async fn list(service: Data<Service>) -> Result<HttpResponse, Problem> {

@@ -7,7 +7,7 @@ use actix_web::{
     body::{BoxBody, MessageBody},
     dev::{ServiceRequest, ServiceResponse},
     http::{
-        Method,
+        ConnectionType, Method,
         header::{HeaderName, HeaderValue},
     },
     middleware::Next,
@@ -15,7 +15,11 @@ use actix_web::{
 use tracing::Instrument;
 use uuid::Uuid;
 
-use super::problem::Problem;
+use super::{
+    HEALTH,
+    pace::Pace,
+    problem::{Code, Problem},
+};
 use crate::figures;
 
 /// The request's name in answers, log lines and audit entries.
@@ -46,7 +50,8 @@ async fn answer(
     let begun = Instant::now();
     let _in_flight = InFlight::begin();
     let method = request.method().clone();
-    let response = next.call(request).await?.map_into_boxed_body();
+    let pace = request.request().conn_data::<Pace>().cloned();
+    let response = paced(pace.as_ref(), request, next).await?;
     let route = response
         .request()
         .match_pattern()
@@ -63,6 +68,34 @@ async fn answer(
     let status = status.to_string();
     metrics::counter!(figures::REQUESTS, "method" => verb, "route" => route, "status" => status)
         .increment(1);
+    Ok(match pace {
+        Some(pace) => response.map_body(|_, body| pace.answer(body)),
+        None => response,
+    })
+}
+
+/// One connection too many hears only that, or how the service is.
+async fn paced(
+    pace: Option<&Pace>,
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    if let Some(pace) = pace {
+        pace.work();
+    }
+    let crowded = pace.is_some_and(Pace::is_crowded);
+    let mut response = match crowded && !request.path().starts_with(HEALTH) {
+        true => request.error_response(CROWDED),
+        false => {
+            let answered = next.call(request).await;
+            let failed = |_: &Error| pace.into_iter().for_each(Pace::fail);
+            answered.inspect_err(failed)?.map_into_boxed_body()
+        }
+    };
+    if crowded {
+        let head = response.response_mut().head_mut();
+        head.set_connection_type(ConnectionType::Close);
+    }
     Ok(response)
 }
 
@@ -90,6 +123,11 @@ impl Drop for InFlight {
         metrics::gauge!(figures::REQUESTS_IN_FLIGHT).decrement(1.0);
     }
 }
+const CROWDED: Problem = Problem::of(
+    Code::NotReady,
+    "more connections are open than the service, or one address, may have; close some, or send it again after Retry-After",
+)
+.retry_after(1);
 
 /// Gives a refusal its body; its headers stay.
 fn finished(response: ServiceResponse<BoxBody>, id: &str) -> ServiceResponse<BoxBody> {

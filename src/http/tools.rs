@@ -108,7 +108,9 @@ pub(super) async fn sign(
         server,
         lifetime,
     };
-    let signed = use_key(&service, move |custodian| custodian.sign_tools(&who, list));
+    let signed = use_key(&service, who.principal.id.clone(), move |custodian| {
+        custodian.sign_tools(&who, list)
+    });
     let meta = Meta {
         amtss: signed.await?,
     };

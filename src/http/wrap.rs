@@ -88,7 +88,10 @@ pub(super) async fn wrap(
 ) -> Result<HttpResponse, Problem> {
     let (references, items) = body.split(SealItem::reference, SealItem::check)?;
     let id = who.request_id.clone();
-    let done = use_key(&service, move |custodian| custodian.wrap(&who, items)).await?;
+    let done = use_key(&service, who.principal.id.clone(), move |custodian| {
+        custodian.wrap(&who, items)
+    })
+    .await?;
     reply::items(done, references, &id, wrapped)
 }
 
@@ -105,7 +108,10 @@ pub(super) async fn unwrap(
         |item| ToOpen::new(item.wrapped, item.context),
     )?;
     let id = who.request_id.clone();
-    let done = use_key(&service, move |custodian| custodian.unwrap(&who, items)).await?;
+    let done = use_key(&service, who.principal.id.clone(), move |custodian| {
+        custodian.unwrap(&who, items)
+    })
+    .await?;
     reply::items(done, references, &id, unwrapped)
 }
 
@@ -119,7 +125,10 @@ pub(super) async fn rewrap(
 ) -> Result<HttpResponse, Problem> {
     let (references, items) = body.split(|item| item.reference.take(), |item| Ok(item.wrapped))?;
     let id = who.request_id.clone();
-    let done = use_key(&service, move |custodian| custodian.rewrap(&who, items)).await?;
+    let done = use_key(&service, who.principal.id.clone(), move |custodian| {
+        custodian.rewrap(&who, items)
+    })
+    .await?;
     reply::items(done, references, &id, wrapped)
 }
 

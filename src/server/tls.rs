@@ -2,15 +2,13 @@
 //! in is read again at SIGHUP, and connections that are open stay open.
 
 use std::{
-    any::Any,
     fmt, fs,
     os::unix::fs::PermissionsExt,
     path::Path,
     sync::{Arc, PoisonError, RwLock},
 };
 
-use actix_tls::accept::rustls_0_23::TlsStream;
-use actix_web::rt::net::TcpStream;
+use actix_http::Extensions;
 use rustls::{
     DigitallySignedStruct, DistinguishedName, RootCertStore, ServerConfig, SignatureScheme,
     client::danger::HandshakeSignatureValid,
@@ -30,6 +28,7 @@ use rustls::{
     version::TLS13,
 };
 
+use super::listener::{self, Secured};
 use crate::{
     config::{ClientCertificates, Tls},
     error::Source,
@@ -80,8 +79,15 @@ impl Front {
         Ok(())
     }
 
+    pub(super) fn secure(self: &Arc<Self>) -> Result<listener::Tls, Source> {
+        Ok(listener::Tls {
+            config: self.config()?,
+            met: meet,
+        })
+    }
+
     /// No session is resumed: whoever comes back shows its certificate again, under the authorities of the day.
-    pub(super) fn config(self: &Arc<Self>) -> Result<ServerConfig, Source> {
+    fn config(self: &Arc<Self>) -> Result<ServerConfig, Source> {
         let builder = ServerConfig::builder_with_provider(self.provider.clone());
         let builder = builder.with_protocol_versions(&[&TLS13])?;
         let builder = match self.files.clients {
@@ -113,12 +119,13 @@ impl fmt::Debug for Front {
     }
 }
 
-/// The certificate that the client of a connection showed and proved to have the key of.
-pub(super) fn certificate(connection: &dyn Any) -> Option<ClientCertificate> {
-    let stream = connection.downcast_ref::<TlsStream<TcpStream>>()?;
+/// Keeps the certificate that the client of a connection showed, and proved to have the key of.
+fn meet(stream: &Secured, kept: &mut Extensions) {
     let (_, session) = stream.get_ref();
-    let leaf = session.peer_certificates()?.first()?;
-    Some(ClientCertificate::of(leaf))
+    let shown = session.peer_certificates().and_then(<[_]>::first);
+    if let Some(leaf) = shown {
+        kept.insert(ClientCertificate::of(leaf));
+    }
 }
 
 impl Shown {
