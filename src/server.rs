@@ -33,6 +33,7 @@ use crate::{
 
 pub mod dev;
 pub mod doctor;
+pub mod hardening;
 
 /// How often the parts are looked at, and what is due is done.
 const TURN: Duration = Duration::from_secs(1);
