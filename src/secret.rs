@@ -4,7 +4,7 @@ use std::fmt;
 
 mod locked;
 
-pub use locked::LockedSecret;
+pub use locked::{LockedSecret, lock_no_more};
 
 use zeroize::{Zeroize, Zeroizing};
 

@@ -31,6 +31,7 @@ use crate::{
 
 pub mod dev;
 pub mod doctor;
+pub mod hardening;
 pub mod init;
 mod line;
 mod listener;

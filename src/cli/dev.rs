@@ -18,6 +18,7 @@ use crate::{
     server::{
         self,
         dev::{self, Choice, Choices, Folder},
+        hardening,
     },
     words::Binding,
 };
@@ -72,6 +73,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Source> {
     if arguments.kek == Choice::Softhsm {
         point_softhsm_at(&folder)?;
     }
+    hardening::harden()?.warn();
     let choices = Choices {
         listen: arguments.listen,
         kek: arguments.kek,

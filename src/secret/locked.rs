@@ -1,10 +1,21 @@
 //! A key that stays open for a while: alone on its page of memory, which is locked against swapping.
 
-use std::fmt;
+use std::{
+    fmt,
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
+};
 
 use zeroize::Zeroize;
 
 use super::Secret;
+
+/// Whether all memory is locked, so that no page needs a lock of its own.
+static ALL_IS_LOCKED: AtomicBool = AtomicBool::new(false);
+
+/// From now on no key's page is locked by itself: all memory is, and unlocking one page would take it out of that.
+pub fn lock_no_more() {
+    ALL_IS_LOCKED.store(true, Relaxed);
+}
 
 /// A page of 4 KiB: what shares a page with a key would be unlocked with it.
 #[repr(align(4096))]
@@ -12,7 +23,9 @@ struct Page<const N: usize>([u8; N]);
 
 /// A secret of `N` bytes that outlives an operation: wiped on drop, then unlocked; silent in `Debug`.
 pub struct LockedSecret<const N: usize> {
+    /// Of this page alone.
     lock: Option<region::LockGuard>,
+    within_all: bool,
     page: Box<Page<N>>,
 }
 
@@ -21,17 +34,24 @@ impl<const N: usize> LockedSecret<N> {
     #[must_use]
     pub fn new(secret: &Secret<N>) -> Self {
         let mut page = Box::new(Page([0; N]));
+        let within_all = ALL_IS_LOCKED.load(Relaxed);
         // On larger pages neighbours would share one, and the first to go would unlock it for all.
         let alone = region::page::size() <= align_of::<Page<N>>();
-        let lock = region::lock(page.0.as_ptr(), N).ok().filter(|_| alone);
+        let lock = (alone && !within_all)
+            .then(|| region::lock(page.0.as_ptr(), N).ok())
+            .flatten();
         page.0.copy_from_slice(secret.expose());
-        Self { lock, page }
+        Self {
+            lock,
+            within_all,
+            page,
+        }
     }
 
     /// Whether the page can not be swapped out.
     #[must_use]
     pub fn is_locked(&self) -> bool {
-        self.lock.is_some()
+        self.within_all || self.lock.is_some()
     }
 
     /// The bytes in the clear: only for handing them to a cipher.

@@ -118,7 +118,8 @@ impl Service {
         Self::run(command, dir, &[])
     }
 
-    fn run(mut command: Command, dir: &Path, more: &[&str]) -> Self {
+    /// As [`Service::start`], by a command that runs the binary.
+    pub fn run(mut command: Command, dir: &Path, more: &[&str]) -> Self {
         fs::create_dir_all(dir).unwrap();
         let log = dir.join("service.log");
         let file = File::options()
