@@ -13,6 +13,7 @@ use crate::{
 };
 
 mod audit;
+mod backup;
 mod dev;
 mod doctor;
 mod document;
@@ -66,6 +67,12 @@ enum Command {
     /// Needs a token with the role `auditor`. Exit code 0 is fine, 1 is something on this machine, 2 is that the service
     /// refused or could not be reached.
     Audit(audit::Arguments),
+    /// Take a copy of a running service's database away, sealed to your own keys.
+    ///
+    /// Needs a token with the role `operator`. The copy is of no use without the service's HSM token, and none without the
+    /// secret key (age) of one of its recipients. Exit code 0 is fine, 1 is something on this machine, 2 is that the
+    /// service refused, could not be reached or was cut off.
+    Backup(backup::Arguments),
     /// Run everything on this machine, for trying out and for tests.
     ///
     /// Plain HTTP on loopback, one admin alone decides. Makes what is missing below
@@ -130,6 +137,7 @@ pub fn run() -> ExitCode {
         .map_err(Source::from)
         .and_then(|()| match arguments.command {
             Command::Audit(arguments) => audit::run(&arguments),
+            Command::Backup(arguments) => backup::run(&arguments).map(done),
             Command::Dev(arguments) => dev::run(&arguments).map(done),
             Command::Doctor(arguments) => doctor::run(&arguments),
             Command::Kek(arguments) => kek::run(&arguments),

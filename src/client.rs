@@ -23,6 +23,7 @@ use self::{answer::Answer, target::Target};
 use crate::error::Source;
 
 mod answer;
+mod download;
 mod failure;
 mod target;
 mod token;
@@ -168,7 +169,7 @@ impl Client {
     fn may_pass(&self, failure: &Failure) -> bool {
         match failure {
             Failure::Refused(refusal) => refusal.is_passing(),
-            Failure::Strange { .. } => false,
+            Failure::CutOff { .. } | Failure::Strange { .. } => false,
             Failure::Unreachable { .. } => self.answered.load(Ordering::Relaxed),
         }
     }

@@ -18,6 +18,7 @@ use problem::{Code, Problem};
 
 mod audit;
 mod audit_log;
+mod backup;
 mod body;
 mod caller;
 mod certificates;
@@ -132,6 +133,7 @@ fn routes() -> Vec<Entry> {
         entry(POST, "/v1/kek/versions/{kek}/destroy/approve", Do::KekDestroyApprove, &[Conflict, Destroyed, Integrity, TwoPerson], || web::to(kek::approve_destruction)),
         entry(GET, "/v1/jobs", Do::JobRead, &[Invalid, Integrity], || web::to(jobs::list)),
         entry(GET, "/v1/jobs/{id}", Do::JobRead, &[Integrity], || web::to(jobs::show)),
+        entry(POST, "/v1/backup", Do::BackupMake, &[Integrity], || web::to(backup::make)),
         entry(GET, "/v1/audit/entries", Do::AuditRead, &[Invalid, Integrity], || web::to(audit::entries)),
         entry(GET, "/v1/audit/checkpoint", Do::AuditTreeRead, &[AuditUnavailable], || web::to(audit_log::checkpoint)),
         entry(GET, "/v1/audit/proof/inclusion", Do::AuditRead, &[AuditUnavailable, Invalid, Integrity], || web::to(audit_log::inclusion)),
@@ -150,6 +152,7 @@ pub struct Service {
     key_uses: Semaphore,
     large_kibibytes: Arc<Semaphore>,
     verifying: Semaphore,
+    backing_up: Arc<Semaphore>,
     failed_sign_ins: DefaultKeyedRateLimiter<Option<std::net::IpAddr>>,
 }
 
@@ -173,6 +176,7 @@ impl Service {
             key_uses: Semaphore::new(limits.key_uses),
             large_kibibytes: Arc::new(Semaphore::new(limits.large_bytes / KIBIBYTE)),
             verifying: Semaphore::new(1),
+            backing_up: Arc::new(Semaphore::new(1)),
             failed_sign_ins: RateLimiter::keyed(quota),
         }
     }

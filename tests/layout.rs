@@ -42,7 +42,7 @@ const FLOORS: [(&str, u8); 23] = [
 const OWNERS: [(&str, &[&str]); 33] = [
     ("actix_web", &["http", "server"]),
     ("aes_gcm", &["crypto"]),
-    ("age", &["cli"]),
+    ("age", &["cli", "crypto/sealed_copy"]),
     ("backon", &["client", "kek/pkcs11"]),
     ("bip322", &["crypto/scheme"]),
     ("bitcoin", &["crypto/scheme"]),
@@ -72,7 +72,13 @@ const OWNERS: [(&str, &[&str]); 33] = [
     // The first three in their tests.
     (
         "tempfile",
-        &["client", "kek/pkcs11/pin", "private_file", "server"],
+        &[
+            "client",
+            "kek/pkcs11/pin",
+            "private_file",
+            "server",
+            "store",
+        ],
     ),
     ("signed_note", &["crypto/checkpoint"]),
     ("tlog_tiles", &["crypto"]),
