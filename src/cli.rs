@@ -15,6 +15,7 @@ use crate::{
 
 mod answer;
 mod audit;
+mod backup;
 mod capabilities;
 mod config;
 mod custodian_admin;
@@ -74,6 +75,12 @@ enum Command {
     /// Needs a token with the role `auditor`. Exit code 0 is fine, 1 is something on this machine, 2 is that the service
     /// refused or could not be reached.
     Audit(audit::Arguments),
+    /// Take a copy of a running service's database away, sealed to your own keys.
+    ///
+    /// Needs a token with the role `operator`. The copy is of no use without the service's HSM token, and none without the
+    /// secret key (age) of one of its recipients. Exit code 0 is fine, 1 is something on this machine, 2 is that the
+    /// service refused, could not be reached or was cut off.
+    Backup(backup::Arguments),
     /// Say what a running service and its token can do: schemes, encryption, features.
     Capabilities(capabilities::Arguments),
     /// Look at a configuration without starting anything.
@@ -200,6 +207,7 @@ pub fn run() -> ExitCode {
         .map_err(Source::from)
         .and_then(|()| match arguments.command {
             Command::Audit(arguments) => audit::run(&arguments),
+            Command::Backup(arguments) => backup::run(&arguments).map(done),
             Command::Capabilities(arguments) => capabilities::run(&arguments).map(done),
             Command::Config(arguments) => config::run(&arguments).map(done),
             Command::CustodianAdmin(arguments) => custodian_admin::run(&arguments).map(done),

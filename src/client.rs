@@ -24,6 +24,7 @@ use self::{answer::Answer, target::Target};
 use crate::error::Source;
 
 mod answer;
+mod download;
 mod failure;
 mod identity;
 mod private;
@@ -204,7 +205,7 @@ impl Client {
     fn may_pass(&self, failure: &Failure) -> bool {
         match failure {
             Failure::Refused(refusal) => refusal.is_passing(),
-            Failure::Strange { .. } => false,
+            Failure::CutOff { .. } | Failure::Strange { .. } => false,
             Failure::Unreachable { .. } => self.was_there.load(Ordering::Relaxed),
         }
     }

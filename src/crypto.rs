@@ -17,5 +17,6 @@ pub mod messages;
 pub mod ml_dsa;
 pub mod pinned;
 pub mod scheme;
+pub mod sealed_copy;
 pub mod tools;
 pub mod wrapped;

@@ -25,6 +25,7 @@ use crate::{
 mod approval;
 pub mod audit;
 pub mod audit_log;
+pub mod backup;
 pub mod bearer;
 pub mod capabilities;
 pub mod certificates;

@@ -20,6 +20,7 @@ use turns::{Turn, Turns};
 
 mod audit;
 mod audit_log;
+mod backup;
 mod body;
 mod caller;
 mod certificates;
@@ -143,6 +144,7 @@ fn routes() -> Vec<Entry> {
         entry(POST, "/v1/kek/versions/{kek}/destroy/approve", Do::KekDestroyApprove, &[Conflict, Destroyed, Integrity, TwoPerson], || web::to(kek::approve_destruction)),
         entry(GET, "/v1/jobs", Do::JobRead, &[Invalid, Integrity], || web::to(jobs::list)),
         entry(GET, "/v1/jobs/{id}", Do::JobRead, &[Integrity], || web::to(jobs::show)),
+        entry(POST, "/v1/backup", Do::BackupMake, &[Integrity], || web::to(backup::make)),
         entry(GET, "/v1/audit/entries", Do::AuditRead, &[Invalid, Integrity], || web::to(audit::entries)),
         entry(GET, "/v1/audit/checkpoint", Do::AuditTreeRead, &[AuditUnavailable], || web::to(audit_log::checkpoint)),
         entry(GET, "/v1/audit/proof/inclusion", Do::AuditRead, &[AuditUnavailable, Invalid, Integrity], || web::to(audit_log::inclusion)),
@@ -165,6 +167,7 @@ pub struct Service {
     requests_a_second: Rates<Id>,
     failed_sign_ins: Rates<Option<IpAddr>>,
     open_requests: Rates<Option<IpAddr>>,
+    backing_up: Arc<Semaphore>,
 }
 
 const KIBIBYTE: usize = 1024;
@@ -197,6 +200,7 @@ impl Service {
             requests_a_second: Rates::new(limits.requests_per_second, limits.burst, usize::MAX),
             failed_sign_ins: by_source(FAILED_SIGN_INS),
             open_requests: by_source(OPEN_REQUESTS),
+            backing_up: Arc::new(Semaphore::new(1)),
         }
     }
 

@@ -22,6 +22,7 @@ use crate::{
 };
 
 mod audit;
+mod backup;
 mod census;
 mod checkpoints;
 mod condition;
@@ -51,6 +52,7 @@ mod wrapped;
 mod writer;
 
 pub use audit::Logged;
+pub use backup::DatabaseCopy;
 pub use census::{DekFigures, DekTotals};
 pub use checkpoints::CheckpointRow;
 pub use custodians::{ALREADY, CustodianRow, Identity, Moment};
@@ -119,6 +121,7 @@ impl Store {
     /// [`Error::Unavailable`] if another process has it, if it cannot be read, or if a newer version made it.
     pub fn open(path: &Path) -> Result<Self, Error> {
         let lock = lock(path)?;
+        backup::remove_left_over(path)?;
         connection::create_private(path)?;
         let mut writing = connection::writing(path)?;
         connection::migrate(&mut writing)?;

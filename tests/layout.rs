@@ -40,14 +40,14 @@ const FLOORS: [(&str, u8); 24] = [
 ];
 
 /// A foreign crate, and the beginnings of the modules that may name it.
-const OWNERS: [(&str, &[&str]); 37] = [
+const OWNERS: [(&str, &[&str]); 39] = [
     ("actix_http", &["server"]),
     ("actix_server", &["server"]),
     ("actix_service", &["server"]),
     ("actix_tls", &["server"]),
     ("actix_web", &["http", "server"]),
     ("aes_gcm", &["crypto"]),
-    ("age", &["cli"]),
+    ("age", &["cli", "crypto/sealed_copy"]),
     ("backon", &["client", "kek/pkcs11"]),
     ("bip322", &["crypto/scheme"]),
     ("bitcoin", &["crypto/scheme"]),
@@ -84,7 +84,7 @@ const OWNERS: [(&str, &[&str]); 37] = [
             "kek/pkcs11/pin",
             "private_file",
             "server",
-            "store/space",
+            "store",
         ],
     ),
     ("signed_note", &["crypto/checkpoint"]),

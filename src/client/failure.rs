@@ -7,6 +7,15 @@ use crate::error::Source;
 /// The service refused, or there was none.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
+    /// A long answer did not come whole.
+    #[error("the answer of {url} was cut off before it was whole: run the command again")]
+    CutOff {
+        /// Where.
+        url: String,
+        /// What went wrong.
+        #[source]
+        source: Source,
+    },
     /// It said no.
     #[error(transparent)]
     Refused(Refusal),
@@ -57,7 +66,7 @@ impl Failure {
     pub(super) fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Refused(refusal) => refusal.retry_after.map(Duration::from_secs),
-            Self::Strange { .. } | Self::Unreachable { .. } => None,
+            Self::CutOff { .. } | Self::Strange { .. } | Self::Unreachable { .. } => None,
         }
     }
 }

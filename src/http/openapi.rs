@@ -9,8 +9,8 @@ use utoipa::{
 };
 
 use super::{
-    Entry, audit, audit_log, certificates, custodians, dek_versions, deks, deks_in_use, health,
-    jobs, kek, meta, overrides, pii, principals, problem::ProblemBody, reconnect, routes,
+    Entry, audit, audit_log, backup, certificates, custodians, dek_versions, deks, deks_in_use,
+    health, jobs, kek, meta, overrides, pii, principals, problem::ProblemBody, reconnect, routes,
     signing_keys, tokens, tools, wrap,
 };
 
@@ -85,6 +85,7 @@ mod complete;
         kek::approve_destruction,
         jobs::list,
         jobs::show,
+        backup::make,
         audit::entries,
         audit_log::checkpoint,
         audit_log::inclusion,

@@ -11,6 +11,8 @@ pub enum Action {
     AuditTreeRead,
     /// Have the whole audit log verified.
     AuditVerify,
+    /// Take a sealed copy of the database away.
+    BackupMake,
     /// Read what this build and token can do.
     CapabilitiesRead,
     /// Prove that a custodian holds its key.
@@ -161,6 +163,7 @@ impl Action {
             Self::AuditRead => ("audit.read", &[Auditor], Read),
             Self::AuditTreeRead => ("audit.tree", &[Auditor], Read),
             Self::AuditVerify => ("audit.verify", &[Auditor], Read),
+            Self::BackupMake => ("backup.make", &[Operator], Change),
             Self::CapabilitiesRead => ("capabilities.read", ANY, Read),
             Self::CustodianActivate => ("custodian.activate", &[Admin], Change),
             Self::CustodianApprove => ("custodian.approve", &[Admin], Change),

@@ -49,6 +49,8 @@ const SIGNATURE: &str = r#"{"custodian_id":"{custodian}","signature":"AAAA"}"#;
 const APP: &[&str] = &["app"];
 const OPERATOR: &[&str] = &["operator"];
 const SEES_KEK: &[&str] = &["operator", "auditor"];
+const BACKUP: &str =
+    r#"{"recipients":["age1zvkyg2lqzraa2lnjvqej32nkuu0ues2s82hzrye869xeexvn73equnujwj"]}"#;
 const CONFIRM_KEK: &str = r#"{"confirm":"{kek}"}"#;
 const SEAL: &str = r#"{"plaintext":"c2VjcmV0","context":{"a":"b"},"reference":"r"}"#;
 
@@ -61,7 +63,7 @@ pub const OPEN: [&str; 4] = [
 ];
 
 /// What needs a token: api.md sections 2 to 12.
-pub const GUARDED: [Route; 63] = [
+pub const GUARDED: [Route; 64] = [
     route("GET", "/v1/capabilities", &ALL_ROLES, ""),
     route("GET", "/metrics", &["auditor", "metrics"], ""),
     route(
@@ -294,6 +296,7 @@ pub const GUARDED: [Route; 63] = [
     ),
     route("GET", "/v1/jobs", SEES_KEK, ""),
     route("GET", "/v1/jobs/{job}", SEES_KEK, ""),
+    route("POST", "/v1/backup", OPERATOR, BACKUP),
     route("GET", "/v1/audit/entries", AUDITOR, ""),
     route("GET", "/v1/audit/checkpoint", AUDITOR, ""),
     route("GET", "/v1/audit/proof/inclusion", AUDITOR, ""),

@@ -197,8 +197,8 @@ mod tests {
         (folder, PinSource::file(path))
     }
 
-    fn rewrite(source: &PinSource, text: &str) {
-        fs::write(&source.0, text).unwrap();
+    fn rewrite(folder: &tempfile::TempDir, text: &str) {
+        fs::write(folder.path().join("pin"), text).unwrap();
     }
 
     #[test]
@@ -235,10 +235,10 @@ mod tests {
 
     #[test]
     fn a_refused_pin_is_presented_once_until_the_file_changes() {
-        let (_folder, source) = pin_file("wrong\n", 0o600);
+        let (folder, source) = pin_file("wrong\n", 0o600);
         let login = Login::new(source);
         assert_eq!(reach(&login, &token("1"), 5), 1);
-        rewrite(&login.source, "right\n");
+        rewrite(&folder, "right\n");
         assert!(login.present(&token("1"), |_| Ok(())).is_ok());
     }
 
@@ -253,13 +253,13 @@ mod tests {
 
     #[test]
     fn a_pin_that_was_refused_is_not_presented_though_others_were_tried_since() {
-        let (_folder, source) = pin_file("a", 0o600);
+        let (folder, source) = pin_file("a", 0o600);
         let login = Login::new(source);
         let mut warning = token("1");
         warning.warns = true;
         let mut reached = 0;
         for pin in ["a", "b", "a", "b", "a"] {
-            rewrite(&login.source, pin);
+            rewrite(&folder, pin);
             reached += reach(&login, &warning, 2);
         }
         assert_eq!(reached, 2);
@@ -268,7 +268,7 @@ mod tests {
     #[test]
     fn an_operator_has_it_presented_once_more_and_never_a_third_time_to_a_token_that_does_not_warn()
     {
-        let (_folder, source) = pin_file("wrong", 0o600);
+        let (folder, source) = pin_file("wrong", 0o600);
         let login = Login::new(source);
         let mut reached = 0;
         for _ in 0..5 {
@@ -276,7 +276,7 @@ mod tests {
             login.forgive();
         }
         assert_eq!(reached, 2);
-        rewrite(&login.source, "another");
+        rewrite(&folder, "another");
         assert_eq!(reach(&login, &token("1"), 1), 0);
         let mut warning = token("1");
         warning.warns = true;
