@@ -7,54 +7,61 @@ use clap::{Parser, Subcommand};
 
 use crate::{
     client::Failure,
+    config::Logging,
     error::Source,
     server::doctor::SURVEY,
     telemetry::{self, Format},
 };
 
+mod answer;
 mod audit;
+mod capabilities;
+mod config;
+mod custodian_admin;
+mod dek;
 mod dev;
 mod doctor;
 mod document;
+mod health;
+mod init;
 mod input;
 mod kek;
 mod key_file;
 mod keygen;
+mod list;
 mod output;
+mod overrides;
 mod passphrase;
+mod principal;
 mod progress;
 mod pubkey;
 mod reject;
 mod rewrap;
 mod screen;
+mod serve;
 mod service;
 mod shown;
 mod sign;
+mod signing_keys;
 mod survey;
+mod table;
 mod verify;
 
 /// An HSM-first key custodian: the KEK never leaves its PKCS#11 token.
 #[derive(Debug, Parser)]
 #[command(name = "custodian", version, max_term_width = 100)]
 struct Arguments {
-    /// What goes to the log on standard error, for example `info` or `debug`.
-    #[arg(
-        long,
-        global = true,
-        value_name = "LEVEL",
-        env = "CUSTODIAN_LOG",
-        default_value = "info"
-    )]
-    log: String,
-    /// How log lines look.
+    /// What goes to the log on standard error, for example `debug`; `info` unless it is said.
+    #[arg(long, global = true, value_name = "LEVEL", env = "CUSTODIAN_LOG")]
+    log: Option<String>,
+    /// How log lines look; `text` unless it is said.
     #[arg(
         long,
         global = true,
         value_name = "json|text",
-        env = "CUSTODIAN_LOG_FORMAT",
-        default_value = "text"
+        env = "CUSTODIAN_LOG_FORMAT"
     )]
-    log_format: Format,
+    log_format: Option<Format>,
     #[command(subcommand)]
     command: Command,
 }
@@ -66,6 +73,22 @@ enum Command {
     /// Needs a token with the role `auditor`. Exit code 0 is fine, 1 is something on this machine, 2 is that the service
     /// refused or could not be reached.
     Audit(audit::Arguments),
+    /// Say what a running service and its token can do: schemes, encryption, features.
+    Capabilities(capabilities::Arguments),
+    /// Look at a configuration without starting anything.
+    ///
+    /// Exit code 0 is a sound one; 1 names everything that is wrong with it, with what to do.
+    Config(config::Arguments),
+    /// Enrol, approve, suspend and revoke the custodians of a running service.
+    ///
+    /// Needs a token with the role `admin`; to look at them, `auditor` or `custodian` will do. Exit code 0 is fine, 1 is
+    /// something on this machine, 2 is that the service refused or could not be reached.
+    CustodianAdmin(custodian_admin::Arguments),
+    /// List, make, rotate and destroy the DEKs of a running service.
+    ///
+    /// Needs a token with the role `operator`; to look at them, others will do. Exit code 0 is fine, 1 is something on this
+    /// machine, 2 is that the service refused or could not be reached.
+    Dek(dek::Arguments),
     /// Run everything on this machine, for trying out and for tests.
     ///
     /// Plain HTTP on loopback, one admin alone decides. Makes what is missing below
@@ -78,6 +101,16 @@ enum Command {
     /// PIN. Changes nothing, needs no running service and works beside one. Each problem comes with what to do about it.
     /// Exit code 0 is no problem, 1 is at least one.
     Doctor(doctor::Arguments),
+    /// Say whether a running service can work: its KEK, its store, its audit log.
+    ///
+    /// Needs no token. Exit code 0 is ready, 1 is something on this machine, 2 is not ready or not to be reached.
+    Health(health::Arguments),
+    /// Make a new service: keys in an empty token, an empty database, the tokens of the first admins.
+    ///
+    /// Two admins at least, since one proposes and another approves. It makes nothing where something is already, and
+    /// goes on where it was interrupted if the same command is given again. The PIN is presented to the token once it is
+    /// known to be there; a token that holds anything is refused.
+    Init(init::Arguments),
     /// Show the KEK of a running service, rotate it, retire its old versions.
     ///
     /// Needs a token with the role `operator`. Exit code 0 is fine, 1 is something on this machine, 2 is that the service
@@ -88,6 +121,16 @@ enum Command {
     /// The key file is encrypted under a passphrase, as `age` does it, and readable by its owner only; an existing
     /// file is never touched. Prints what POST /v1/admin/custodians takes: scheme and public key.
     Keygen(keygen::Arguments),
+    /// Show, sign, reject and withdraw overrides of a running service, and fetch their certificates.
+    ///
+    /// Exit code 0 is fine, 1 is something on this machine, 2 is that the service refused or could not be reached.
+    #[command(name = "override")]
+    Override(overrides::Arguments),
+    /// Make, approve, change and delete the principals of a running service, and their tokens.
+    ///
+    /// Needs a token with the role `admin`. Exit code 0 is fine, 1 is something on this machine, 2 is that the service
+    /// refused or could not be reached.
+    Principal(principal::Arguments),
     /// Print the public key of a key file.
     Pubkey(pubkey::Arguments),
     /// Sign the rejection of an override, after showing it and asking.
@@ -100,16 +143,34 @@ enum Command {
     /// refuses, are named with the reason in FILE.rejects. Exit code 0 is all moved, 1 is that lines were rejected or
     /// something on this machine, 2 is that the service refused or could not be reached.
     Rewrap(rewrap::Arguments),
+    /// Serve as configured, until SIGTERM; SIGHUP reads the certificates again.
+    ///
+    /// Prints `listening on https://ADDRESS` when ready, and tells systemd. `custodian init` comes first.
+    Serve(serve::Arguments),
     /// Sign an override or an enrolment, after showing it and asking.
     ///
     /// FILE is the answer of GET /v1/overrides/{id}, or the answer of POST /v1/admin/custodians with the
     /// challenge. What is shown is what is signed: all hashes are computed here, and a service whose hashes
     /// differ is not served.
     Sign(sign::Arguments),
+    /// Show the keys by which a running service signs, or write them to a file, to pin them.
+    ///
+    /// Needs no token. Do it once, over a way that you trust: whoever verifies offline believes this file.
+    SigningKeys(signing_keys::Arguments),
     #[command(name = SURVEY, hide = true)]
     SurveyToken(survey::Arguments),
     /// Judge offline what the service signed, with pinned keys.
     Verify(verify::Arguments),
+}
+
+impl Command {
+    /// What its configuration says of the log.
+    fn logging(&self) -> Logging {
+        if let Self::Serve(arguments) = self {
+            return arguments.logging();
+        }
+        Logging::default()
+    }
 }
 
 /// A mistake in the arguments, or something on this machine.
@@ -124,20 +185,36 @@ pub fn run() -> ExitCode {
         Ok(arguments) => arguments,
         Err(refusal) => return usage(&refusal),
     };
-    let started = telemetry::start(&arguments.log, arguments.log_format);
+    let logging = arguments.command.logging();
+    let level = arguments.log.or(logging.level);
+    let format = arguments.log_format.or(logging.format);
+    let started = telemetry::start(
+        level.as_deref().unwrap_or("info"),
+        format.unwrap_or(Format::Text),
+    );
     let done = |()| ExitCode::SUCCESS;
     let ended = started
         .map_err(Source::from)
         .and_then(|()| match arguments.command {
             Command::Audit(arguments) => audit::run(&arguments),
+            Command::Config(arguments) => config::run(&arguments).map(done),
             Command::Dev(arguments) => dev::run(&arguments).map(done),
             Command::Doctor(arguments) => doctor::run(&arguments),
+            Command::Init(arguments) => init::run(&arguments).map(done),
+            Command::Capabilities(arguments) => capabilities::run(&arguments).map(done),
+            Command::CustodianAdmin(arguments) => custodian_admin::run(&arguments).map(done),
+            Command::Dek(arguments) => dek::run(&arguments).map(done),
+            Command::Health(arguments) => health::run(&arguments),
             Command::Kek(arguments) => kek::run(&arguments),
             Command::Keygen(arguments) => keygen::run(&arguments).map(done),
+            Command::Override(arguments) => overrides::run(&arguments).map(done),
+            Command::Principal(arguments) => principal::run(&arguments).map(done),
             Command::Pubkey(arguments) => pubkey::run(&arguments).map(done),
             Command::Reject(arguments) => reject::run(&arguments).map(done),
             Command::Rewrap(arguments) => rewrap::run(&arguments),
+            Command::Serve(arguments) => serve::run(&arguments).map(done),
             Command::Sign(arguments) => sign::run(&arguments).map(done),
+            Command::SigningKeys(arguments) => signing_keys::run(&arguments).map(done),
             Command::SurveyToken(arguments) => survey::run(&arguments).map(done),
             Command::Verify(arguments) => verify::run(&arguments),
         });

@@ -5,6 +5,7 @@
 
 use std::{
     cell::Cell,
+    io,
     path::PathBuf,
     rc::Rc,
     sync::atomic::{AtomicBool, Ordering},
@@ -24,10 +25,13 @@ use crate::error::Source;
 
 mod answer;
 mod failure;
+mod identity;
+mod private;
 mod target;
 mod token;
 
 pub use failure::{Failure, Refusal};
+pub use identity::{Identity, fingerprint};
 
 /// How long one call may take, the way there and back included: a batch of 256 items on a slow token, and then some.
 const CALL: Duration = Duration::from_secs(60);
@@ -45,6 +49,8 @@ pub struct Settings {
     pub url: String,
     /// The file with the bearer token, which nobody else may read; `None` asks without one.
     pub token_file: Option<PathBuf>,
+    /// The certificate by which the caller signs in, beside the token or without one; https only.
+    pub identity: Option<Identity>,
     /// The certificates (PEM) of those who may sign the service's own, for https.
     pub ca_file: Option<PathBuf>,
     /// How long a call that is safe to repeat is repeated.
@@ -69,8 +75,8 @@ pub struct Client {
     /// The whole header; it is marked as sensitive.
     bearer: Option<HeaderValue>,
     patience: Duration,
-    /// A service that answered before is waited for when it is away; one that never did is not there.
-    answered: AtomicBool,
+    /// A service that was there is waited for when it is away; one that never was is not.
+    was_there: AtomicBool,
 }
 
 impl Client {
@@ -81,7 +87,7 @@ impl Client {
     pub fn new(settings: &Settings) -> Result<Self, Source> {
         let target = Target::read(&settings.url)?;
         let bearer = settings.token_file.as_deref().map(token::bearer);
-        let tls = target.tls(settings.ca_file.as_deref())?;
+        let tls = target.tls(settings.ca_file.as_deref(), settings.identity.as_ref())?;
         let config = Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
@@ -98,7 +104,7 @@ impl Client {
             target,
             bearer: bearer.transpose()?,
             patience: settings.patience,
-            answered: AtomicBool::new(false),
+            was_there: AtomicBool::new(false),
         })
     }
 
@@ -118,6 +124,15 @@ impl Client {
         self.send(Method::GET, path, &[], Again::Safe)?.text()
     }
 
+    /// Reads something whose status (of HTTP) is a part of what it says; it is asked for once.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    pub fn look<T: DeserializeOwned>(&self, path: &str) -> Result<(u16, T), Failure> {
+        let answer = self.answer(&Method::GET, path, &[], Again::Never)?;
+        Ok((answer.status(), answer.json()?))
+    }
+
     /// Has something done.
     ///
     /// # Errors
@@ -128,8 +143,29 @@ impl Client {
         body: &impl Serialize,
         again: Again<'_>,
     ) -> Result<T, Failure> {
-        let body = serde_json::to_vec(body).map_err(|error| self.strange(error.into()))?;
+        let body = self.body(body)?;
         self.send(Method::POST, path, &body, again)?.json()
+    }
+
+    /// Has something made as it is sent, however often.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    pub fn put<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<T, Failure> {
+        let body = self.body(body)?;
+        self.send(Method::PUT, path, &body, Again::Safe)?.json()
+    }
+
+    /// Has something taken away.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    pub fn delete(&self, path: &str, again: Again<'_>) -> Result<(), Failure> {
+        self.send(Method::DELETE, path, &[], again).map(drop)
     }
 
     /// Has something done that needs no words.
@@ -169,7 +205,7 @@ impl Client {
         match failure {
             Failure::Refused(refusal) => refusal.is_passing(),
             Failure::Strange { .. } => false,
-            Failure::Unreachable { .. } => self.answered.load(Ordering::Relaxed),
+            Failure::Unreachable { .. } => self.was_there.load(Ordering::Relaxed),
         }
     }
 
@@ -180,14 +216,14 @@ impl Client {
         body: &[u8],
         again: Again<'_>,
     ) -> Result<Answer, Failure> {
-        let once = || self.send_once(&method, path, body, again);
+        let once = || self.answer(&method, path, body, again)?.good();
         match again {
             Again::ByKey(_) | Again::Safe => self.patiently(once),
             Again::Never => once(),
         }
     }
 
-    fn send_once(
+    fn answer(
         &self,
         method: &Method,
         path: &str,
@@ -206,7 +242,7 @@ impl Client {
             Again::Never | Again::Safe => request,
         };
         let strange = |error: ureq::http::Error| self.strange(error.into());
-        let answered = if method == Method::GET {
+        let answered = if method == Method::GET || method == Method::DELETE {
             self.agent.run(request.body(()).map_err(strange)?)
         } else if body.is_empty() {
             self.agent.run(request.body(body).map_err(strange)?)
@@ -217,11 +253,18 @@ impl Client {
         let answered = answered.map_err(|error| self.unreachable(error))?;
         let answer = Answer::read(answered, self.target.base());
         let answer = answer.map_err(|error| self.unreachable(error))?;
-        self.answered.store(true, Ordering::Relaxed);
-        answer.good()
+        self.was_there.store(true, Ordering::Relaxed);
+        Ok(answer)
+    }
+
+    fn body(&self, body: &impl Serialize) -> Result<Vec<u8>, Failure> {
+        serde_json::to_vec(body).map_err(|error| self.strange(error.into()))
     }
 
     fn unreachable(&self, error: ureq::Error) -> Failure {
+        if is_broken_off(&error) {
+            self.was_there.store(true, Ordering::Relaxed);
+        }
         Failure::Unreachable {
             url: self.target.base().to_owned(),
             source: error.into(),
@@ -234,4 +277,19 @@ impl Client {
             source: error,
         }
     }
+}
+
+/// Whether there was a connection: what was asked may have been done.
+fn is_broken_off(error: &ureq::Error) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+    let ureq::Error::Io(error) = error else {
+        return false;
+    };
+    [
+        BrokenPipe,
+        ConnectionAborted,
+        ConnectionReset,
+        UnexpectedEof,
+    ]
+    .contains(&error.kind())
 }

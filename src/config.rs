@@ -6,20 +6,27 @@ use std::{
     ffi::OsString,
     net::SocketAddr,
     path::{Path, PathBuf},
-    sync::LazyLock,
     time::Duration,
 };
 
 use crate::{
-    crypto::{
-        checkpoint::is_origin,
-        scheme::{Network, Scheme},
-    },
+    crypto::scheme::{Network, Scheme},
     custodian::{Fields, KekRotation, LogTerms, Quorum, Terms},
     duration::Period,
     http::Limits,
-    id::{FieldName, is_subject},
+    telemetry::Format,
     words::Binding,
+};
+
+mod check;
+mod file;
+mod terms;
+mod values;
+
+pub use file::{ENVIRONMENT, Refusal};
+use values::built_schemes;
+pub use values::{
+    binding, dek_cache, dev_schemes, instance, kek_rotation, log_origin, network, pii_field, scheme,
 };
 
 /// Everything that an operator decides.
@@ -27,7 +34,7 @@ use crate::{
 pub struct Config {
     /// Where the database is, and in `dev` everything else.
     pub data_dir: PathBuf,
-    /// Loopback, since there is no TLS yet.
+    /// Loopback, unless there is TLS.
     pub listen: SocketAddr,
     /// Who holds the KEK.
     pub kek: Kek,
@@ -55,6 +62,32 @@ pub struct Config {
     pub log: LogTerms,
     /// Limits of the transport.
     pub limits: Limits,
+    /// How callers are met; `None` is plain HTTP, on loopback only.
+    pub tls: Option<Tls>,
+    /// What is logged and how, unless the command line says it.
+    pub logging: Logging,
+}
+
+/// TLS 1.3 (RFC 8446): files, read again at SIGHUP.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Tls {
+    /// The server's certificate and those that vouch for it, PEM.
+    pub certificate: PathBuf,
+    /// Its key, PEM: for its owner only.
+    pub key: PathBuf,
+    /// Who may show a certificate.
+    pub clients: ClientCertificates,
+}
+
+/// Whether clients show certificates.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum ClientCertificates {
+    /// They are not asked.
+    Off,
+    /// They may; the authorities' certificates, PEM.
+    Optional(PathBuf),
+    /// They must; the authorities' certificates, PEM.
+    Required(PathBuf),
 }
 
 /// Who holds the KEK.
@@ -66,8 +99,8 @@ pub enum Kek {
         module: PathBuf,
         /// The token's label.
         token: String,
-        /// The file that holds the user's PIN.
-        pin_file: PathBuf,
+        /// Where the user's PIN is.
+        pin: Pin,
         /// Sessions, and threads that use them.
         sessions: usize,
         /// How long one call to the token may take.
@@ -75,6 +108,26 @@ pub enum Kek {
     },
     /// Files below this folder: `dev` and tests only.
     Software(PathBuf),
+}
+
+/// What is logged and how; `None` is as the command line has it.
+#[derive(Clone, Debug, Default)]
+pub struct Logging {
+    /// For example `info`.
+    pub level: Option<String>,
+    /// For people or for programs.
+    pub format: Option<Format>,
+}
+
+/// Where a token's PIN is: never in the configuration itself.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Pin {
+    /// In a systemd credential of this name.
+    Credential(String),
+    /// In a file.
+    File(PathBuf),
+    /// Typed at the terminal when it is first needed.
+    Terminal,
 }
 
 /// Why a configuration is refused.
@@ -134,6 +187,8 @@ impl Config {
             pii_fields: Fields::STANDARD,
             log: DEV_LOG,
             limits: Limits::default(),
+            tls: None,
+            logging: Logging::default(),
         })
     }
 
@@ -151,16 +206,6 @@ const DEV_LOG: LogTerms = LogTerms {
     note_every: Duration::ZERO,
 };
 
-/// Reads the name of the audit log in its checkpoints.
-///
-/// # Errors
-/// [`Unsafe`] unless checkpoints can carry it.
-pub fn log_origin(text: &str) -> Result<String, Unsafe> {
-    is_origin(text).then(|| text.to_owned()).ok_or(Unsafe(
-        "the origin of a log is a name such as example.com/log, without spaces and without a plus",
-    ))
-}
-
 impl Kek {
     /// The SoftHSM token of `dev`.
     #[must_use]
@@ -168,14 +213,29 @@ impl Kek {
         Self::Pkcs11 {
             module,
             token: DEV_TOKEN.to_owned(),
-            pin_file,
+            pin: Pin::File(pin_file),
             sessions: DEV_SESSIONS,
             deadline: DEV_DEADLINE,
         }
     }
 }
 
-/// Refuses an address that others can reach: there is no TLS yet.
+/// The file of a systemd credential.
+///
+/// # Errors
+/// [`Unsafe`] where systemd gave no credentials.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one reader of the environment"
+)]
+pub fn credential(name: &str) -> Result<PathBuf, Unsafe> {
+    let folder = env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
+    folder.map(|folder| folder.join(name)).ok_or(Unsafe(
+        "systemd gives credentials to a unit only, and CREDENTIALS_DIRECTORY is not set: start the unit, or run this by systemd-run -p LoadCredentialEncrypted=…",
+    ))
+}
+
+/// Refuses an address that others can reach: dev speaks no TLS.
 ///
 /// # Errors
 /// [`Unsafe`] if it is not loopback.
@@ -185,102 +245,6 @@ pub fn loopback(listen: SocketAddr) -> Result<(), Unsafe> {
     }
     Err(Unsafe(
         "dev speaks plain HTTP, so it listens on loopback only: use 127.0.0.1:PORT",
-    ))
-}
-
-/// Reads how long an opened DEK is kept.
-///
-/// # Errors
-/// [`Unsafe`] unless it is `0` or a duration of at most a day.
-pub fn dek_cache(text: &str) -> Result<Duration, Unsafe> {
-    const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-    if text == "0" || text == "0s" {
-        return Ok(Duration::ZERO);
-    }
-    let time = text.parse::<Period>().map(Period::duration).ok();
-    time.filter(|time| *time <= DAY).ok_or(Unsafe(
-        "an opened DEK is kept for 0 (each use asks the token) or for a time such as 60s, at most 24h",
-    ))
-}
-
-/// Reads the name of this service.
-///
-/// # Errors
-/// [`Unsafe`] unless it is 1 to 128 of `A-Z a-z 0-9 . _ @ + -`.
-pub fn instance(text: &str) -> Result<String, Unsafe> {
-    let named = is_subject(text).then(|| text.to_owned());
-    named.ok_or(Unsafe(
-        "the name of an instance is 1 to 128 of A-Z a-z 0-9 . _ @ + -",
-    ))
-}
-
-/// Reads a signature scheme.
-///
-/// # Errors
-/// [`Unsafe`] says which there are, or what to build.
-pub fn scheme(text: &str) -> Result<Scheme, Unsafe> {
-    let scheme = Scheme::named(text).ok_or(Unsafe(
-        "a signature scheme is bip340, bip322-simple, ed25519 or ed25519+ml-dsa-44",
-    ))?;
-    scheme.missing().map_or(Ok(scheme), |why| Err(Unsafe(why)))
-}
-
-/// The signature schemes that `dev` takes unless others are given, as [`scheme`] reads them: all that this build has.
-#[must_use]
-pub fn dev_schemes() -> &'static str {
-    static NAMES: LazyLock<String> = LazyLock::new(|| {
-        let names = built_schemes().map(Scheme::name);
-        names.collect::<Vec<_>>().join(",")
-    });
-    &NAMES
-}
-
-fn built_schemes() -> impl Iterator<Item = Scheme> {
-    let built = |scheme: &Scheme| scheme.missing().is_none();
-    Scheme::ALL.iter().copied().filter(built)
-}
-
-/// Reads the name of a field whose values are personal.
-///
-/// # Errors
-/// [`Unsafe`] unless it is 1 to 128 of `A-Z a-z 0-9 _ . -`.
-pub fn pii_field(text: &str) -> Result<FieldName, Unsafe> {
-    text.parse().map_err(|_| {
-        Unsafe("the name of a field with personal data is 1 to 128 of A-Z a-z 0-9 _ . -")
-    })
-}
-
-/// Reads who rotates the KEK.
-///
-/// # Errors
-/// [`Unsafe`] says what there is.
-pub fn kek_rotation(text: &str) -> Result<KekRotation, Unsafe> {
-    match text {
-        "automatic" => Ok(KekRotation::ByItself),
-        "manual" => Ok(KekRotation::ByHand),
-        _ => Err(Unsafe(
-            "the KEK's rotation is automatic (after 2^31 encryptions), or manual (then readiness says that it is due)",
-        )),
-    }
-}
-
-/// Reads a Bitcoin network.
-///
-/// # Errors
-/// [`Unsafe`] says which there are.
-pub fn network(text: &str) -> Result<Network, Unsafe> {
-    Network::named(text).ok_or(Unsafe(
-        "a Bitcoin network is bitcoin, testnet, signet or regtest",
-    ))
-}
-
-/// Reads what a custodian's signature binds.
-///
-/// # Errors
-/// [`Unsafe`] says what there is.
-pub fn binding(text: &str) -> Result<Binding, Unsafe> {
-    Binding::named(text).ok_or(Unsafe(
-        "the binding is bound (override, instance, environment and expiry are signed) or aegis (the message hash alone)",
     ))
 }
 

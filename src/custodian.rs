@@ -19,7 +19,7 @@ use crate::{
     id::DekName,
     kek::{KekKeeper, KeyHolder, NoteKeeper, TokenSigner},
     policy::{Action, Principal},
-    store::{Bearer, ReplyKey, Store},
+    store::{Bearer, Credential, ReplyKey, Store},
 };
 
 mod approval;
@@ -40,6 +40,7 @@ pub mod encryptions;
 pub mod enrolment;
 pub mod envelope;
 mod expiry;
+pub mod figures;
 pub mod grants;
 pub mod guard;
 pub mod health;
@@ -87,6 +88,7 @@ pub struct Custodian {
     clock: Arc<Clock>,
     rules: Rules,
     audit_log: audit_log::AuditLog,
+    gathered: figures::Gathered,
     health: health::Health,
     strangers: strangers::Strangers,
     guards: guard::Guards,
@@ -164,7 +166,7 @@ pub struct Caller {
     pub dek: Option<DekName>,
     /// The guard that this request holds, if it came over the network.
     pub guard: Option<GuardId>,
-    token: [u8; 32],
+    by: Credential,
     recorded: Arc<AtomicBool>,
     about: Arc<OnceLock<String>>,
 }
@@ -179,7 +181,7 @@ impl Caller {
             request_id,
             dek,
             guard: None,
-            token: bearer.sha256,
+            by: bearer.by,
             recorded: Arc::default(),
             about: Arc::default(),
         }
@@ -214,6 +216,7 @@ impl Custodian {
             opened: opened::Opened::new(rules.dek_cache),
             rules,
             audit_log: audit_log::AuditLog::default(),
+            gathered: figures::Gathered::default(),
             health: health::Health::default(),
             strangers: strangers::Strangers::default(),
             guards: guard::Guards::default(),

@@ -13,7 +13,7 @@ use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::{custodian::Custodian, policy::Action};
+use crate::{custodian::Custodian, figures, policy::Action};
 use problem::{Code, Problem};
 
 mod audit;
@@ -46,6 +46,7 @@ mod tokens;
 mod tools;
 mod wrap;
 
+pub use caller::ClientCertificate;
 pub use limits::Limits;
 pub use telemetry::observe;
 
@@ -163,6 +164,10 @@ impl Service {
     #[must_use]
     pub fn new(custodian: Arc<Custodian>, metrics: PrometheusHandle, limits: Limits) -> Self {
         let (burst, rate) = FAILED_SIGN_INS;
+        // A counter that begins at its first refusal is no alarm: what grows is seen only between two looks.
+        for code in Code::ALL {
+            metrics::counter!(figures::REFUSALS, "code" => code.name()).increment(0);
+        }
         let at_least_one = |number| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
         let quota = Quota::per_second(at_least_one(rate)).allow_burst(at_least_one(burst));
         Self {

@@ -12,14 +12,16 @@ use crate::{algorithm::Mechanism, error::Error, id::KekVersion, secret::Secret};
 pub use crate::crypto::wrapped::{Context, Purpose, WrappedSecret};
 
 mod condition;
+mod measured;
 pub mod pkcs11;
 mod provider;
 pub mod software;
 mod state;
 
 pub use condition::Condition;
+pub use measured::Measured;
 pub use provider::Provider;
-pub use state::{Cause, Change, Figures, Level, State, Trouble};
+pub use state::{Cause, Change, Figures, Level, Load, State, Trouble};
 
 /// The canary's nonce (12 bytes): constant, and used with one plaintext and one AAD only.
 pub(crate) const CANARY_NONCE: [u8; 12] = *b"aegis-canary";
@@ -118,6 +120,11 @@ pub trait KekKeeper: KekProvider {
 
     /// How well it does its work, and what changed.
     fn condition(&self) -> &Condition;
+
+    /// How busy its threads are; none if it has none of its own.
+    fn loads(&self) -> Vec<Load> {
+        Vec::new()
+    }
 
     /// Opens the token afresh because an operator asks, and answers what came of it. It presents a PIN that was refused
     /// once more, unless that could lock it.

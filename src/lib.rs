@@ -9,7 +9,7 @@
 //! 3. [`kek`]: the joint to the key holder; [`store`]: the database; [`log`]: what an audit entry says.
 //! 2. [`crypto`]: bytes in, bytes out; [`policy`]: who may do what; [`json`]: untrusted JSON; [`texts`]: what people write and sign.
 //! 1. [`error`]: what can go wrong, said without HTTP.
-//! 0. [`secret`], [`id`], [`algorithm`], [`duration`], [`words`], [`private_file`] import nothing of ours.
+//! 0. [`secret`], [`id`], [`algorithm`], [`duration`], [`figures`], [`words`], [`private_file`] import nothing of ours.
 //!
 //! A request travels: [`http`] gives it an id, authenticates before a body is read, checks the roles of its
 //! action, reads strict JSON, and runs one verb of [`custodian::Custodian`] where it may block. The verb's audit
@@ -23,6 +23,7 @@ pub mod crypto;
 pub mod custodian;
 pub mod duration;
 pub mod error;
+pub mod figures;
 pub mod http;
 pub mod id;
 pub mod json;

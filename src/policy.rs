@@ -44,6 +44,31 @@ pub enum Role {
     Operator,
 }
 
+impl Role {
+    /// Every one.
+    pub const ALL: [Self; 6] = [
+        Self::Admin,
+        Self::App,
+        Self::Auditor,
+        Self::Custodian,
+        Self::Metrics,
+        Self::Operator,
+    ];
+
+    /// The name in the store and in answers.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Admin => "admin",
+            Self::App => "app",
+            Self::Auditor => "auditor",
+            Self::Custodian => "custodian",
+            Self::Metrics => "metrics",
+            Self::Operator => "operator",
+        }
+    }
+}
+
 /// The roles of a principal, or the union over one person's principals.
 pub type Roles = BTreeSet<Role>;
 

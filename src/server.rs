@@ -6,7 +6,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     thread::{self, JoinHandle},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use actix_web::{
@@ -18,13 +18,13 @@ use actix_web::{
 use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
 
 use crate::{
-    config::{Config, Kek},
+    config::{self, Config, Kek, Pin},
     custodian::{Clock, Custodian, Encryptions, Rules},
     error::{Error, Source},
     http::{self, Limits, Service},
     kek::{
-        KeyHolder,
-        pkcs11::{self, Pkcs11Kek},
+        KeyHolder, Measured,
+        pkcs11::{self, PinSource, Pkcs11Kek},
         software::SoftwareKek,
     },
     store::Store,
@@ -34,6 +34,9 @@ use crate::{
 pub mod dev;
 pub mod doctor;
 pub mod hardening;
+pub mod init;
+pub mod notify;
+pub mod tls;
 
 /// How often the parts are looked at, and what is due is done.
 const TURN: Duration = Duration::from_secs(1);
@@ -41,8 +44,26 @@ const TURN: Duration = Duration::from_secs(1);
 /// How often the audit log is signed: within a second of an entry.
 const LOG_TURN: Duration = Duration::from_millis(500);
 
+/// How often the figures are gathered that come from the database.
+const FIGURES_TURN: Duration = Duration::from_secs(5);
+
+/// After gathering figures, so many times as long as it took passes before the next time.
+const FIGURES_REST: u32 = 100;
+
 /// Turns between two rounds of sweeping what is past its time.
 const SWEEP: u32 = 600;
+
+/// Opens what [`init::run`] made, ready to serve.
+///
+/// # Errors
+/// Says which part and what to do.
+pub fn open(config: &Config) -> Result<Custodian, Source> {
+    init::finished(config)?;
+    let custodian = assemble(config)?;
+    custodian.adopt_keyring()?;
+    custodian.make_signing_keys()?;
+    Ok(custodian)
+}
 
 /// Opens store and key holder as configured; no KEK is in use yet.
 ///
@@ -68,6 +89,21 @@ pub fn assemble(config: &Config) -> Result<Custodian, Error> {
     Ok(Custodian::new(kek, store, Clock::system(), rules))
 }
 
+/// How callers are met.
+#[derive(Clone, Debug)]
+pub struct Transport {
+    /// What a caller may cost.
+    pub limits: Limits,
+    /// `None` is plain HTTP.
+    pub tls: Option<Arc<tls::Front>>,
+}
+
+impl From<Limits> for Transport {
+    fn from(limits: Limits) -> Self {
+        Self { limits, tls: None }
+    }
+}
+
 /// Serves until SIGTERM or SIGINT, then lets what was begun finish. `ready` is called once requests are taken.
 ///
 /// # Errors
@@ -75,14 +111,15 @@ pub fn assemble(config: &Config) -> Result<Custodian, Error> {
 pub fn serve(
     listener: TcpListener,
     custodian: Custodian,
-    limits: Limits,
+    transport: impl Into<Transport>,
     ready: impl FnOnce(),
 ) -> Result<(), Source> {
+    let transport = transport.into();
     let custodian = Arc::new(custodian);
     let service = Data::new(Service::new(
         custodian.clone(),
         telemetry::metrics()?,
-        limits,
+        transport.limits,
     ));
     custodian.look();
     // Whoever asks first finds a checkpoint.
@@ -94,32 +131,41 @@ pub fn serve(
     // Apart, since moving every record may take long.
     let moved = custodian.clone();
     let rewrap = Beat::start("rewrap", TURN, move || moved.rewrap_records())?;
+    // Apart, so that counting many rows delays nothing.
+    let mut figures = gather(custodian.clone());
+    figures();
+    let figures = Beat::start("figures", FIGURES_TURN, figures)?;
     let log = Beat::start("audit-log", LOG_TURN, tend_log(custodian.clone()))?;
-    let served = rt::System::new().block_on(run(listener, service, limits, ready));
+    let served = rt::System::new().block_on(run(listener, service, transport, ready));
     rewrap.stop();
     tend.stop();
     watch.stop();
+    figures.stop();
     log.stop();
     let flushed = custodian.flush_strangers(true);
     log_failure(custodian.sign_log());
     custodian.close()?;
     flushed?;
     tracing::info!("stopped");
-    Ok(served?)
+    served
 }
 
 fn key_holder(kek: &Kek) -> Result<Arc<dyn KeyHolder>, Error> {
+    Ok(Arc::new(Measured::new(provider(kek)?)))
+}
+
+fn provider(kek: &Kek) -> Result<Arc<dyn KeyHolder>, Error> {
     match kek {
         Kek::Pkcs11 {
             module,
             token,
-            pin_file,
+            pin,
             sessions,
             deadline,
         } => Ok(Arc::new(Pkcs11Kek::open(pkcs11::Settings {
             module: module.clone(),
             token_label: token.clone(),
-            pin: pkcs11::PinSource::file(pin_file),
+            pin: pin_source(pin)?,
             sessions: *sessions,
             deadline: *deadline,
         })?)),
@@ -127,12 +173,25 @@ fn key_holder(kek: &Kek) -> Result<Arc<dyn KeyHolder>, Error> {
     }
 }
 
+fn pin_source(pin: &Pin) -> Result<PinSource, Error> {
+    match pin {
+        Pin::Credential(name) => {
+            let file = config::credential(name);
+            let file = file.map_err(|error| Error::kek("finding the PIN's credential", error))?;
+            Ok(PinSource::file(file))
+        }
+        Pin::File(file) => Ok(PinSource::file(file)),
+        Pin::Terminal => Ok(PinSource::terminal()),
+    }
+}
+
 async fn run(
     listener: TcpListener,
     service: Data<Service>,
-    limits: Limits,
+    transport: Transport,
     ready: impl FnOnce(),
-) -> io::Result<()> {
+) -> Result<(), Source> {
+    let limits = transport.limits;
     let mounted = service.clone();
     let server = HttpServer::new(move || {
         App::new()
@@ -148,9 +207,17 @@ async fn run(
         .h1_write_buffer_size(1)
         .tcp_nodelay(true)
         .shutdown_timeout(limits.drain.as_secs())
-        .disable_signals()
-        .listen(listener)?
-        .run();
+        .on_connect(|connection, data| {
+            if let Some(certificate) = tls::certificate(connection) {
+                data.insert(certificate);
+            }
+        })
+        .disable_signals();
+    let server = match &transport.tls {
+        None => server.listen(listener)?,
+        Some(front) => server.listen_rustls_0_23(listener, front.config()?)?,
+    };
+    let server = server.run();
     let handle = server.handle();
     let (mut terminate, mut interrupt) = (
         unix::signal(unix::SignalKind::terminate())?,
@@ -159,11 +226,33 @@ async fn run(
     rt::spawn(async move {
         futures_util::future::select(Box::pin(terminate.recv()), Box::pin(interrupt.recv())).await;
         tracing::info!("finishing what was begun, then stopping");
+        notify::stopping();
         service.close_doors();
         handle.stop(true).await;
     });
+    rt::spawn(reload(
+        transport.tls,
+        unix::signal(unix::SignalKind::hangup())?,
+    ));
     ready();
-    server.await
+    notify::ready();
+    Ok(server.await?)
+}
+
+/// Reads the certificates again at each SIGHUP.
+async fn reload(front: Option<Arc<tls::Front>>, mut hangups: unix::Signal) {
+    while hangups.recv().await.is_some() {
+        let Some(front) = &front else {
+            tracing::info!("there is no TLS, so there are no certificates to read again");
+            continue;
+        };
+        notify::reloading();
+        match front.reload() {
+            Ok(()) => tracing::info!("the certificates were read again"),
+            Err(error) => tracing::error!(%error, "the certificates stay as they were"),
+        }
+        notify::ready();
+    }
 }
 
 /// No answer is for a cache or for a guess at its type.
@@ -211,14 +300,30 @@ impl Beat {
 fn watch(custodian: Arc<Custodian>, service: Data<Service>) -> impl FnMut() {
     let mut turns: u32 = 0;
     let mut strangers = Steady::new("writing down who had no valid token");
+    let mut systemd = notify::Watchdog::new(TURN);
     move || {
         custodian.look();
+        systemd.looked(custodian.health());
         strangers.hear(custodian.flush_strangers(false));
         service.upkeep();
+        telemetry::look_at_process();
         turns = turns.wrapping_add(1);
         if turns.is_multiple_of(SWEEP) {
             service.forget_quiet_sources();
             log_failure(custodian.forget_replies());
+        }
+    }
+}
+
+/// Gathers figures, and takes a hundredth of the time at most.
+fn gather(custodian: Arc<Custodian>) -> impl FnMut() {
+    let mut work = Steady::new("gathering figures");
+    let mut next = Instant::now();
+    move || {
+        let begun = Instant::now();
+        if begun >= next {
+            work.hear(custodian.gather_figures());
+            next = Instant::now() + begun.elapsed() * FIGURES_REST;
         }
     }
 }

@@ -22,11 +22,14 @@ use crate::{
 };
 
 mod audit;
+mod census;
 mod checkpoints;
+mod condition;
 mod connection;
 mod custodians;
 mod dek_versions;
 mod deks;
+mod files;
 mod jobs;
 mod keks;
 mod log_head;
@@ -40,6 +43,7 @@ mod rows;
 mod sealed;
 mod signatures;
 mod signing_keys;
+mod space;
 mod tokens;
 mod traces;
 mod tree;
@@ -47,6 +51,7 @@ mod wrapped;
 mod writer;
 
 pub use audit::Logged;
+pub use census::{DekFigures, DekTotals};
 pub use checkpoints::CheckpointRow;
 pub use custodians::{ALREADY, CustodianRow, Identity, Moment};
 pub use dek_versions::VersionRow;
@@ -60,9 +65,12 @@ pub use principals::{NewPrincipal, PrincipalRow, PrincipalState};
 pub use replies::{KeptReply, ReplyKey};
 pub use signatures::SignatureRow;
 pub use signing_keys::{MadeKey, SigningKeyRow};
-pub use tokens::{Bearer, TokenRow, TokenState};
+pub use space::Space;
+pub use tokens::{Bearer, Credential, TokenRow, TokenState};
 pub use wrapped::{Place, Stretch, WrappedRecord};
 
+use condition::Condition;
+use files::Files;
 use writer::{Chore, Writer};
 
 /// An open database. Clones share one writer and one lock.
@@ -70,8 +78,10 @@ use writer::{Chore, Writer};
 pub struct Store {
     writer: Arc<Writer>,
     readers: Arc<readers::Readers>,
+    condition: Arc<Condition>,
     row_key: RowKey,
     log_closed: Arc<AtomicBool>,
+    path: Arc<Path>,
     _lock: Arc<File>,
 }
 
@@ -81,6 +91,7 @@ type RowKey = Arc<OnceLock<LockedSecret<32>>>;
 /// What a reader sees: one snapshot of the database.
 pub struct View<'a> {
     connection: &'a Connection,
+    condition: &'a Condition,
     row_key: Option<&'a LockedSecret<32>>,
 }
 
@@ -111,13 +122,23 @@ impl Store {
         connection::create_private(path)?;
         let mut writing = connection::writing(path)?;
         connection::migrate(&mut writing)?;
+        let files = Files::of(path)?;
+        let condition = Arc::<Condition>::default();
         let row_key = RowKey::default();
         let log_closed = Arc::new(AtomicBool::new(false));
         Ok(Self {
-            writer: Arc::new(Writer::start(writing, row_key.clone(), log_closed.clone())?),
-            readers: Arc::new(readers::Readers::new(path)),
+            writer: Arc::new(Writer::start(
+                writing,
+                files.clone(),
+                condition.clone(),
+                row_key.clone(),
+                log_closed.clone(),
+            )?),
+            readers: Arc::new(readers::Readers::new(path, files, condition.clone())),
+            condition,
             row_key,
             log_closed,
+            path: path.into(),
             _lock: Arc::new(lock),
         })
     }
@@ -160,6 +181,7 @@ impl Store {
         self.readers.read(|connection| {
             work(&View {
                 connection,
+                condition: &self.condition,
                 row_key: self.row_key.get(),
             })
         })
@@ -193,13 +215,34 @@ impl Store {
         self.writer.tidy(Chore::Fold)
     }
 
-    /// Asks reader and writer for a sign of life.
+    /// Changes that wait for the thread that writes.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.writer.waiting()
+    }
+
+    /// What the database takes of the disk, and what is left of it.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] if either does not answer.
+    /// [`Error::Unavailable`] if the file system does not answer.
+    pub fn space(&self) -> Result<Space, Error> {
+        Space::of(&self.path)
+    }
+
+    /// Asks reader and writer for a sign of life; now and then the disk, too.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] if one does not answer.
     pub fn check(&self) -> Result<(), Error> {
         self.read(|view| view.check())?;
-        self.transact(|tx| tx.check())
+        let tried = self.condition.is_to_be_tried();
+        self.transact(move |tx| if tried { tx.touch() } else { tx.check() })
+    }
+
+    /// Whether the disk does not come back from what is being written: who waits for it may wait for ever.
+    #[must_use]
+    pub fn is_stalled(&self) -> bool {
+        self.condition.is_stalled()
     }
 }
 
@@ -208,6 +251,14 @@ impl View<'_> {
         let sql = "SELECT 1 FROM kek_versions";
         self.query("checking the database", sql, [], |_| Ok(()))
             .map(drop)
+    }
+}
+
+impl Tx<'_> {
+    /// Writes what stands there already.
+    fn touch(&self) -> Result<(), Error> {
+        let sql = "UPDATE log_head SET id = id";
+        self.change("checking the disk", sql, []).map(drop)
     }
 }
 

@@ -2,8 +2,14 @@
 
 use std::{io, str::FromStr, sync::OnceLock};
 
-use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle};
+use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+use metrics_process::Collector;
 use tracing_subscriber::{EnvFilter, fmt::format::FmtSpan};
+
+use crate::{
+    crypto::feature::Feature,
+    figures::{self, Figure, Kind},
+};
 
 /// How log lines look.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -26,7 +32,10 @@ impl FromStr for Format {
     }
 }
 
-/// Upper bounds of the latency histogram's buckets, seconds.
+/// Upper bounds of the buckets for changes that share a commit; more than 256 never do.
+const SIZES: [f64; 9] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0];
+
+/// Upper bounds of the latency histograms' buckets, seconds.
 const BUCKETS: [f64; 12] = [
     0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0,
 ];
@@ -60,12 +69,42 @@ pub fn metrics() -> Result<PrometheusHandle, BuildError> {
     if let Some(handle) = HANDLE.get() {
         return Ok(handle.clone());
     }
+    let sizes = Matcher::Full(figures::COMMIT_CHANGES.to_owned());
     let recorder = PrometheusBuilder::new()
         .set_buckets(&BUCKETS)?
+        .set_buckets_for_metric(sizes, &SIZES)?
         .build_recorder();
     let handle = HANDLE.get_or_init(|| recorder.handle()).clone();
     if metrics::set_global_recorder(recorder).is_err() {
         tracing::debug!("another recorder of figures was there first");
     }
+    describe();
     Ok(handle)
+}
+
+/// Looks at what this process takes of the machine: memory, time, files, threads.
+pub fn look_at_process() {
+    Collector::default().collect();
+}
+
+/// Says what each figure is, and what was built.
+fn describe() {
+    for Figure {
+        name,
+        kind,
+        unit,
+        help,
+    } in figures::ALL
+    {
+        match kind {
+            Kind::Counter => metrics::describe_counter!(*name, *unit, *help),
+            Kind::Gauge => metrics::describe_gauge!(*name, *unit, *help),
+            Kind::Histogram => metrics::describe_histogram!(*name, *unit, *help),
+        }
+    }
+    Collector::default().describe();
+    let built = Feature::ALL.into_iter().filter(|one| one.is_built());
+    let built: Vec<_> = built.map(Feature::name).collect();
+    let version = env!("CARGO_PKG_VERSION");
+    metrics::gauge!(figures::BUILD, "version" => version, "features" => built.join(",")).set(1);
 }

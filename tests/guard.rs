@@ -180,7 +180,7 @@ impl Bench {
 
 fn first(name: &'static str, role: Role) -> First {
     First {
-        name,
+        name: name.to_owned(),
         subject: Subject::folded(name).unwrap(),
         role,
         grants: Grants {

@@ -1,7 +1,6 @@
 //! `custodian dev`: everything on one machine.
 
 use std::{
-    io::{self, Write},
     net::{SocketAddr, TcpListener},
     os::unix::process::CommandExt,
     path::PathBuf,
@@ -9,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use super::serve::announce;
 use crate::{
     config,
     crypto::scheme::{Network, Scheme},
@@ -100,7 +100,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Source> {
     };
     let listener = TcpListener::bind(config.listen).map_err(taken)?;
     let address = listener.local_addr()?;
-    server::serve(listener, custodian, config.limits, || announce(address))
+    server::serve(listener, custodian, config.limits, || {
+        announce("http", address);
+    })
 }
 
 /// SoftHSM reads where its tokens are from the environment, which a running process cannot change safely:
@@ -115,12 +117,4 @@ fn point_softhsm_at(folder: &Folder) -> Result<(), Source> {
         .args(std::env::args_os().skip(1))
         .env("SOFTHSM2_CONF", conf);
     Err(again.exec().into())
-}
-
-fn announce(address: SocketAddr) {
-    let mut out = io::stdout();
-    let printed = writeln!(out, "listening on http://{address}").and_then(|()| out.flush());
-    if let Err(error) = printed {
-        tracing::warn!(%error, "standard output is closed");
-    }
 }

@@ -25,7 +25,7 @@ pub(super) enum Document {
 /// Reads the JSON in `file`; `-` is standard input. Members that are not known are let pass.
 pub(super) fn read(file: &Path) -> Result<Document, Source> {
     let about = |error: Source| format!("{}: {error}", file.display());
-    Ok(document(&input::read(file)?).map_err(about)?)
+    Ok(parse(&input::read(file)?).map_err(about)?)
 }
 
 /// Reads an id, for clap.
@@ -33,7 +33,8 @@ pub(super) fn id(text: &str) -> Result<Id, &'static str> {
     text.parse().map_err(|_| "an id is a UUID in lower case")
 }
 
-fn document(text: &[u8]) -> Result<Document, Source> {
+/// Reads the JSON of one. Members that are not known are let pass.
+pub(super) fn parse(text: &[u8]) -> Result<Document, Source> {
     #[derive(Deserialize)]
     struct Members {
         challenge: Option<IgnoredAny>,

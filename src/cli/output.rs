@@ -1,10 +1,15 @@
 //! What a command prints: for people or for programs.
 
-use std::io::{self, Write};
+use std::{
+    fs::File,
+    io::{self, Write},
+    path::Path,
+};
 
 use clap::ValueEnum;
 use serde::Serialize;
 
+use super::input;
 use crate::error::Source;
 
 /// How the answer looks.
@@ -46,6 +51,17 @@ pub(super) fn print(text: &str) -> Result<(), Source> {
     let mut out = io::stdout().lock();
     writeln!(out, "{}", text.trim_end())?;
     Ok(out.flush()?)
+}
+
+/// Writes a text to a new file, on disk when this returns; `-` is standard output. No file is ever replaced.
+pub(super) fn create(path: &Path, text: &str) -> Result<(), Source> {
+    if input::is_standard(path) {
+        return print(text);
+    }
+    let failed = |error| format!("{}: {error}", path.display());
+    let mut file = File::create_new(path).map_err(failed)?;
+    file.write_all(text.as_bytes()).map_err(failed)?;
+    Ok(file.sync_all().map_err(failed)?)
 }
 
 #[cfg(test)]

@@ -65,7 +65,23 @@ impl Screen {
             })?;
         match &*answer {
             "yes" => Ok(()),
-            _ => Err("nothing was signed: the answer was not yes".into()),
+            _ => Err("nothing was done: the answer was not yes".into()),
+        }
+    }
+
+    /// Shows it and goes on only if what it is about, `name`, is typed, or was given once more.
+    pub(super) fn confirm_name(&self, name: &str, given: Option<&str>) -> Result<(), Source> {
+        let typed = match given {
+            Some(given) => given.to_owned(),
+            None => self
+                .typed(&format!("Type {name} to go on: "))
+                .map_err(|error| {
+                    format!("there is no terminal to ask at ({error}): give --confirm {name}")
+                })?,
+        };
+        match typed == name {
+            true => Ok(()),
+            false => Err(format!("nothing was done: what was typed is not {name}").into()),
         }
     }
 

@@ -1,10 +1,13 @@
 //! What came back, and whether it is good.
 
+use std::mem;
+
 use serde::{Deserialize, de::DeserializeOwned};
 use ureq::{
     Body,
     http::{Response, StatusCode, header},
 };
+use zeroize::Zeroizing;
 
 use super::{Failure, Refusal};
 use crate::error::Source;
@@ -12,11 +15,11 @@ use crate::error::Source;
 /// Most bytes of an answer: 500 audit entries, or a full batch of the largest blobs, and then some.
 const LARGEST: u64 = 64 << 20;
 
-/// An answer, whole.
+/// An answer, whole. There may be a token in it.
 pub(super) struct Answer {
     status: StatusCode,
     retry_after: Option<u64>,
-    body: Vec<u8>,
+    body: Zeroizing<Vec<u8>>,
     url: String,
 }
 
@@ -30,9 +33,14 @@ impl Answer {
         Ok(Self {
             status,
             retry_after: wait,
-            body: body.read_to_vec()?,
+            body: Zeroizing::new(body.read_to_vec()?),
             url: url.to_owned(),
         })
+    }
+
+    /// Of HTTP.
+    pub(super) fn status(&self) -> u16 {
+        self.status.as_u16()
     }
 
     /// Itself, unless it is a refusal or nothing that a custodian answers.
@@ -45,7 +53,7 @@ impl Answer {
             return Err(self.strange(what.into()));
         };
         Err(Failure::Refused(Refusal {
-            status: self.status.as_u16(),
+            status: self.status(),
             code: problem.code,
             detail: problem.detail,
             request_id: problem.request_id,
@@ -58,7 +66,7 @@ impl Answer {
     }
 
     pub(super) fn text(mut self) -> Result<String, Failure> {
-        let body = std::mem::take(&mut self.body);
+        let body = mem::take(&mut *self.body);
         String::from_utf8(body).map_err(|error| self.strange(error.into()))
     }
 

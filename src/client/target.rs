@@ -2,12 +2,13 @@
 
 use std::{fs, net::IpAddr, path::Path, sync::Arc};
 
-use rustls::crypto::aws_lc_rs;
+use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use ureq::{
     http::Uri,
-    tls::{PemItem, RootCerts, TlsConfig, parse_pem},
+    tls::{RootCerts, TlsConfig},
 };
 
+use super::identity::{self, Identity};
 use crate::error::Source;
 
 /// A service's address, without a `/` at its end.
@@ -50,30 +51,42 @@ impl Target {
         format!("{}{path}", self.base)
     }
 
-    /// Whom to believe that it is the service: who the file says, and nobody else. `None` for plain http.
-    pub(super) fn tls(&self, ca_file: Option<&Path>) -> Result<Option<TlsConfig>, Source> {
+    /// Whom to believe that it is the service: who the file says, and nobody else; and whose certificate is shown
+    /// to it. `None` for plain http.
+    pub(super) fn tls(
+        &self,
+        ca_file: Option<&Path>,
+        identity: Option<&Identity>,
+    ) -> Result<Option<TlsConfig>, Source> {
         if !self.is_https {
-            return Ok(None);
+            return match identity {
+                None => Ok(None),
+                Some(_) => Err("a client certificate is shown over https only: take https://, or leave CUSTODIAN_CLIENT_CERT_FILE (--client-cert-file) out".into()),
+            };
         }
         let file = ca_file.ok_or(
             "https needs CUSTODIAN_CA_FILE (--ca-file): the certificates (PEM) of those who may sign the service's own",
         )?;
         let about = |error: Source| format!("{}: {error}", file.display());
         let pem = fs::read(file).map_err(|error| about(error.into()))?;
-        let mut roots = Vec::new();
-        for item in parse_pem(&pem) {
-            if let PemItem::Certificate(one) = item.map_err(|error| about(error.into()))? {
-                roots.push(one);
-            }
-        }
-        if roots.is_empty() {
-            return Err(about("it has no certificate in PEM".into()).into());
-        }
+        let roots = identity::certificates(&pem).map_err(about)?;
+        let provider = only_tls_13();
+        let identity = identity.map(|one| one.read(&provider)).transpose()?;
         let tls = TlsConfig::builder()
             .root_certs(RootCerts::Specific(Arc::new(roots)))
-            .unversioned_rustls_crypto_provider(Arc::new(aws_lc_rs::default_provider()));
+            .client_cert(identity)
+            .unversioned_rustls_crypto_provider(Arc::new(provider));
         Ok(Some(tls.build()))
     }
+}
+
+/// Without a cipher suite of TLS 1.2 there is no TLS 1.2; the hybrid exchange comes first.
+fn only_tls_13() -> CryptoProvider {
+    let mut provider = aws_lc_rs::default_provider();
+    provider
+        .cipher_suites
+        .retain(|suite| suite.tls13().is_some());
+    provider
 }
 
 fn is_loopback(host: &str) -> bool {
@@ -118,12 +131,12 @@ mod tests {
     #[test]
     fn https_believes_nobody_unless_told_whom() {
         let target = Target::read("https://custodian.example").unwrap();
-        assert!(target.tls(None).is_err());
+        assert!(target.tls(None, None).is_err());
         let home = tempfile::tempdir().unwrap();
         let file = home.path().join("ca.pem");
-        assert!(target.tls(Some(&file)).is_err());
+        assert!(target.tls(Some(&file), None).is_err());
         std::fs::write(&file, "no certificate").unwrap();
-        assert!(target.tls(Some(&file)).is_err());
+        assert!(target.tls(Some(&file), None).is_err());
     }
 
     #[test]

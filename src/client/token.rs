@@ -1,14 +1,15 @@
 //! The bearer token: read from a file that only its owner may read, and never shown.
 
-use std::{fs::File, io::Read, os::unix::fs::PermissionsExt, path::Path};
+use std::path::Path;
 
 use ureq::http::HeaderValue;
 use zeroize::Zeroizing;
 
+use super::private;
 use crate::error::Source;
 
 /// Longer than any token; a larger file is not one.
-const MOST_BYTES: u64 = 1024;
+const MOST_BYTES: usize = 1024;
 
 /// The value of the `Authorization` header, by the token in a file.
 pub(super) fn bearer(path: &Path) -> Result<HeaderValue, Source> {
@@ -16,16 +17,7 @@ pub(super) fn bearer(path: &Path) -> Result<HeaderValue, Source> {
 }
 
 fn read(path: &Path) -> Result<HeaderValue, Source> {
-    let file = File::open(path)?;
-    let about = file.metadata()?;
-    if !about.is_file() || about.len() > MOST_BYTES {
-        return Err("a token file is a file of at most 1,024 bytes".into());
-    }
-    if about.permissions().mode() & 0o077 != 0 {
-        return Err("others than its owner may read it: run chmod 600 on it, and have the token replaced if somebody may have read it".into());
-    }
-    let mut text = Zeroizing::new(String::with_capacity(2 * MOST_BYTES as usize));
-    file.take(MOST_BYTES + 1).read_to_string(&mut text)?;
+    let text = private::read(path, MOST_BYTES)?;
     let token = text.trim_end_matches(['\n', '\r']);
     let printable = token.bytes().all(|byte| byte.is_ascii_graphic());
     if token.is_empty() || !printable {

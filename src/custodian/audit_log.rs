@@ -10,13 +10,14 @@ use std::{
 
 use jiff::Timestamp;
 
-use super::Custodian;
+use super::{Custodian, figures::age};
 use crate::{
     crypto::{
         checkpoint::Checkpoint,
         merkle::{self, Frontier},
     },
     error::Error,
+    figures,
     kek::{Cause, Level},
     log::Fault,
     store::{CheckpointRow, View},
@@ -90,6 +91,22 @@ impl AuditLog {
         let state = self.state();
         let late = state.unsigned.is_some_and(|since| since.elapsed() > LATE);
         state.broken.is_none() && !late
+    }
+
+    /// Shows how long it is, how much of it is signed, and whether it is whole.
+    pub(super) fn show_figures(&self, now: Timestamp) {
+        let state = self.state();
+        let newest = state.newest.as_ref();
+        let unsigned = state.seen.saturating_sub(newest.map_or(0, |one| one.size));
+        let waits = state
+            .unsigned
+            .map_or(Duration::ZERO, |since| since.elapsed());
+        let age = newest.map_or(Duration::ZERO, |one| age(one.made_at, now));
+        metrics::gauge!(figures::AUDIT_ENTRIES).set(figures::number(state.seen));
+        metrics::gauge!(figures::AUDIT_UNSIGNED).set(figures::number(unsigned));
+        metrics::gauge!(figures::AUDIT_UNSIGNED_SECONDS).set(waits);
+        metrics::gauge!(figures::AUDIT_CHECKPOINT_AGE).set(age);
+        metrics::gauge!(figures::AUDIT_BROKEN).set(figures::flag(state.broken.is_some()));
     }
 }
 
@@ -266,8 +283,6 @@ impl State {
             true => self.unsigned.or_else(|| Some(Instant::now())),
             false => None,
         };
-        metrics::gauge!("custodian_audit_entries").set(figure(end));
-        metrics::gauge!("custodian_audit_unsigned_entries").set(figure(end.saturating_sub(signed)));
     }
 }
 
@@ -286,11 +301,6 @@ fn end(view: &View<'_>, seen: u64) -> Result<Result<u64, Finding>, Error> {
         return Ok(Err(Finding::at(head, Fault::EntryInserted)));
     }
     Ok(Ok(end))
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a figure for people")]
-fn figure(number: u64) -> f64 {
-    number as f64
 }
 
 /// The checkpoint of the empty log, to which everything holds: so one that is missing later was taken out.

@@ -14,7 +14,7 @@ use crate::{
     error::Error,
     policy::{self, Principal},
     secret::Secret,
-    store::{Bearer, View},
+    store::{Bearer, Credential, View},
 };
 
 const PREFIX: &str = "cst_";
@@ -66,7 +66,33 @@ impl Custodian {
     pub fn bearer(&self, token: &BearerToken) -> Result<Option<Bearer>, Error> {
         let (sha256, now) = (token.sha256(), self.clock.now());
         let found = self.store.read(|view| view.bearer(&sha256, now))?;
-        Ok(found.filter(|found| bool::from(found.sha256.ct_eq(&sha256))))
+        Ok(found.filter(|found| match &found.by {
+            Credential::Certificate(_) => false,
+            Credential::Token(_, stored) => bool::from(stored.ct_eq(&sha256)),
+        }))
+    }
+
+    /// Whom a token, a certificate's SHA-256 (64 hex digits) or both stand for now; `None` if nobody, or if they are
+    /// two. A token that is given must open: a certificate does not stand in for a wrong one.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] if the store does not answer.
+    pub fn sign_in(
+        &self,
+        token: Option<&BearerToken>,
+        certificate: Option<&str>,
+    ) -> Result<Option<Bearer>, Error> {
+        let certified = |sha256: &str| self.store.read(|view| view.certified(sha256));
+        let certified = certificate.map(certified).transpose()?.flatten();
+        let Some(token) = token else {
+            return Ok(certified);
+        };
+        let same = |found: &Bearer| {
+            certified
+                .as_ref()
+                .is_none_or(|other| other.principal.id == found.principal.id)
+        };
+        Ok(self.bearer(token)?.filter(same))
     }
 }
 
@@ -80,12 +106,12 @@ impl Caller {
         now: Timestamp,
         used: &Used,
     ) -> Result<Principal, Error> {
-        let found = view.bearer(&self.token, now)?.map(|found| found.principal);
+        let found = view.stands_for(&self.by, now)?.map(|found| found.principal);
         let same = |found: &Principal| {
             found.id == self.principal.id && found.roles == self.principal.roles
         };
         let found = found.filter(same).ok_or(Error::Unauthenticated(
-            "the token was revoked while this request was on its way",
+            "the token or the certificate lost its right while this request was on its way",
         ))?;
         let mut deks = self.dek.iter().chain(used.iter().map(|(dek, _)| dek));
         deks.try_for_each(|dek| policy::reach_dek(&found, self.action, dek))?;

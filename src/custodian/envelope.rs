@@ -20,6 +20,7 @@ use crate::{
         hybrid::{Opener, Sealer},
     },
     error::Error,
+    figures,
     id::{DekName, DekVersion},
     kek::{Context, Purpose},
     policy,
@@ -266,7 +267,7 @@ impl Custodian {
         let proven = self.kek.condition().is_proven();
         let found = proven.then(|| self.opened.find(&reference)).flatten();
         let from = if found.is_some() { "cache" } else { "token" };
-        metrics::counter!("custodian_deks_opened_total", "from" => from).increment(1);
+        metrics::counter!(figures::DEKS_OPENED, "from" => from).increment(1);
         if found.is_some() {
             return Ok(found);
         }

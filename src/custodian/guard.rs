@@ -17,7 +17,7 @@ use super::Custodian;
 use crate::{
     id::{DekName, Id},
     policy::Action,
-    store::Bearer,
+    store::{Bearer, Credential},
 };
 
 /// How long a change waits for callers that read their answers slowly; then these are cut off.
@@ -53,8 +53,8 @@ struct Request {
 /// What a request's answer depends on.
 #[derive(Debug)]
 pub struct Uses {
-    /// The caller, and its token; `None` while it signs in.
-    pub caller: Option<(Id, Id)>,
+    /// The caller, and its token unless it showed a certificate; `None` while it signs in.
+    pub caller: Option<(Id, Option<Id>)>,
     /// What the caller wants.
     pub action: Action,
     /// The DEKs that it uses: the one that its path names, or those that its body turned out to.
@@ -106,7 +106,11 @@ impl Guard {
     /// Notes who signed in.
     pub fn signed_in(&self, bearer: &Bearer) {
         if let Some(request) = self.custodian.guards.held().requests.get_mut(&self.id) {
-            request.uses.caller = Some((bearer.principal.id.clone(), bearer.token.clone()));
+            let token = match &bearer.by {
+                Credential::Certificate(_) => None,
+                Credential::Token(id, _) => Some(id.clone()),
+            };
+            request.uses.caller = Some((bearer.principal.id.clone(), token));
         }
     }
 
@@ -183,7 +187,10 @@ impl Uses {
         match shut {
             Shut::Dek(name) => self.action.uses_dek() && self.deks.contains(*name),
             Shut::Principal(id) => self.caller.as_ref().is_none_or(|(own, _)| own == *id),
-            Shut::Token(id) => self.caller.as_ref().is_none_or(|(_, own)| own == *id),
+            Shut::Token(id) => self
+                .caller
+                .as_ref()
+                .is_none_or(|(_, own)| own.as_ref() == Some(*id)),
         }
     }
 }

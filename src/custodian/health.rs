@@ -56,11 +56,20 @@ impl Custodian {
         let open = !self.health.closing.load(Ordering::Acquire);
         let fresh = look.filter(|look| open && look.at.elapsed() < STALE);
         let checks = fresh.map_or_else(Checks::default, |look| look.checks);
+        let writes = !self.store.is_stalled();
         Checks {
-            // It may have gone down since.
+            // They may have gone down since.
             kek: checks.kek && self.kek.condition().state().level != Level::Down,
+            store: checks.store && writes,
+            audit: checks.audit && writes,
             ..checks
         }
+    }
+
+    /// Whether the disk does not come back: who waits for it may wait for ever.
+    #[must_use]
+    pub fn is_stalled(&self) -> bool {
+        self.store.is_stalled()
     }
 
     /// Looks at each part and keeps what it finds; says so in the log when that changes.
@@ -77,7 +86,9 @@ impl Custodian {
             kek,
             rotation_due: self.kek_rotation_is_due().unwrap_or_default(),
             store,
-            audit: well("audit", newest.map(drop))
+            // An entry that cannot be written is one that is not there.
+            audit: store
+                && well("audit", newest.map(drop))
                 && self.audit_log.is_well()
                 && !self.clock.jumped_back(),
         };

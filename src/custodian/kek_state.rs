@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use super::{Caller, Custodian, audit::Event, clock::whole_second};
 use crate::{
     error::Error,
-    kek::{Cause, Change, Figures, Level, State},
+    kek::{Cause, Change, Level, State},
     policy::Action,
 };
 
@@ -42,13 +42,6 @@ impl Custodian {
     #[must_use]
     pub fn kek_state(&self) -> KekState {
         self.shown(self.kek.condition().state())
-    }
-
-    /// At which level the key holder is, and what happened to it since the start.
-    #[must_use]
-    pub fn kek_figures(&self) -> (Level, Figures) {
-        let condition = self.kek.condition();
-        (condition.state().level, condition.figures())
     }
 
     /// Opens the token afresh, a refused PIN presented once more, and answers how it is then.

@@ -10,6 +10,7 @@ use std::{
 use super::{Custodian, keyring::ROW_KEY};
 use crate::{
     error::Error,
+    figures,
     kek::WrappedSecret,
     store::{Beat, Look},
 };
@@ -98,7 +99,7 @@ impl Patrol {
         let known = tables.entry(table).or_default();
         let answer = with(known);
         let count = u32::try_from(known.damaged.len()).unwrap_or(u32::MAX);
-        metrics::gauge!("custodian_damaged_rows", "table" => table).set(count);
+        metrics::gauge!(figures::DAMAGED_ROWS, "table" => table).set(count);
         answer
     }
 }

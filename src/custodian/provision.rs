@@ -12,7 +12,7 @@ use crate::{
 #[derive(Debug)]
 pub struct First {
     /// Its name.
-    pub name: &'static str,
+    pub name: String,
     /// The human or service behind it.
     pub subject: Subject,
     /// What it may be.
@@ -24,6 +24,14 @@ pub struct First {
 }
 
 impl Custodian {
+    /// Whether there was ever a principal.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub fn is_provisioned(&self) -> Result<bool, Error> {
+        self.store.read(|view| view.is_provisioned())
+    }
+
     /// Adds the first principals, each of which nobody created.
     ///
     /// # Errors
@@ -53,7 +61,7 @@ fn first_principal(first: &First, now: jiff::Timestamp) -> NewPrincipal {
     let id = Id::random();
     NewPrincipal {
         principal: Principal {
-            name: first.name.to_owned(),
+            name: first.name.clone(),
             subject: first.subject.clone(),
             roles: Roles::from([first.role]),
             grants: first.grants.clone(),

@@ -10,12 +10,13 @@ use actix_web::{
     Error, FromRequest, HttpMessage, HttpRequest,
     body::{BoxBody, MessageBody},
     dev::{Payload, ServiceRequest, ServiceResponse},
-    http::header,
+    http::header::{self, HeaderValue},
     middleware::Next,
     rt,
     web::Data,
 };
 use governor::clock::{Clock as _, DefaultClock};
+use sha2::{Digest, Sha256};
 use tracing::Instrument;
 
 use super::{
@@ -38,9 +39,21 @@ use crate::{
     store::Bearer,
 };
 
+/// The certificate that the client of a connection showed: its SHA-256 in hex.
+#[derive(Clone, Debug)]
+pub struct ClientCertificate(Arc<str>);
+
+impl ClientCertificate {
+    /// Of a certificate in DER (RFC 5280 section 4.1).
+    #[must_use]
+    pub fn of(der: &[u8]) -> Self {
+        Self(hex::encode(Sha256::digest(der)).into())
+    }
+}
+
 const SIGN_IN: Problem = Problem::of(
     Code::Unauthenticated,
-    "send a valid token as `Authorization: Bearer cst_…`; an admin issues one",
+    "send a valid token as `Authorization: Bearer cst_…`, or show the certificate that you are bound to; an admin issues either",
 );
 
 /// Lets a request through to its handler, and sees to its one audit entry.
@@ -138,8 +151,13 @@ fn permitted(caller: &Caller) -> Result<(), Problem> {
 }
 
 async fn sign_in(service: &Data<Service>, request: &ServiceRequest) -> Result<Bearer, Problem> {
-    if let Some(token) = given(request) {
-        let found = block(service, move |custodian| custodian.bearer(&token)).await?;
+    let shown = request.request().conn_data::<ClientCertificate>().cloned();
+    let token = given(request);
+    if token.is_some() || shown.is_some() {
+        let found = block(service, move |custodian| {
+            custodian.sign_in(token.as_ref(), shown.as_ref().map(|shown| &*shown.0))
+        })
+        .await?;
         if let Some(bearer) = found {
             return Ok(bearer);
         }
@@ -156,17 +174,17 @@ fn network(address: IpAddr) -> IpAddr {
     }
 }
 
+/// The token; one that opens nothing where the header is there and holds none.
 fn given(request: &ServiceRequest) -> Option<BearerToken> {
     let mut values = request.headers().get_all(header::AUTHORIZATION);
-    let value = values
-        .next()
-        .filter(|_| values.next().is_none())?
-        .to_str()
-        .ok()?;
-    let (scheme, token) = value.split_once(' ')?;
-    scheme
-        .eq_ignore_ascii_case("bearer")
-        .then(|| BearerToken::given(token))
+    let value = values.next()?;
+    let token = values.next().is_none().then(|| token_in(value)).flatten();
+    Some(BearerToken::given(token.unwrap_or_default()))
+}
+
+fn token_in(value: &HeaderValue) -> Option<&str> {
+    let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then_some(token)
 }
 
 /// What a request without a valid token gets: the limit refuses strangers only, never a valid token.
@@ -199,6 +217,10 @@ async fn audited(
     }
     let unwritten = || internal("a verb answered without an audit entry");
     let problem = Problem::within(response.response()).unwrap_or_else(unwritten);
+    if problem.is_open {
+        // A second entry could say otherwise than the one that may come yet.
+        return response;
+    }
     let about = || caller.about().map(str::to_owned);
     let object = segment::object(response.request()).or_else(about);
     let event = Event::refused(object, problem.outcome(), problem.code.name());

@@ -13,7 +13,7 @@ use super::{
     reply::{self, block},
     wrong_method,
 };
-use crate::{custodian::capabilities::Capabilities, kek::Level};
+use crate::{custodian::capabilities::Capabilities, figures};
 
 /// What this build, configuration and token can do.
 #[utoipa::path(get, path = "/v1/capabilities", tag = "discovery",
@@ -27,32 +27,17 @@ pub(super) async fn capabilities(service: Data<Service>) -> Result<HttpResponse,
 #[utoipa::path(get, path = "/metrics", tag = "discovery",
     responses((status = 200, description = "Prometheus text format", body = String, content_type = "text/plain")))]
 pub(super) async fn metrics(service: Data<Service>) -> HttpResponse {
-    let health = service.custodian.health();
-    for (part, well) in [
-        ("kek", health.kek),
-        ("store", health.store),
-        ("audit", health.audit),
-    ] {
-        metrics::gauge!("custodian_up", "part" => part).set(f64::from(u8::from(well)));
-    }
-    token_figures(&service);
+    service.custodian.show_figures();
+    let (limit, free) = (
+        service.limits.key_uses,
+        service.key_uses.available_permits(),
+    );
+    metrics::gauge!(figures::KEY_USES).set(figures::length(limit.saturating_sub(free)));
+    metrics::gauge!(figures::KEY_USES_LIMIT).set(figures::length(limit));
     let text = service.metrics.render();
     HttpResponse::Ok()
         .content_type("text/plain; version=0.0.4; charset=utf-8")
         .body(text)
-}
-
-fn token_figures(service: &Service) {
-    let (level, figures) = service.custodian.kek_figures();
-    for one in Level::ALL {
-        let is_it = f64::from(u8::from(one == level));
-        metrics::gauge!("custodian_token_state", "state" => one.name()).set(is_it);
-    }
-    metrics::counter!("custodian_token_outages_total").absolute(figures.outages);
-    metrics::counter!("custodian_token_reopenings_total").absolute(figures.reopenings);
-    metrics::counter!("custodian_token_stuck_calls_total").absolute(figures.stuck_calls);
-    let stuck = u32::try_from(figures.stuck_now).unwrap_or(u32::MAX);
-    metrics::gauge!("custodian_token_stuck_calls").set(f64::from(stuck));
 }
 
 /// This description.

@@ -43,6 +43,32 @@ pub(super) enum Code {
 }
 
 impl Code {
+    /// Every one.
+    pub(super) const ALL: [Self; 22] = [
+        Self::AlreadyExists,
+        Self::AuditUnavailable,
+        Self::BadSignature,
+        Self::Conflict,
+        Self::Destroyed,
+        Self::Expired,
+        Self::Forbidden,
+        Self::IdempotencyMismatch,
+        Self::IntegrityFailure,
+        Self::Internal,
+        Self::InvalidRequest,
+        Self::KekUnavailable,
+        Self::MethodNotAllowed,
+        Self::NotFound,
+        Self::NotOverridable,
+        Self::NotReady,
+        Self::RateLimited,
+        Self::StoreUnavailable,
+        Self::TooLarge,
+        Self::TwoPersonRule,
+        Self::Unauthenticated,
+        Self::UnsupportedMediaType,
+    ];
+
     /// The row of the table: the code's name, its status, its title.
     #[rustfmt::skip] // One line a code.
     const fn row(self) -> (&'static str, StatusCode, &'static str) {
@@ -105,6 +131,8 @@ pub(super) struct Problem {
     detail: Cow<'static, str>,
     retry_after: Option<u64>,
     place: Option<Place>,
+    /// What was asked for may be done yet, and then it has its audit entry.
+    pub(super) is_open: bool,
 }
 
 /// The value of an event that is the reason.
@@ -144,11 +172,18 @@ impl Problem {
             detail: Cow::Borrowed(detail),
             retry_after: None,
             place: None,
+            is_open: false,
         }
     }
 
     pub(super) const fn retry_after(mut self, seconds: u64) -> Self {
         self.retry_after = Some(seconds);
+        self
+    }
+
+    /// What was asked for may be done yet.
+    const fn open(mut self) -> Self {
+        self.is_open = true;
         self
     }
 
@@ -270,6 +305,15 @@ impl From<Error> for Problem {
 /// For refusals of the framework's own, which say no more.
 const UNREADABLE: &str =
     "the request could not be read, or there is nothing at its path; see /openapi.json";
+
+/// The disk does not come back from what was asked for.
+pub(super) const UNKNOWN: Problem = Problem::of(
+    Code::StoreUnavailable,
+    "the disk does not answer: whether this was done is not known; look before you send it again, or send it again with \
+     the same Idempotency-Key",
+)
+.retry_after(TRY_AGAIN)
+.open();
 
 /// Seconds after which a caller may try again what failed through no fault of its own.
 const TRY_AGAIN: u64 = 1;

@@ -1,21 +1,22 @@
 //! Replies: what verbs answer, as JSON with the right status.
 
-use std::iter;
+use std::{iter, pin::pin, time::Duration};
 
 use actix_web::{
     HttpResponse,
     body::MessageBody,
     http::{StatusCode, header},
-    rt::time::timeout,
+    rt::time::{sleep, timeout},
     web::{self, Data},
 };
+use futures_util::future::{Either, select};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{
     Service,
     body::References,
-    problem::{Code, Problem, ProblemBody},
+    problem::{self, Code, Problem, ProblemBody},
 };
 use crate::{
     custodian::{Custodian, items::Items, once::Made, page::Page},
@@ -23,15 +24,29 @@ use crate::{
     json::OneOrMany,
 };
 
-/// Runs a verb where it may block.
+/// How often a caller that waits looks whether the disk comes back.
+const LOOK: Duration = Duration::from_millis(250);
+
+/// Runs a verb where it may block. On a disk that does not come back nobody waits for it; it goes on alone.
 pub(super) async fn block<T: Send + 'static>(
     service: &Data<Service>,
     verb: impl FnOnce(&Custodian) -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Problem> {
     let (custodian, span) = (service.custodian.clone(), tracing::Span::current());
-    let done = web::block(move || span.in_scope(|| verb(&custodian))).await;
+    let done = pin!(web::block(move || span.in_scope(|| verb(&custodian))));
+    let done = match select(done, pin!(stalled(service))).await {
+        Either::Left((done, _)) => done,
+        Either::Right(((), _)) => return Err(problem::UNKNOWN),
+    };
     let panicked = |_| Error::internal("a verb panicked");
     Ok(done.map_err(panicked)??)
+}
+
+async fn stalled(service: &Data<Service>) {
+    sleep(LOOK).await;
+    while !service.custodian.is_stalled() {
+        sleep(LOOK).await;
+    }
 }
 
 /// Runs a verb that asks the key holder. Only so many at once, so that a slow token leaves threads for signing

@@ -6,13 +6,17 @@ use actix_web::{
     Error, HttpMessage,
     body::{BoxBody, MessageBody},
     dev::{ServiceRequest, ServiceResponse},
-    http::header::{HeaderName, HeaderValue},
+    http::{
+        Method,
+        header::{HeaderName, HeaderValue},
+    },
     middleware::Next,
 };
 use tracing::Instrument;
 use uuid::Uuid;
 
 use super::problem::Problem;
+use crate::figures;
 
 /// The request's name in answers, log lines and audit entries.
 #[derive(Clone, Debug)]
@@ -40,6 +44,7 @@ async fn answer(
     id: Arc<str>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let begun = Instant::now();
+    let _in_flight = InFlight::begin();
     let method = request.method().clone();
     let response = next.call(request).await?.map_into_boxed_body();
     let route = response
@@ -52,10 +57,38 @@ async fn answer(
     }
     let (status, took) = (response.status().as_u16(), begun.elapsed());
     tracing::info!(%method, route, status, milliseconds = took.as_secs_f64() * 1e3, "answered");
-    metrics::histogram!("custodian_request_seconds", "route" => route.clone()).record(took);
-    metrics::counter!("custodian_requests_total", "route" => route, "status" => status.to_string())
+    let verb = verb(&method);
+    metrics::histogram!(figures::REQUEST_SECONDS, "method" => verb, "route" => route.clone())
+        .record(took);
+    let status = status.to_string();
+    metrics::counter!(figures::REQUESTS, "method" => verb, "route" => route, "status" => status)
         .increment(1);
     Ok(response)
+}
+
+/// A method as a label: those of the routes, since a client may invent others.
+fn verb(method: &Method) -> &'static str {
+    let known = [Method::DELETE, Method::GET, Method::POST, Method::PUT];
+    let names = ["DELETE", "GET", "POST", "PUT"];
+    let mut all = known.iter().zip(names);
+    all.find(|(one, _)| *one == method)
+        .map_or("other", |(_, name)| name)
+}
+
+/// A request that is not answered yet; one whose caller hangs up is none any more.
+struct InFlight;
+
+impl InFlight {
+    fn begin() -> Self {
+        metrics::gauge!(figures::REQUESTS_IN_FLIGHT).increment(1.0);
+        Self
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        metrics::gauge!(figures::REQUESTS_IN_FLIGHT).decrement(1.0);
+    }
 }
 
 /// Gives a refusal its body; its headers stay.
@@ -65,6 +98,7 @@ fn finished(response: ServiceResponse<BoxBody>, id: &str) -> ServiceResponse<Box
     let Some(problem) = Problem::within(response.response()).filter(|_| !shaped) else {
         return response;
     };
+    metrics::counter!(figures::REFUSALS, "code" => problem.code.name()).increment(1);
     let mut rendered = problem.render(id);
     for (name, value) in response.headers() {
         rendered.headers_mut().insert(name.clone(), value.clone());

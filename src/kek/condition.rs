@@ -93,7 +93,11 @@ impl Condition {
     /// What happened since the start.
     #[must_use]
     pub fn figures(&self) -> Figures {
-        self.lock().figures
+        let inner = self.lock();
+        Figures {
+            changes: inner.number,
+            ..inner.figures
+        }
     }
 
     /// Whether it did its work a moment ago, and is not down since.

@@ -27,8 +27,8 @@ use crate::{
     error::Error,
     id::KekVersion,
     kek::{
-        Attributes, Condition, Context, Description, KekKeeper, KekProvider, Keyring, Provider,
-        State, WrappedSecret,
+        Attributes, Condition, Context, Description, KekKeeper, KekProvider, Keyring, Load,
+        Provider, State, WrappedSecret,
     },
     secret::Secret,
 };
@@ -313,6 +313,11 @@ impl KekKeeper for Pkcs11Kek {
 
     fn condition(&self) -> &Condition {
         self.shared.condition()
+    }
+
+    fn loads(&self) -> Vec<Load> {
+        let pools = [self.pool.load(), self.background.load(), self.shared.load()];
+        pools.into()
     }
 
     fn close(&self) {

@@ -177,6 +177,8 @@ pub struct Change {
 /// What happened since the start.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Figures {
+    /// How often its level changed.
+    pub changes: u64,
     /// How often it went down.
     pub outages: u64,
     /// How often it was tried to open the token again.
@@ -185,6 +187,21 @@ pub struct Figures {
     pub stuck_calls: u64,
     /// Calls that have not come back yet.
     pub stuck_now: u64,
+}
+
+/// How busy the threads are through which a library is asked.
+#[derive(Clone, Copy, Debug)]
+pub struct Load {
+    /// Which threads.
+    pub pool: &'static str,
+    /// How many there are to be.
+    pub threads: usize,
+    /// How many are in a call, those that were given up too.
+    pub busy: usize,
+    /// How many are stuck and were replaced.
+    pub replaced: usize,
+    /// Calls that wait for one.
+    pub waiting: usize,
 }
 
 /// An error of a key holder, with the word for it.

@@ -16,7 +16,8 @@ pub enum CustodianState {
 }
 
 impl CustodianState {
-    const ALL: [Self; 4] = [Self::Active, Self::Pending, Self::Revoked, Self::Suspended];
+    /// Every one.
+    pub const ALL: [Self; 4] = [Self::Active, Self::Pending, Self::Revoked, Self::Suspended];
 
     /// The name in the database and in answers.
     #[must_use]

@@ -20,6 +20,14 @@ pub enum DekState {
 }
 
 impl DekState {
+    /// Every one.
+    pub const ALL: [Self; 4] = [
+        Self::Destroyed,
+        Self::Disabled,
+        Self::Enabled,
+        Self::PendingDestruction,
+    ];
+
     /// The name in answers and in the audit log.
     #[must_use]
     pub const fn name(self) -> &'static str {

@@ -149,7 +149,7 @@ fn provision(custodian: &Custodian, data_dir: &Path) -> Result<(), Source> {
         };
         let subject = Subject::folded(&format!("dev-{name}"))?;
         firsts.push(First {
-            name,
+            name: name.to_owned(),
             subject,
             role,
             grants,

@@ -51,6 +51,9 @@ const READING: &str = "reading jobs";
 const KIND: &str = "kek.rotate";
 
 impl JobState {
+    /// Every one.
+    pub const ALL: [Self; 3] = [Self::Done, Self::Failed, Self::Running];
+
     /// The name in the store, in answers and in the audit log.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -62,8 +65,7 @@ impl JobState {
     }
 
     fn named(name: &str) -> Option<Self> {
-        let all = [Self::Done, Self::Failed, Self::Running];
-        all.into_iter().find(|state| state.name() == name)
+        Self::ALL.into_iter().find(|state| state.name() == name)
     }
 }
 
@@ -90,6 +92,14 @@ impl View<'_> {
     /// [`Error::Unavailable`], [`Error::Corrupt`].
     pub fn running_job(&self) -> Result<Option<JobRow>, Error> {
         self.one(READING, TABLE, "WHERE state = 'running'", [], job)
+    }
+
+    /// The job that was begun last.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`], [`Error::Corrupt`].
+    pub fn newest_job(&self) -> Result<Option<JobRow>, Error> {
+        self.one(READING, TABLE, "ORDER BY seq DESC LIMIT 1", [], job)
     }
 
     /// At most `limit` jobs in the order of their beginnings, from the first one after `after`.

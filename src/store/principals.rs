@@ -104,6 +104,15 @@ impl View<'_> {
         }))
     }
 
+    /// The live principal that is bound to the client certificate of that SHA-256 (64 hex digits).
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`], [`Error::Corrupt`].
+    pub fn principal_of_certificate(&self, sha256: &str) -> Result<Option<PrincipalRow>, Error> {
+        let whose = "WHERE client_cert = ?1 AND state <> 'deleted'";
+        self.one(READING, TABLE, whose, [sha256], principal)
+    }
+
     /// Whether there was ever a principal; nobody vouches for it.
     ///
     /// # Errors

@@ -2,12 +2,12 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use rusqlite::Connection;
 
-use super::connection;
+use super::{condition::Condition, connection, files::Files};
 use crate::error::Error;
 
 /// Idle connections kept; a busier moment opens more and closes them again.
@@ -16,13 +16,17 @@ const IDLE: usize = 16;
 #[derive(Debug)]
 pub(super) struct Readers {
     path: PathBuf,
+    files: Files,
+    condition: Arc<Condition>,
     idle: Mutex<Vec<Connection>>,
 }
 
 impl Readers {
-    pub(super) fn new(path: &Path) -> Self {
+    pub(super) fn new(path: &Path, files: Files, condition: Arc<Condition>) -> Self {
         Self {
             path: path.to_owned(),
+            files,
+            condition,
             idle: Mutex::default(),
         }
     }
@@ -37,14 +41,27 @@ impl Readers {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .pop();
-        let connection = idle.map_or_else(|| connection::reading(&self.path), Ok)?;
+        let connection = idle.map_or_else(|| self.open(), Ok)?;
+        let failed = |what| move |error| self.condition.failed(what, error);
         let snapshot = connection.unchecked_transaction();
-        let snapshot = snapshot.map_err(|error| Error::store("beginning to read", error))?;
+        let snapshot = snapshot.map_err(failed("beginning to read"))?;
         let result = work(&snapshot);
         let ended = snapshot.finish();
-        ended.map_err(|error| Error::store("ending a read", error))?;
+        ended.map_err(failed("ending a read"))?;
         self.keep(connection);
         result
+    }
+
+    /// Opens nothing on a disk that does not come back, and no other files than those that the writer has open.
+    fn open(&self) -> Result<Connection, Error> {
+        if self.condition.is_stalled() {
+            return Err(Error::store(
+                "opening the database for reading",
+                "the disk does not come back",
+            ));
+        }
+        self.files.are_there()?;
+        connection::reading(&self.path)
     }
 
     fn keep(&self, connection: Connection) {

@@ -22,7 +22,7 @@ impl View<'_> {
         given: impl Params,
         read: impl Fn(&Row<'_>) -> Result<T, Error>,
     ) -> Result<Vec<T>, Error> {
-        let failed = |error| Error::store(what, error);
+        let failed = |error| self.condition.failed(what, error);
         let mut statement = self.connection.prepare_cached(sql).map_err(failed)?;
         let mut found = statement.query(given).map_err(failed)?;
         let mut all = Vec::new();
@@ -48,7 +48,7 @@ impl Tx<'_> {
         sql: &str,
         given: impl Params,
     ) -> Result<usize, Error> {
-        let failed = |error| Error::store(what, error);
+        let failed = |error| self.condition.failed(what, error);
         let mut statement = self.connection.prepare_cached(sql).map_err(failed)?;
         statement.execute(given).map_err(failed)
     }

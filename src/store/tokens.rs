@@ -55,15 +55,22 @@ pub struct TokenRow {
     pub expires_at: Option<Timestamp>,
 }
 
-/// The principal that a live token stands for, and the hash that was found.
+/// Who signed in, and by what.
 #[derive(Clone, Debug)]
 pub struct Bearer {
-    /// SHA-256 of the token.
-    pub sha256: [u8; 32],
-    /// The token's id.
-    pub token: Id,
-    /// Whom it stands for.
+    /// By what.
+    pub by: Credential,
+    /// Who.
     pub principal: Principal,
+}
+
+/// What stands for a principal.
+#[derive(Clone, Debug)]
+pub enum Credential {
+    /// A client certificate: its SHA-256 in hex.
+    Certificate(String),
+    /// A bearer token: its id, and the SHA-256 that was found.
+    Token(Id, [u8; 32]),
 }
 
 const TABLE: Table = "tokens";
@@ -87,10 +94,33 @@ impl View<'_> {
         let owner = self.principal(&owner)?;
         let owner = owner.filter(|owner| owner.state == PrincipalState::Active);
         Ok(owner.map(|owner| Bearer {
-            sha256,
-            token: token.id,
+            by: Credential::Token(token.id, sha256),
             principal: owner.principal,
         }))
+    }
+
+    /// Whom the certificate of that SHA-256 (64 hex digits) stands for: an active principal that is bound to it.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`], [`Error::Corrupt`].
+    pub fn certified(&self, sha256: &str) -> Result<Option<Bearer>, Error> {
+        let owner = self.principal_of_certificate(sha256)?;
+        let owner = owner.filter(|owner| owner.state == PrincipalState::Active);
+        Ok(owner.map(|owner| Bearer {
+            by: Credential::Certificate(sha256.to_owned()),
+            principal: owner.principal,
+        }))
+    }
+
+    /// Whom a credential that once opened the door stands for at `now`.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`], [`Error::Corrupt`].
+    pub fn stands_for(&self, by: &Credential, now: Timestamp) -> Result<Option<Bearer>, Error> {
+        match by {
+            Credential::Certificate(sha256) => self.certified(sha256),
+            Credential::Token(_, sha256) => self.bearer(sha256, now),
+        }
     }
 
     /// The tokens of a principal in the order of their issue, revoked ones too.

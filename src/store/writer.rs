@@ -7,18 +7,26 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Mutex, PoisonError, atomic::AtomicBool},
     thread::{self, JoinHandle},
+    time::{Duration, Instant},
 };
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use rusqlite::Connection;
 
-use super::{RowKey, Tx, View, connection::fold, traces::erase};
-use crate::error::Error;
+use super::{
+    RowKey, Tx, View, condition::Condition, connection::fold, files::Files, traces::erase,
+};
+use crate::{error::Error, figures};
 
 /// Jobs that may wait; beyond it callers wait for a place.
 const QUEUE: usize = 1024;
 /// Jobs that share one commit at most.
 const GROUP: usize = 256;
+
+/// How long a commit may take before the disk is taken to be stalled.
+const COMMIT: Duration = Duration::from_secs(5);
+/// The same of a chore, which takes longer the more there is.
+const CHORE: Duration = Duration::from_mins(1);
 
 /// What the thread is asked to do.
 enum Job {
@@ -42,6 +50,8 @@ type Work = Box<dyn FnOnce(&Tx<'_>) -> Done + Send>;
 /// Tells the caller how the commit ended.
 type Tell = Box<dyn FnOnce(Result<(), &'static str>)>;
 
+const COMMITTING: &str = "committing to the database";
+
 struct Done {
     keep: bool,
     tell: Tell,
@@ -49,6 +59,7 @@ struct Done {
 
 #[derive(Debug)]
 pub(super) struct Writer {
+    condition: Arc<Condition>,
     jobs: Option<Sender<Job>>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
@@ -56,6 +67,8 @@ pub(super) struct Writer {
 impl Writer {
     pub(super) fn start(
         connection: Connection,
+        files: Files,
+        condition: Arc<Condition>,
         row_key: RowKey,
         log_closed: Arc<AtomicBool>,
     ) -> Result<Self, Error> {
@@ -63,6 +76,8 @@ impl Writer {
         let thread = thread::Builder::new().name("store-writer".to_owned());
         let desk = Desk {
             connection,
+            files,
+            condition: condition.clone(),
             row_key,
             log_closed,
             // What was destroyed just before a crash may still stand somewhere.
@@ -77,6 +92,7 @@ impl Writer {
         let thread = thread.spawn(move || desk.serve(&queue));
         let thread = thread.map_err(|error| Error::store("starting the writer", error))?;
         Ok(Self {
+            condition,
             jobs: Some(jobs),
             thread: Mutex::new(Some(thread)),
         })
@@ -106,6 +122,11 @@ impl Writer {
         self.ask(Job::Tidy(chore, reply), &answer)
     }
 
+    /// Jobs that wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.jobs.as_ref().map_or(0, Sender::len)
+    }
+
     fn ask<T>(&self, job: Job, answer: &Receiver<Result<T, Error>>) -> Result<T, Error> {
         let gone = || {
             Error::store(
@@ -113,6 +134,7 @@ impl Writer {
                 "the writer has stopped, or could not begin a transaction: see the log",
             )
         };
+        self.condition.takes_work()?;
         let jobs = self.jobs.as_ref().ok_or_else(gone)?;
         jobs.send(job).map_err(|_| gone())?;
         answer.recv().map_err(|_| gone())?
@@ -142,6 +164,8 @@ fn run<T>(work: impl FnOnce(&Tx<'_>) -> Result<T, Error>, tx: &Tx<'_>) -> Result
 /// What the thread works with.
 struct Desk {
     connection: Connection,
+    files: Files,
+    condition: Arc<Condition>,
     row_key: RowKey,
     log_closed: Arc<AtomicBool>,
     /// Whether something was destroyed whose traces may not be gone yet.
@@ -160,9 +184,11 @@ impl Desk {
                     None
                 }
             });
-            self.commit(group);
+            self.condition.step(COMMIT, || self.commit(group));
             for (chore, reply) in chores {
-                let _caller_may_be_gone = reply.send(self.tidy(chore));
+                let tidied = self.condition.step(CHORE, || self.tidy(chore));
+                let tidied = tidied.inspect_err(|error| self.condition.heed(error));
+                let _caller_may_be_gone = reply.send(tidied);
             }
         }
         if let Err(error) = fold(&self.connection) {
@@ -186,21 +212,33 @@ impl Desk {
     fn commit(&self, mut group: impl Iterator<Item = Work>) {
         let Some(first) = group.next() else { return };
         let mut told = Vec::new();
-        let begun = self.connection.execute_batch("BEGIN IMMEDIATE");
-        let worked = begun.and_then(|()| {
-            let mut all = iter::once(first).chain(group);
-            all.try_for_each(|work| self.savepoint(work, &mut told))
-        });
-        let committed = worked.and_then(|()| self.connection.execute_batch("COMMIT"));
-        metrics::counter!("custodian_commits_total").increment(1);
-        let outcome = committed.map_err(|error| {
-            tracing::error!(%error, "a commit failed; nothing of it remains");
+        let since = Instant::now();
+        let committed = self.commit_all(iter::once(first).chain(group), &mut told);
+        metrics::histogram!(figures::COMMIT_SECONDS).record(since.elapsed());
+        metrics::histogram!(figures::COMMIT_CHANGES).record(figures::length(told.len()));
+        metrics::counter!(figures::COMMITS).increment(1);
+        metrics::counter!(figures::COMMITS_FAILED).increment(u64::from(committed.is_err()));
+        if committed.is_err() {
             let _none_open = self.connection.execute_batch("ROLLBACK");
-            "committing to the database"
-        });
-        for tell in told {
-            tell(outcome);
         }
+        self.condition.learn(&committed);
+        for tell in told {
+            tell(committed.as_ref().map_or(Err(COMMITTING), |()| Ok(())));
+        }
+    }
+
+    fn commit_all(
+        &self,
+        mut all: impl Iterator<Item = Work>,
+        told: &mut Vec<Tell>,
+    ) -> Result<(), Error> {
+        self.files.are_there()?;
+        let begun = self.connection.execute_batch("BEGIN IMMEDIATE");
+        let worked = begun.and_then(|()| all.try_for_each(|work| self.savepoint(work, told)));
+        let committed = worked.and_then(|()| self.connection.execute_batch("COMMIT"));
+        committed.map_err(|error| self.condition.failed(COMMITTING, error))?;
+        // What is in a file without a name is not on disk.
+        self.files.are_there()
     }
 
     fn savepoint(&self, work: Work, told: &mut Vec<Tell>) -> rusqlite::Result<()> {
@@ -209,6 +247,7 @@ impl Desk {
         let done = work(&Tx {
             view: View {
                 connection,
+                condition: &self.condition,
                 row_key: self.row_key.get(),
             },
             traces: &self.traces,

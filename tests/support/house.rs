@@ -202,7 +202,7 @@ impl House {
 fn first(name: &'static str, role: Role) -> First {
     let granted = (role == Role::App).then(|| "*".to_owned());
     First {
-        name,
+        name: name.to_owned(),
         subject: Subject::folded(name).unwrap(),
         role,
         grants: Grants {

@@ -53,7 +53,6 @@ impl Custodian {
         drop(state);
         let (row, at) = (finding.row(), self.clock.now());
         let kept = self.store.transact(move |tx| tx.keep_finding(&row, at));
-        metrics::gauge!("custodian_audit_broken").set(1);
         tracing::error!(
             fault = finding.fault.word(),
             entry = finding.entry,

@@ -1,15 +1,9 @@
 //! Owns the PIN: where it is read, that a refused one is not presented twice, and that none is that could lock the token.
-//! Keeps no PIN.
+//! Keeps no PIN but one that was typed.
 
-use std::{
-    fs::File,
-    io::Read,
-    os::unix::fs::PermissionsExt,
-    path::{Path, PathBuf},
-    sync::{
-        Mutex,
-        atomic::{AtomicBool, Ordering::SeqCst},
-    },
+use std::sync::{
+    Mutex,
+    atomic::{AtomicBool, Ordering::SeqCst},
 };
 
 use cryptoki::{
@@ -22,71 +16,27 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use crate::{
-    error::{Error, Source},
+    error::Error,
     kek::{Cause, Trouble},
 };
 
+mod source;
+
+pub use source::PinSource;
+
 /// Wrong PINs that a token is given that does not warn.
 const UNWARNED: usize = 2;
-/// Longer than any token takes; a larger file is not a PIN.
-const MOST_BYTES: u64 = 1024;
-/// Where systemd shows credentials to a service. It grants them by an ACL whose mask stands in the group bits.
-const CREDENTIALS: &str = "/run/credentials";
-
 /// Parts the officer's PIN from every other use of the user's.
 const OFFICER: &[u8] = b"aegis-custodian/officer-pin/v1\0";
-
-/// The file that holds the user's PIN: read again at each login, so that a PIN can be changed without a restart.
-#[derive(Clone, Debug)]
-pub struct PinSource(PathBuf);
-
-impl PinSource {
-    /// A file of the service's user with mode 0600 or less, or a systemd credential.
-    #[must_use]
-    pub fn file(path: impl Into<PathBuf>) -> Self {
-        Self(path.into())
-    }
-
-    /// Reads the PIN; a line ending at its end is cut off.
-    pub(super) fn read(&self) -> Result<Pin, Error> {
-        let refuse = |why: &'static str| unread(why.into());
-        let file = File::open(&self.0).map_err(|error| unread(error.into()))?;
-        let about = file.metadata().map_err(|error| unread(error.into()))?;
-        if !about.is_file() || about.len() > MOST_BYTES {
-            return Err(refuse("it is not a file of at most 1,024 bytes"));
-        }
-        if about.permissions().mode() & forbidden_bits(&self.0) != 0 {
-            return Err(refuse("others than its owner may read it"));
-        }
-        let mut text = Zeroizing::new(String::with_capacity(MOST_BYTES as usize));
-        file.take(MOST_BYTES)
-            .read_to_string(&mut text)
-            .map_err(|error| unread(error.into()))?;
-        let pin = text.strip_suffix('\n').unwrap_or(&text);
-        let pin = pin.strip_suffix('\r').unwrap_or(pin);
-        if pin.is_empty() {
-            return Err(refuse("it is empty"));
-        }
-        Ok(Pin(AuthPin::from(pin), Sha256::digest(pin).into()))
-    }
-}
-
-fn unread(why: Source) -> Error {
-    Error::kek("reading the PIN file", Trouble::new(Cause::PinFile, why))
-}
-
-fn forbidden_bits(path: &Path) -> u32 {
-    if path.starts_with(CREDENTIALS) {
-        0o037
-    } else {
-        0o077
-    }
-}
 
 /// A PIN for one login, wiped on drop, and its digest. No `Debug`.
 pub(super) struct Pin(AuthPin, [u8; 32]);
 
 impl Pin {
+    fn of(text: &str) -> Self {
+        Self(AuthPin::from(text), Sha256::digest(text).into())
+    }
+
     pub(super) fn expose(&self) -> &AuthPin {
         &self.0
     }

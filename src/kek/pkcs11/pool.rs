@@ -15,7 +15,8 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 
 use crate::{
     error::Error,
-    kek::{Cause, Trouble},
+    figures,
+    kek::{Cause, Load, Trouble},
 };
 
 /// Jobs that may wait for each thread.
@@ -50,6 +51,7 @@ pub(super) type Witness = Arc<dyn Fn(Stuck) + Send + Sync>;
 
 struct Job {
     state: Arc<AtomicU8>,
+    since: Instant,
     work: Box<dyn FnOnce() + Send>,
 }
 
@@ -64,6 +66,7 @@ struct Crew {
     name: &'static str,
     size: usize,
     witness: Witness,
+    busy: AtomicUsize,
     lost: AtomicUsize,
     refuse_until: Mutex<Option<Instant>>,
 }
@@ -85,6 +88,7 @@ impl Pool {
             name,
             size,
             witness,
+            busy: AtomicUsize::new(0),
             lost: AtomicUsize::new(0),
             refuse_until: Mutex::new(None),
         });
@@ -96,6 +100,17 @@ impl Pool {
 
     pub(super) fn size(&self) -> usize {
         self.crew.size
+    }
+
+    /// How busy it is.
+    pub(super) fn load(&self) -> Load {
+        Load {
+            pool: self.crew.name,
+            threads: self.crew.size,
+            busy: self.crew.busy.load(SeqCst),
+            replaced: self.crew.lost.load(SeqCst),
+            waiting: self.queue.len(),
+        }
     }
 
     /// Hands `work` to a thread and waits for its answer until `deadline`.
@@ -120,6 +135,7 @@ impl Pool {
         let state = Arc::new(AtomicU8::new(QUEUED));
         let job = Job {
             state: Arc::clone(&state),
+            since: Instant::now(),
             // Nobody may be waiting any longer: then the answer, and a secret in it, is dropped here.
             work: Box::new(move || drop(reply.send(work()))),
         };
@@ -176,7 +192,11 @@ impl Crew {
             if !turn(&job.state, QUEUED, RUNNING) {
                 continue;
             }
+            metrics::histogram!(figures::TOKEN_QUEUE_SECONDS, "pool" => self.name)
+                .record(job.since.elapsed());
+            self.busy.fetch_add(1, SeqCst);
             let survived = catch_unwind(AssertUnwindSafe(job.work)).is_ok();
+            self.busy.fetch_sub(1, SeqCst);
             if !survived {
                 tracing::error!("a call into the PKCS#11 module panicked");
             }

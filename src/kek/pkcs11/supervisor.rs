@@ -32,7 +32,7 @@ use super::{
 };
 use crate::{
     error::Error,
-    kek::{Cause, Condition, Keyring, State as Shown, Trouble},
+    kek::{Cause, Condition, Keyring, Load, State as Shown, Trouble},
 };
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -116,6 +116,11 @@ impl Shared {
 
     pub(super) fn condition(&self) -> &Condition {
         &self.condition
+    }
+
+    /// How busy the thread is that opens the token.
+    pub(super) fn load(&self) -> Load {
+        self.opener.load()
     }
 
     /// The open token. Waits, but not beyond `deadline`, if it is just being opened again; fails at once if it is down.

@@ -30,6 +30,8 @@ pub struct Survey {
     pub ed25519: bool,
     /// How it seals, tried by a key that is gone with the session; `None` if it does not open or makes no such keys.
     pub mechanism: Option<Mechanism>,
+    /// Keys and data that it shows to whoever has its PIN; 0 if it does not open.
+    pub objects: usize,
 }
 
 /// How a token answered.
@@ -56,9 +58,13 @@ pub fn survey(module: &Path, label: &str, pin: Option<&PinSource>) -> Result<Sur
     let lease = module.lease().map_err(failed)?;
     let pkcs11 = lease.pkcs11();
     let found = token::find(pkcs11, label)?;
-    let (opening, mechanism) = match (found, pin) {
-        (None, _) => (Opening::Absent, None),
-        (Some(_), None) => (Opening::Untried, None),
+    let Opened {
+        opening,
+        mechanism,
+        objects,
+    } = match (found, pin) {
+        (None, _) => Opened::not(Opening::Absent),
+        (Some(_), None) => Opened::not(Opening::Untried),
         (Some(slot), Some(pin)) => open(pkcs11, slot, pin)?,
     };
     let unasked = |error| Error::kek("asking what the token can", error);
@@ -76,14 +82,28 @@ pub fn survey(module: &Path, label: &str, pin: Option<&PinSource>) -> Result<Sur
         aes_gcm: token::wraps(pkcs11, slot).map_err(unasked)?,
         ed25519: token::signs(pkcs11, slot).map_err(unasked)?,
         mechanism,
+        objects,
     })
 }
 
-fn open(
-    pkcs11: &Pkcs11,
-    slot: Slot,
-    pin: &PinSource,
-) -> Result<(Opening, Option<Mechanism>), Error> {
+/// What a token shows once its PIN was presented.
+struct Opened {
+    opening: Opening,
+    mechanism: Option<Mechanism>,
+    objects: usize,
+}
+
+impl Opened {
+    fn not(opening: Opening) -> Self {
+        Self {
+            opening,
+            mechanism: None,
+            objects: 0,
+        }
+    }
+}
+
+fn open(pkcs11: &Pkcs11, slot: Slot, pin: &PinSource) -> Result<Opened, Error> {
     let session = pkcs11.open_ro_session(slot);
     let session = session.map_err(|error| Error::kek("opening a session", error))?;
     let mut refused = false;
@@ -94,10 +114,20 @@ fn open(
     };
     let standing = Standing::of(pkcs11, slot)?;
     match Login::new(pin.clone()).present(&standing, login) {
-        Ok(()) => Ok((Opening::Opens, try_sealing(&session)?)),
-        Err(_) if refused => Ok((Opening::PinRefused, None)),
+        Ok(()) => Ok(Opened {
+            opening: Opening::Opens,
+            objects: count(&session)?,
+            mechanism: try_sealing(&session)?,
+        }),
+        Err(_) if refused => Ok(Opened::not(Opening::PinRefused)),
         Err(error) => Err(error),
     }
+}
+
+fn count(session: &Session) -> Result<usize, Error> {
+    let found = session.find_objects(&[]);
+    let found = found.map_err(|error| Error::kek("listing the token's objects", error))?;
+    Ok(found.len())
 }
 
 /// Finds out how the token seals, by a key that lives as long as the session at most.

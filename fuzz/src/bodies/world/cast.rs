@@ -61,7 +61,7 @@ impl Cast {
                 deks,
             };
             firsts.push(First {
-                name,
+                name: name.to_owned(),
                 subject,
                 role,
                 grants,
@@ -70,7 +70,7 @@ impl Cast {
         }
         // Who asked for the deletion of a KEK version, which takes an operator who still is one.
         firsts.push(First {
-            name: "somebody",
+            name: "somebody".to_owned(),
             subject: Subject::folded("somebody").unwrap(),
             role: Role::Operator,
             grants: Grants::default(),

@@ -1,0 +1,169 @@
+//! A configuration file as it is written: TOML, every key known, none required but by [`super::terms`]. What the
+//! environment says goes before the file.
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, de::IgnoredAny};
+use settings::{Environment, FileFormat};
+
+use super::Config;
+
+/// The beginning of every variable of the environment that stands for a key: `CUSTODIAN__LISTEN__ADDRESS`.
+pub const ENVIRONMENT: &str = "CUSTODIAN";
+
+/// Parts the prefix from sections and sections from keys.
+const SEPARATOR: &str = "__";
+
+/// Why a configuration is refused: everything that is wrong with it, one sentence each.
+#[derive(Debug, thiserror::Error)]
+pub struct Refusal(pub(super) Vec<String>);
+
+impl Refusal {
+    /// The sentences.
+    #[must_use]
+    pub fn sentences(&self) -> &[String] {
+        &self.0
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.0.join("\n"))
+    }
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct File {
+    pub(super) data_dir: Option<PathBuf>,
+    pub(super) instance: Option<String>,
+    pub(super) listen: Listen,
+    pub(super) tls: Option<Tls>,
+    pub(super) kek: Kek,
+    pub(super) admins: Admins,
+    pub(super) deks: Deks,
+    pub(super) overrides: Overrides,
+    pub(super) pii: Pii,
+    pub(super) audit: Audit,
+    pub(super) limits: Limits,
+    pub(super) log: Log,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Listen {
+    pub(super) address: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Tls {
+    pub(super) certificate: Option<PathBuf>,
+    pub(super) key: Option<PathBuf>,
+    pub(super) client_ca: Option<PathBuf>,
+    pub(super) client_certificates: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Kek {
+    pub(super) provider: Option<String>,
+    pub(super) module: Option<PathBuf>,
+    pub(super) token: Option<String>,
+    pub(super) pin_file: Option<PathBuf>,
+    pub(super) pin_credential: Option<String>,
+    pub(super) pin_prompt: bool,
+    /// Known only to be refused with a sentence of its own.
+    pub(super) pin: Option<IgnoredAny>,
+    pub(super) sessions: Option<usize>,
+    pub(super) deadline: Option<String>,
+    pub(super) rotation: Option<String>,
+    pub(super) note_every: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Admins {
+    pub(super) quorum: Option<u8>,
+    pub(super) token_lifetime: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Deks {
+    pub(super) cache: Option<String>,
+    pub(super) destroy_delay: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Overrides {
+    pub(super) binding: Option<String>,
+    pub(super) longest: Option<String>,
+    pub(super) require_on_behalf_of: bool,
+    pub(super) policy_version: Option<String>,
+    pub(super) schemes: Option<Vec<String>>,
+    pub(super) bitcoin_network: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Pii {
+    pub(super) fields: Option<Vec<String>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Audit {
+    pub(super) origin: Option<String>,
+    pub(super) public_tiles: bool,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Limits {
+    pub(super) body_bytes: Option<usize>,
+    pub(super) event_bytes: Option<usize>,
+    pub(super) head: Option<String>,
+    pub(super) body: Option<String>,
+    pub(super) key_uses: Option<usize>,
+    pub(super) large_bytes: Option<usize>,
+    pub(super) key_wait: Option<String>,
+    pub(super) drain: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Log {
+    pub(super) level: Option<String>,
+    pub(super) format: Option<String>,
+}
+
+impl Config {
+    /// Reads the file, lets the environment go before it, and checks every value and what they are together.
+    ///
+    /// # Errors
+    /// [`Refusal`] says everything that is wrong, and what to do.
+    pub fn read(path: &Path) -> Result<Self, Refusal> {
+        let file = read(path).map_err(|error| Refusal(vec![error.to_string()]))?;
+        super::terms::check(file)
+    }
+}
+
+fn read(path: &Path) -> Result<File, settings::ConfigError> {
+    let environment = Environment::with_prefix(ENVIRONMENT)
+        .prefix_separator(SEPARATOR)
+        .separator(SEPARATOR)
+        .try_parsing(true)
+        .list_separator(",")
+        .with_list_parse_key("overrides.schemes")
+        .with_list_parse_key("pii.fields");
+    settings::Config::builder()
+        .add_source(settings::File::from(path).format(FileFormat::Toml))
+        .add_source(environment)
+        .build()?
+        .try_deserialize()
+}

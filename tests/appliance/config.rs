@@ -1,0 +1,196 @@
+//! `custodian config check`: every unsafe or unknown word is refused by a sentence.
+
+use std::{fs, process::Output};
+
+use crate::appliance::Site;
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// What is said of a configuration with these lines behind the sound ones.
+fn refusal(more: &str) -> String {
+    let site = Site::without_token();
+    site.configure(more);
+    let checked = site.run(&["config", "check"]);
+    assert_eq!(checked.status.code(), Some(1), "{more}: {checked:?}");
+    said(&checked)
+}
+
+#[test]
+fn the_shortest_configuration_is_sound() {
+    let site = Site::without_token();
+    let checked = site.run(&["config", "check"]);
+    assert!(checked.status.success(), "{checked:?}");
+}
+
+#[test]
+fn an_unknown_key_is_named_with_those_that_there_are() {
+    for (more, key) in [
+        ("pin_fiel = \"x\"", "pin_fiel"),
+        ("[tls]\ncertifcate = \"/x\"", "certifcate"),
+        ("[tsl]\nkey = \"/x\"", "tsl"),
+        ("[overrides]\nquorum = 1", "quorum"),
+    ] {
+        let said = refusal(more);
+        assert!(said.contains(key), "{more}: {said}");
+        assert!(said.contains("expected"), "{more}: {said}");
+    }
+}
+
+#[test]
+fn what_is_unsafe_is_refused_with_what_to_do() {
+    for (more, key, advice) in [
+        ("provider = \"software\"", "kek.provider", "PKCS#11"),
+        ("pin = \"1234\"", "kek.pin", "pin_file"),
+        ("pin_credential = \"pin\"", "kek.pin_file", "one place"),
+        ("sessions = 0", "kek.sessions", "1 to 64"),
+        ("deadline = \"1h\"", "kek.deadline", "1500ms"),
+        ("rotation = \"never\"", "kek.rotation", "automatic"),
+        ("[admins]\nquorum = 1", "admins.quorum", "another approves"),
+        (
+            "[admins]\ntoken_lifetime = \"never\"",
+            "admins.token_lifetime",
+            "90d",
+        ),
+        (
+            "[deks]\ndestroy_delay = \"10s\"",
+            "deks.destroy_delay",
+            "1h",
+        ),
+        ("[deks]\ncache = \"2d\"", "deks.cache", "24h"),
+        ("[overrides]\nlongest = \"30d\"", "overrides.longest", "24h"),
+        (
+            "[overrides]\nschemes = []",
+            "overrides.schemes",
+            "at least one",
+        ),
+        (
+            "[overrides]\nschemes = [\"rsa\"]",
+            "overrides.schemes",
+            "ed25519",
+        ),
+        ("[pii]\nfields = []", "pii.fields", "twelve"),
+        (
+            "[audit]\norigin = \"a log\"",
+            "audit.origin",
+            "without spaces",
+        ),
+        ("[tls]\nkey = \"/k\"", "tls.certificate", "missing"),
+        (
+            "[tls]\ncertificate = \"c\"\nkey = \"/k\"",
+            "tls.certificate",
+            "whole path",
+        ),
+        (
+            "[tls]\ncertificate = \"/c\"\nkey = \"/k\"\nclient_certificates = \"required\"",
+            "tls.client_ca",
+            "authorities",
+        ),
+        (
+            "[tls]\ncertificate = \"/c\"\nkey = \"/k\"\nclient_ca = \"/a\"",
+            "tls.client_certificates",
+            "required",
+        ),
+    ] {
+        let said = refusal(more);
+        let line = said.lines().find(|line| line.contains(&format!("{key}: ")));
+        let line = line.unwrap_or_else(|| panic!("{more}: {said}"));
+        assert!(line.contains(advice), "{more}: {line}");
+    }
+}
+
+#[test]
+fn an_address_that_others_reach_needs_tls() {
+    let site = Site::without_token();
+    let text = fs::read_to_string(site.path("custodian.toml")).unwrap();
+    for open in ["0.0.0.0:7820", "[::]:7820", "10.0.0.1:7820"] {
+        let opened = text.replace("127.0.0.1:0", open);
+        fs::write(site.path("custodian.toml"), opened).unwrap();
+        let checked = site.run(&["config", "check"]);
+        assert_eq!(checked.status.code(), Some(1), "{open}");
+        assert!(said(&checked).contains("[tls]"), "{}", said(&checked));
+    }
+}
+
+#[test]
+fn everything_that_is_wrong_is_said_at_once() {
+    let said = refusal("sessions = 99\n[admins]\nquorum = 1\n[deks]\ndestroy_delay = \"1s\"");
+    for key in ["kek.sessions", "admins.quorum", "deks.destroy_delay"] {
+        assert!(said.contains(key), "{said}");
+    }
+}
+
+#[test]
+fn the_environment_goes_before_the_file_and_is_checked_like_it() {
+    let site = Site::without_token();
+    let check = |name: &str, value: &str| {
+        let mut command = site.command(&["config", "check", "--config", "custodian.toml"]);
+        command.env(name, value).output().unwrap()
+    };
+    let sound = check("CUSTODIAN__OVERRIDES__SCHEMES", "ed25519,bip340");
+    assert!(sound.status.success(), "{sound:?}");
+    for (name, value, named) in [
+        ("CUSTODIAN__KEK__SESSIONS", "99", "kek.sessions"),
+        ("CUSTODIAN__LISTEN__ADDRESS", "0.0.0.0:1", "listen.address"),
+        ("CUSTODIAN__LISTEN__ADRESS", "127.0.0.1:1", "adress"),
+        ("CUSTODIAN__KEK__PIN", "1234", "kek.pin"),
+    ] {
+        let refused = check(name, value);
+        assert_eq!(refused.status.code(), Some(1), "{name}");
+        assert!(said(&refused).contains(named), "{}", said(&refused));
+        assert!(!said(&refused).contains("1234"), "{}", said(&refused));
+    }
+}
+
+#[test]
+fn certificates_are_looked_at() {
+    let site = Site::without_token();
+    let authority = crate::authority::Authority::new(site.folder(), "authority");
+    let (one, other) = (authority.server("one"), authority.server("other"));
+    let with = |certificate: &std::path::Path, key: &std::path::Path| {
+        site.configure(&format!(
+            "[tls]\ncertificate = {certificate:?}\nkey = {key:?}\n"
+        ));
+        site.run(&["config", "check"])
+    };
+    assert!(with(&one.certificate, &one.key).status.success());
+    let strange = with(&one.certificate, &other.key);
+    assert!(
+        said(&strange).contains("not a key that can serve"),
+        "{}",
+        said(&strange)
+    );
+    let absent = with(&site.path("no.crt"), &one.key);
+    assert!(said(&absent).contains("no.crt"), "{}", said(&absent));
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(&one.key, fs::Permissions::from_mode(0o644)).unwrap();
+    let open = with(&one.certificate, &one.key);
+    assert!(said(&open).contains("chmod 600"), "{}", said(&open));
+}
+
+#[test]
+fn the_example_configuration_is_sound_and_has_every_key() {
+    let example = concat!(env!("CARGO_MANIFEST_DIR"), "/systemd/custodian.toml");
+    let text = fs::read_to_string(example).unwrap();
+    // As systemd's own examples: what has a default stands behind a #.
+    let whole: String = text
+        .lines()
+        .map(|line| {
+            line.strip_prefix('#')
+                .filter(|rest| !rest.starts_with(' '))
+                .unwrap_or(line)
+        })
+        .map(|line| format!("{line}\n"))
+        .collect();
+    let site = Site::without_token();
+    for text in [&text, &whole] {
+        fs::write(site.path("custodian.toml"), text).unwrap();
+        let checked = site.run(&["config", "check"]);
+        let said = said(&checked);
+        // The files of the example are not on this machine: all else is right.
+        assert!(!said.contains("unknown field"), "{said}");
+        assert!(!said.contains("invalid type"), "{said}");
+        assert!(!said.contains("kek."), "{said}");
+    }
+}

@@ -1,0 +1,100 @@
+//! An authority for tests: certificates and keys as PEM files, and what a client of them needs.
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
+    KeyPair,
+};
+use rustls::crypto::aws_lc_rs;
+use sha2::{Digest, Sha256};
+use ureq::{
+    Agent,
+    tls::{Certificate, ClientCert, PrivateKey, RootCerts, TlsConfig},
+};
+
+pub struct Authority {
+    issuer: CertifiedIssuer<'static, KeyPair>,
+    folder: PathBuf,
+    /// Its own certificate, PEM.
+    pub file: PathBuf,
+}
+
+/// Two PEM files.
+#[derive(Clone, Debug)]
+pub struct Pair {
+    pub certificate: PathBuf,
+    pub key: PathBuf,
+    /// SHA-256 of the certificate's DER, in hex.
+    pub sha256: String,
+}
+
+impl Authority {
+    pub fn new(folder: &Path, name: &str) -> Self {
+        let mut about = CertificateParams::default();
+        about.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        about.distinguished_name.push(DnType::CommonName, name);
+        let issuer = CertifiedIssuer::self_signed(about, KeyPair::generate().unwrap()).unwrap();
+        let file = folder.join(format!("{name}.pem"));
+        fs::write(&file, issuer.pem()).unwrap();
+        Self {
+            issuer,
+            folder: folder.to_owned(),
+            file,
+        }
+    }
+
+    pub fn server(&self, name: &str) -> Pair {
+        self.sign(name, ExtendedKeyUsagePurpose::ServerAuth)
+    }
+
+    pub fn client(&self, name: &str) -> Pair {
+        self.sign(name, ExtendedKeyUsagePurpose::ClientAuth)
+    }
+
+    fn sign(&self, name: &str, usage: ExtendedKeyUsagePurpose) -> Pair {
+        let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
+        let mut about = CertificateParams::new(names).unwrap();
+        about.distinguished_name.push(DnType::CommonName, name);
+        about.extended_key_usages.push(usage);
+        let key = KeyPair::generate().unwrap();
+        let certificate = about.signed_by(&key, &self.issuer).unwrap();
+        let pair = Pair {
+            certificate: self.folder.join(format!("{name}.crt")),
+            key: self.folder.join(format!("{name}.key")),
+            sha256: hex::encode(Sha256::digest(certificate.der())),
+        };
+        fs::write(&pair.certificate, certificate.pem()).unwrap();
+        fs::write(&pair.key, key.serialize_pem()).unwrap();
+        fs::set_permissions(&pair.key, fs::Permissions::from_mode(0o600)).unwrap();
+        pair
+    }
+
+    /// A client that believes this authority, and shows a certificate if it has one.
+    pub fn agent(&self, shows: Option<&Pair>) -> Agent {
+        let root = Certificate::from_pem(&fs::read(&self.file).unwrap()).unwrap();
+        let shows = shows.map(|pair| {
+            let certificate = fs::read(&pair.certificate).unwrap();
+            let key = fs::read(&pair.key).unwrap();
+            let certificate = Certificate::from_pem(&certificate).unwrap();
+            ClientCert::new_with_certs(
+                &[certificate.to_owned()],
+                PrivateKey::from_pem(&key).unwrap(),
+            )
+        });
+        let tls = TlsConfig::builder()
+            .root_certs(RootCerts::new_with_certs(&[root.to_owned()]))
+            .client_cert(shows)
+            .unversioned_rustls_crypto_provider(Arc::new(aws_lc_rs::default_provider()))
+            .build();
+        let config = Agent::config_builder()
+            .http_status_as_error(false)
+            .tls_config(tls);
+        config.build().new_agent()
+    }
+}
