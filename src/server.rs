@@ -35,6 +35,7 @@ pub mod hardening;
 pub mod init;
 mod line;
 mod listener;
+pub mod notify;
 pub mod tls;
 
 /// How often the parts are looked at, and what is due is done.
@@ -200,6 +201,7 @@ async fn run(
     rt::spawn(async move {
         futures_util::future::select(Box::pin(terminate.recv()), Box::pin(interrupt.recv())).await;
         tracing::info!("finishing what was begun, then stopping");
+        notify::stopping();
         service.close_doors();
         handle.stop(true).await;
     });
@@ -208,6 +210,7 @@ async fn run(
         unix::signal(unix::SignalKind::hangup())?,
     ));
     ready();
+    notify::ready();
     Ok(server.await?)
 }
 
@@ -218,10 +221,12 @@ async fn reload(front: Option<Arc<tls::Front>>, mut hangups: unix::Signal) {
             tracing::info!("there is no TLS, so there are no certificates to read again");
             continue;
         };
+        notify::reloading();
         match front.reload() {
             Ok(()) => tracing::info!("the certificates were read again"),
             Err(error) => tracing::error!(%error, "the certificates stay as they were"),
         }
+        notify::ready();
     }
 }
 
@@ -263,8 +268,10 @@ impl Beat {
 fn watch(custodian: Arc<Custodian>, service: Data<Service>) -> impl FnMut() {
     let mut turns: u32 = 0;
     let mut strangers = Steady::new("writing down who had no valid token");
+    let mut systemd = notify::Watchdog::new(TURN);
     move || {
         custodian.look();
+        systemd.looked(custodian.health());
         strangers.hear(custodian.flush_strangers(false));
         service.upkeep();
         telemetry::look_at_process();

@@ -19,6 +19,8 @@ mod clients;
 mod config;
 #[path = "appliance/init.rs"]
 mod init;
+#[path = "appliance/notify.rs"]
+mod notify;
 #[path = "support/service.rs"]
 mod service;
 #[path = "appliance/tls.rs"]

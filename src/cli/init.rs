@@ -7,7 +7,10 @@ use crate::{
     config::Config,
     error::Source,
     id::Subject,
-    server::init::{self, Admin},
+    server::{
+        hardening,
+        init::{self, Admin},
+    },
 };
 
 #[derive(clap::Args, Debug)]
@@ -21,6 +24,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), Source> {
+    hardening::harden()?.refuse_swap()?;
     let config = Config::read(&arguments.config)?;
     init::run(&config, &arguments.admins)?;
     let made = arguments.admins.iter().map(|admin| {

@@ -9,7 +9,7 @@ use std::{
 use crate::{
     config::{Config, Logging},
     error::Source,
-    server::{self, Transport, tls::Front},
+    server::{self, Transport, hardening, tls::Front},
 };
 
 #[derive(clap::Args, Debug)]
@@ -27,6 +27,7 @@ impl Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), Source> {
+    hardening::harden()?.refuse_swap()?;
     let config = Config::read(&arguments.config)?;
     let tls = config.tls.as_ref().map(Front::open).transpose()?;
     let scheme = if tls.is_some() { "https" } else { "http" };
