@@ -155,7 +155,8 @@ enum Command {
     Rewrap(rewrap::Arguments),
     /// Serve as configured, until SIGTERM; SIGHUP reads the certificates again.
     ///
-    /// Prints `listening on https://ADDRESS` when ready, and tells systemd. `custodian init` comes first.
+    /// Prints `listening on https://ADDRESS` when ready, and tells systemd. `custodian init` comes first. Exit code 1 is
+    /// something that lasts until you mend it, such as a refused PIN; 2 is a part that is away and may come back.
     Serve(serve::Arguments),
     /// Sign an override or an enrolment, after showing it and asking.
     ///
@@ -234,7 +235,7 @@ pub fn run() -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             eprintln!("custodian: {}", chain(&*error));
-            let by_service = error.downcast_ref::<Failure>().is_some();
+            let by_service = error.is::<Failure>() || error.is::<serve::Away>();
             ExitCode::from(if by_service { REFUSED } else { FAILED })
         }
     }

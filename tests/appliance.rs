@@ -17,6 +17,8 @@ mod authority;
 mod clients;
 #[path = "appliance/config.rs"]
 mod config;
+#[path = "appliance/doctor.rs"]
+mod doctor;
 #[path = "appliance/init.rs"]
 mod init;
 #[path = "appliance/notify.rs"]

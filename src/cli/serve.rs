@@ -8,7 +8,8 @@ use std::{
 
 use crate::{
     config::{Config, Logging},
-    error::Source,
+    error::{Error, Source},
+    kek::{Cause, Trouble},
     server::{self, Transport, hardening, tls::Front},
 };
 
@@ -18,6 +19,11 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
 }
+
+/// A part that is away: a later start may find it back, so whoever supervises this should try again.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub(super) struct Away(Error);
 
 impl Arguments {
     /// What is logged and how; what is wrong with the configuration is said when it is used.
@@ -31,7 +37,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Source> {
     let config = Config::read(&arguments.config)?;
     let tls = config.tls.as_ref().map(Front::open).transpose()?;
     let scheme = if tls.is_some() { "https" } else { "http" };
-    let custodian = server::open(&config)?;
+    let custodian = server::open(&config).map_err(sorted)?;
     let listener = TcpListener::bind(config.listen)
         .map_err(|error| format!("listening on {}: {error}", config.listen))?;
     let address = listener.local_addr()?;
@@ -40,6 +46,20 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Source> {
         tls,
     };
     server::serve(listener, custodian, transport, || announce(scheme, address))
+}
+
+/// A refused PIN or a wrong key lasts until an operator does something, and a PIN must not be presented again and again.
+fn sorted(error: Source) -> Source {
+    match error.downcast::<Error>() {
+        Ok(error) => {
+            let lasts = Trouble::cause_of(&error).is_some_and(Cause::needs_operator);
+            match *error {
+                error @ Error::Unavailable { .. } if !lasts => Away(error).into(),
+                error => error.into(),
+            }
+        }
+        Err(error) => error,
+    }
 }
 
 /// The one line of standard output.

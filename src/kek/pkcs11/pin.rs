@@ -127,6 +127,8 @@ impl Login {
                         pin: pin.1,
                         forgiven: false,
                     });
+                    let refused = Trouble::new(Cause::PinRefused, error);
+                    return Err(Error::kek("logging in", refused));
                 }
                 return Err(Error::kek("logging in", error));
             }

@@ -1,0 +1,165 @@
+//! `custodian doctor --config`: what it finds at a service, and that it changes nothing.
+
+use std::{fs, os::unix::fs::PermissionsExt};
+
+use serde_json::{Value, json};
+
+use crate::appliance::Site;
+
+/// What is found: exit code, and the findings.
+fn look(site: &Site) -> (Option<i32>, Vec<Value>) {
+    let looked = site.run(&["doctor", "--output", "json"]);
+    let report: Value = serde_json::from_slice(&looked.stdout)
+        .unwrap_or_else(|error| panic!("{error}: {looked:?}"));
+    let findings = report["findings"].as_array().unwrap().clone();
+    (looked.status.code(), findings)
+}
+
+/// The one problem about something; each says what to do.
+#[track_caller]
+fn problem(site: &Site, about: &str, word: &str) {
+    let (code, findings) = look(site);
+    assert_eq!(code, Some(1), "{findings:?}");
+    let is_it = |finding: &&Value| {
+        finding["verdict"] == "problem"
+            && finding["about"] == about
+            && finding["says"].as_str().unwrap().contains(word)
+    };
+    let found = findings.iter().find(is_it);
+    let found = found.unwrap_or_else(|| panic!("{about} {word}: {findings:?}"));
+    assert!(!found["todo"].as_str().unwrap().is_empty());
+}
+
+fn abouts(findings: &[Value]) -> Vec<&str> {
+    findings
+        .iter()
+        .map(|finding| finding["about"].as_str().unwrap())
+        .collect()
+}
+
+#[test]
+fn a_service_that_is_well_has_no_problem_running_or_not() {
+    let site = Site::new();
+    let served = site.serve_new();
+    let (code, findings) = look(&site);
+    assert_eq!(code, Some(0), "{findings:?}");
+    served
+        .plain(&site.token("ada"), "GET", "/v1/capabilities", &json!(null))
+        .is(200);
+    assert_eq!(served.stop(), Some(0));
+    let before = fs::read(site.path("data/custodian.db")).unwrap();
+    let (code, findings) = look(&site);
+    assert_eq!(code, Some(0), "{findings:?}");
+    for about in [
+        "configuration",
+        "data folder",
+        "database",
+        "free disk",
+        "PIN",
+        "token",
+        "wrapping",
+        "signing",
+        "keys",
+        "audit log",
+        "clock",
+    ] {
+        assert!(abouts(&findings).contains(&about), "{about}: {findings:?}");
+    }
+    assert_eq!(fs::read(site.path("data/custodian.db")).unwrap(), before);
+    let left = fs::read_dir(site.path("data")).unwrap();
+    let left = left.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    assert!(!left.into_iter().any(|name| name.starts_with("doctor-")));
+}
+
+#[test]
+fn what_is_missing_is_found() {
+    let site = Site::without_token();
+    problem(&site, "data folder", "No such file");
+    problem(&site, "token", "no token is labelled");
+    site.make_token();
+    assert!(site.init().status.success());
+    fs::remove_file(site.path("data/custodian.db")).unwrap();
+    problem(&site, "database", "is not there");
+}
+
+#[test]
+fn what_others_may_read_is_found() {
+    let site = Site::new();
+    assert!(site.init().status.success());
+    let opened = |name: &str, mode: u32, about: &str| {
+        let path = site.path(name);
+        let closed = fs::metadata(&path).unwrap().permissions();
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        problem(&site, about, "others may");
+        fs::set_permissions(&path, closed).unwrap();
+    };
+    opened("data", 0o755, "data folder");
+    opened("data/custodian.db", 0o644, "database");
+    opened("pin", 0o640, "PIN");
+    assert_eq!(look(&site).0, Some(0));
+}
+
+#[test]
+fn a_wrong_pin_is_presented_once() {
+    let site = Site::new();
+    assert!(site.init().status.success());
+    site.write_private("pin", "wrong");
+    let looked = site.run(&["--log", "trace", "doctor", "--output", "json"]);
+    let said = String::from_utf8_lossy(&looked.stdout).into_owned();
+    assert!(said.contains("it was presented once"), "{said}");
+    // What opens the service did not run at all.
+    assert!(!said.contains("audit log"), "{said}");
+    site.write_private("pin", crate::appliance::PIN);
+    assert_eq!(look(&site).0, Some(0));
+}
+
+#[test]
+fn a_log_that_was_changed_is_found() {
+    let site = Site::new();
+    let served = site.serve_new();
+    served
+        .plain(
+            &site.token("ada"),
+            "GET",
+            "/v1/admin/principals",
+            &json!(null),
+        )
+        .is(200);
+    let body = json!({"name": "audit", "subject": "audit", "roles": ["auditor"]});
+    served
+        .plain(&site.token("ada"), "POST", "/v1/admin/principals", &body)
+        .is(201);
+    served.stop();
+    let database = rusqlite::Connection::open(site.path("data/custodian.db")).unwrap();
+    let changed = database.execute("DELETE FROM audit_entries WHERE number = 2", []);
+    assert_eq!(changed.unwrap(), 1);
+    drop(database);
+    problem(&site, "audit log", "entr");
+}
+
+#[test]
+fn another_token_of_the_same_label_is_found() {
+    let site = Site::new();
+    assert!(site.init().status.success());
+    fs::rename(site.path("tokens"), site.path("other")).unwrap();
+    fs::create_dir(site.path("tokens")).unwrap();
+    site.make_token();
+    problem(&site, "store and log", "does not open");
+    let (code, log) = site.try_serve().err().unwrap();
+    assert_eq!(code, Some(1), "{log}");
+}
+
+#[test]
+fn a_token_that_is_away_ends_serve_with_a_code_that_says_try_again() {
+    let site = Site::new();
+    assert!(site.init().status.success());
+    fs::rename(site.path("tokens"), site.path("away")).unwrap();
+    fs::create_dir(site.path("tokens")).unwrap();
+    let (code, log) = site.try_serve().err().unwrap();
+    assert_eq!(code, Some(2), "{log}");
+    fs::remove_dir(site.path("tokens")).unwrap();
+    fs::rename(site.path("away"), site.path("tokens")).unwrap();
+    site.write_private("pin", "wrong");
+    let (code, log) = site.try_serve().err().unwrap();
+    assert_eq!(code, Some(1), "{log}");
+}
