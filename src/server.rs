@@ -36,6 +36,7 @@ pub mod init;
 mod line;
 mod listener;
 pub mod notify;
+pub mod restore;
 pub mod tls;
 
 /// How often the parts are looked at, and what is due is done.
@@ -58,6 +59,7 @@ const SWEEP: u32 = 600;
 /// # Errors
 /// Says which part and what to do.
 pub fn open(config: &Config) -> Result<Custodian, Source> {
+    restore::finished(config)?;
     init::finished(config)?;
     let custodian = assemble(config)?;
     custodian.adopt_keyring()?;
