@@ -163,7 +163,9 @@ fn screen(report: &Report) -> Screen {
             ("withdrawn overrides", &shut.overrides),
             ("revoked custodians", &shut.custodians),
         ] {
-            screen.value(label, &what.join(", "));
+            if !what.is_empty() {
+                screen.value(label, &what.join(", "));
+            }
         }
     }
     screen.value("admins with a token", &report.admins.join(", "));

@@ -108,6 +108,8 @@ struct Done {
     /// KEK versions that were taken in from the token, that have no key any more, and whose number is another's.
     found: [Vec<crate::id::KekVersion>; 3],
     log_size: u64,
+    /// Whether the token could tell that the export is the newest; true where there is none.
+    newest: bool,
     /// What the token is to keep in the place of what it has.
     note: Option<String>,
 }
@@ -154,6 +156,7 @@ fn follow(
         shut: None,
         found: Default::default(),
         log_size,
+        newest: judged.in_token,
         note: None,
     })
 }
@@ -185,6 +188,7 @@ fn roll_back(
         shut: Some(shut),
         found,
         log_size,
+        newest: true,
         note: custodian.sign_apart()?,
     })
 }

@@ -39,7 +39,9 @@ fn an_override_that_was_approved_since_is_not_approved_again_and_its_signatures_
     for person in [&rita, &theo] {
         person.sign(&scene, &asked).is_refused(409, "conflict");
     }
-    scene.request("go", json!({})).is_refused(409, "exists");
+    scene
+        .request("go", json!({}))
+        .is_refused(409, "already_exists");
     // Whoever has the certificate has a good one.
     fs::write(
         scene.site.path("keys.json"),
@@ -100,7 +102,9 @@ fn a_question_that_was_asked_since_stays_asked_and_nobody_can_sign_it() {
     assert_eq!(scene.status(&done), "approved");
     assert_eq!(scene.status(&open), "withdrawn");
     for why in ["done", "open"] {
-        scene.request(why, json!({})).is_refused(409, "exists");
+        scene
+            .request(why, json!({}))
+            .is_refused(409, "already_exists");
     }
     rita.post_signature(&scene, &open, &signature)
         .is_refused(409, "conflict");

@@ -206,7 +206,7 @@ fn a_rollback_ends_every_custodian_where_signatures_bind_no_single_override() {
         .get("ada", &format!("/v1/custodians/{}", rita.id))
         .is(200);
     assert_eq!(shown["status"], "revoked");
-    crate::people::enrol(&scene, "rita", RISK, &rita.key).is_refused(409, "exists");
+    crate::people::enrol(&scene, "rita", RISK, &rita.key).is_refused(409, "already_exists");
 }
 
 #[test]

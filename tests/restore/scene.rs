@@ -115,11 +115,13 @@ impl Scene {
 
     /// What a verb does to a DEK's version of that number.
     pub fn change_version(&self, dek: &str, number: u64, verb: &str) -> Answer {
-        let path = format!(
-            "/v1/deks/{dek}/versions/{}/{verb}",
-            self.version(dek, number)
-        );
-        self.post("operator", &path, json!({}))
+        let version = self.version(dek, number);
+        let body = match verb {
+            "destroy" => json!({"confirm": format!("{dek}/{version}")}),
+            _ => json!({}),
+        };
+        let path = format!("/v1/deks/{dek}/versions/{version}/{verb}");
+        self.post("operator", &path, body)
     }
 
     /// The name of a DEK's version of that number.

@@ -66,7 +66,7 @@ fn grants_are_those_that_were_in_force_and_a_proposal_is_none() {
 
 #[test]
 fn a_disabled_and_a_destroyed_dek_version_are_not_revived() {
-    let mut scene = Scene::with("[deks]\ndestroy_delay = \"0s\"\n");
+    let mut scene = Scene::new();
     for dek in ["shut", "gone"] {
         scene.make_dek(dek);
     }
@@ -80,7 +80,7 @@ fn a_disabled_and_a_destroyed_dek_version_are_not_revived() {
     scene.come_back();
     scene.decrypt("shut", &shut).is_refused(409, "conflict");
     scene.decrypt("gone", &gone).is_refused(410, "destroyed");
-    assert_eq!(scene.version_row("gone", 1)["kek"], Value::Null);
+    assert_eq!(scene.version_row("gone", 1)["state"], "pending_destruction");
 }
 
 #[test]
@@ -212,7 +212,7 @@ fn a_suspended_and_a_revoked_custodian_are_not_revived_and_their_signatures_are_
     assert_eq!(shown["void_signatures"].as_array().unwrap().len(), 1);
     theo.sign(&scene, &asked).is_refused(409, "conflict");
     // Neither key comes back under another name.
-    enrol(&scene, "rita2", RISK, &rita.key).is_refused(409, "exists");
+    enrol(&scene, "rita2", RISK, &rita.key).is_refused(409, "already_exists");
 }
 
 #[test]
@@ -224,7 +224,7 @@ fn the_key_of_a_custodian_who_came_and_went_since_stays_spent_and_that_of_one_wh
     gone.change(&scene, "revoke").is(200);
     let lost = Person::enrol(&scene, "theo", SECURITY, Kind::Bip340);
     scene.come_back();
-    enrol(&scene, "again", RISK, &gone.key).is_refused(409, "exists");
+    enrol(&scene, "again", RISK, &gone.key).is_refused(409, "already_exists");
     let shown = scene
         .get("auditor", &format!("/v1/custodians/{}", gone.id))
         .is(200);
@@ -249,7 +249,9 @@ fn a_kek_version_that_was_made_since_opens_and_one_that_was_retired_since_does_n
     });
     let second = wrap(&scene);
     let retire = format!("/v1/kek/versions/{v1}/retire");
-    scene.post("operator", &retire, json!({})).is(200);
+    scene
+        .post("operator", &retire, json!({"confirm": v1}))
+        .is(200);
     let report = scene.come_back();
     assert!(text(&report, "kek").starts_with("kek-v3-"), "{report}");
     let unwrap = |text: &Value| scene.post("app", "/v1/unwrap", json!({"wrapped": text}));

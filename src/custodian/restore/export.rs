@@ -33,9 +33,10 @@ pub struct Export {
     pub size: u64,
     /// How many of them the backup has.
     pub known: u64,
+    /// Whether the token could tell that it is the newest.
+    pub in_token: bool,
     pub(super) root: Hash,
     pub(super) note: String,
-    pub(super) in_token: bool,
 }
 
 impl Custodian {
@@ -48,6 +49,10 @@ impl Custodian {
         let known = self.store.read(|view| view.log_end())?;
         let kept = self.kept_checkpoints()?;
         let in_token = !kept.is_empty();
+        let was_kept = self.store.read(|view| view.checkpoint())?;
+        if !in_token && was_kept.is_some_and(|row| row.in_token) {
+            return Err(emptied().into());
+        }
         let key = self.note_key()?.ok_or_else(no_key)?;
         let keys = [LogKey {
             id: "the backup's".to_owned(),
@@ -134,6 +139,13 @@ fn other_past(place: u64) -> Unproven {
     Unproven(format!(
         "entry {place} of the export is not the backup's: backup and export are not of one service, or one of them was changed"
     ))
+}
+
+fn emptied() -> Unproven {
+    Unproven::of(
+        "the token no longer keeps the checkpoint that was put into it, so nobody can tell whether the export is the newest: \
+         put the right token in its place, or have two admins restore by --accept-rollback",
+    )
 }
 
 fn no_key() -> Unproven {

@@ -96,12 +96,18 @@ impl Report {
             admins,
             next: Vec::new(),
         };
-        report.next = report.to_do();
+        report.next = report.to_do(done.newest);
         report
     }
 
-    fn to_do(&self) -> Vec<String> {
+    fn to_do(&self, newest: bool) -> Vec<String> {
         let mut next = vec!["start the service: custodian serve".to_owned()];
+        if !newest {
+            next.push(
+                "see that the export was the newest one: the token keeps no checkpoint that could tell"
+                    .to_owned(),
+            );
+        }
         if self.admins.len() < 2 {
             next.push(
                 "fewer than two admins can sign in, since their tokens in the backup are revoked or expired: restore a newer \
