@@ -1,6 +1,11 @@
 //! `custodian restore`.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use zeroize::Zeroizing;
 
 use super::{admission::admin, chain, output::Output, progress::Progress, screen::Screen, verify};
 use crate::{
@@ -108,7 +113,7 @@ impl Arguments {
     }
 }
 
-fn secret(file: &std::path::Path, most: usize) -> Result<zeroize::Zeroizing<String>, Source> {
+fn secret(file: &Path, most: usize) -> Result<Zeroizing<String>, Source> {
     private_text(file, most).map_err(|error| format!("{}: {error}", file.display()).into())
 }
 

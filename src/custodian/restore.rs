@@ -4,6 +4,8 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use super::Custodian;
 use crate::kek::NoteKeeper;
 
@@ -45,7 +47,7 @@ impl Unproven {
 impl Custodian {
     /// The time: never before the newest entry of the log.
     #[must_use]
-    pub fn now(&self) -> jiff::Timestamp {
+    pub fn now(&self) -> Timestamp {
         self.clock.now()
     }
 

@@ -16,10 +16,10 @@ use crate::{
         Custodian,
         backup::Manifest,
         bearer::BearerToken,
-        restore::{Hear, Origin, SKIPPED, Shut, Since, Unproven},
+        restore::{Hear, Origin, Renewed, SKIPPED, Shut, Since, Unproven},
     },
     error::Source,
-    id::Subject,
+    id::{KekVersion, Subject},
     server::init::Admin,
     store::Lock,
 };
@@ -103,10 +103,10 @@ pub fn run(config: &Config, order: &Order, hear: Hear<'_>) -> Result<Report, Sou
 #[derive(Debug)]
 struct Done {
     since: Since,
-    renewed: crate::custodian::restore::Renewed,
+    renewed: Renewed,
     shut: Option<Shut>,
     /// KEK versions that were taken in from the token, that have no key any more, and whose number is another's.
-    found: [Vec<crate::id::KekVersion>; 3],
+    found: [Vec<KekVersion>; 3],
     log_size: u64,
     /// Whether the token could tell that the export is the newest; true where there is none.
     newest: bool,

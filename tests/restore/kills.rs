@@ -78,7 +78,7 @@ fn a_lawful_restore_that_is_killed_at_any_time_can_be_given_again() {
                 on_old += 1;
                 assert_eq!(
                     served
-                        .plain("", "GET", "/healthz", &serde_json::Value::Null)
+                        .plain("", "GET", "/v1/health/live", &serde_json::Value::Null)
                         .status,
                     200
                 );

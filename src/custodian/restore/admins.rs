@@ -11,7 +11,7 @@ use crate::{
     error::{Error, Source},
     id::{Id, Subject},
     policy::{Action, Role},
-    store::{TokenRow, TokenState},
+    store::{PrincipalState, TokenRow, TokenState},
 };
 
 /// An admin whom the backup knows.
@@ -97,7 +97,7 @@ impl Custodian {
                 let Some(live) = view.principal(&admin.principal.id)? else {
                     continue;
                 };
-                let active = live.state == crate::store::PrincipalState::Active;
+                let active = live.state == PrincipalState::Active;
                 let tokens = view.tokens_of(&live.principal.id)?;
                 if active && tokens.iter().any(|token| token.opens(now)) {
                     able.insert(live.principal.subject.to_string());

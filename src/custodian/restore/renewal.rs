@@ -1,6 +1,7 @@
 //! New keys for all: how often the old ones encrypted since the backup is known to nobody, so none encrypts again
 //! (formats.md section 2).
 
+use jiff::Timestamp;
 use serde_json::json;
 
 use super::{Hear, Since, Unproven};
@@ -78,7 +79,7 @@ impl Custodian {
         let (from, renewed) = (from.clone(), renewed.clone());
         self.alone(Action::Restored, move |tx, _| {
             // Answers of before would be given again as if nothing had happened.
-            tx.forget_replies(jiff::Timestamp::MAX)?;
+            tx.forget_replies(Timestamp::MAX)?;
             let size = tx.audit_size()?;
             let how = if from.accepted_by.is_empty() {
                 AUDIT
@@ -159,7 +160,7 @@ pub(super) const AUDIT: &str = "audit";
 pub(super) const ROLLBACK: &str = "rollback";
 
 /// Ends a job that was running when the backup was made: the next one moves all that it would have moved.
-fn supersede(tx: &Tx<'_>, now: jiff::Timestamp) -> Result<(), Error> {
+fn supersede(tx: &Tx<'_>, now: Timestamp) -> Result<(), Error> {
     let Some(mut job) = tx.running_job()? else {
         return Ok(());
     };
@@ -175,7 +176,7 @@ fn supersede(tx: &Tx<'_>, now: jiff::Timestamp) -> Result<(), Error> {
     audit::append(tx, now, Action::KekRewrapRecords.name(), None, &event)
 }
 
-fn put(tx: &Tx<'_>, dek: &DekRow, next: &VersionRow, now: jiff::Timestamp) -> Result<(), Error> {
+fn put(tx: &Tx<'_>, dek: &DekRow, next: &VersionRow, now: Timestamp) -> Result<(), Error> {
     let until = rotate_at(dek.rotation_period, next.created_at);
     tx.advance_dek(dek, next.number, until)?;
     tx.insert_version(&dek.name, next)?;

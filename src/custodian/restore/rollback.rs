@@ -1,6 +1,8 @@
 //! A restore without the log of the time since, which two admins accept: what anybody had in hands is worth nothing after
 //! it, since nobody knows what of it was taken away.
 
+use jiff::Timestamp;
+
 use super::{entry::Said, overrides, renewal::ROLLBACK, since::Effect};
 use crate::{
     custodian::Custodian,
@@ -47,7 +49,7 @@ pub(super) fn shut_again(tx: &Tx<'_>, said: &Said) -> Result<Effect, Error> {
     Ok(Effect::Again)
 }
 
-fn shut(tx: &Tx<'_>, now: jiff::Timestamp, custodians: bool) -> Result<Shut, Error> {
+fn shut(tx: &Tx<'_>, now: Timestamp, custodians: bool) -> Result<Shut, Error> {
     let overrides = overrides::withdraw_all(tx, now)?;
     Ok(Shut {
         tokens: tx.revoke_all_tokens()?,
@@ -62,7 +64,7 @@ fn shut(tx: &Tx<'_>, now: jiff::Timestamp, custodians: bool) -> Result<Shut, Err
 
 /// What custodians sign binds no single override here, and which hashes are spent is not known any more: so no signature of
 /// before is by a key that counts.
-fn revoke_all(tx: &Tx<'_>, now: jiff::Timestamp) -> Result<Vec<String>, Error> {
+fn revoke_all(tx: &Tx<'_>, now: Timestamp) -> Result<Vec<String>, Error> {
     let mut revoked = Vec::new();
     for mut row in tx.live_custodians()? {
         row.state = CustodianState::Revoked;
