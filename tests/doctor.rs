@@ -162,7 +162,14 @@ fn on_a_fresh_machine_nothing_is_wrong_and_nothing_is_made() {
     is_wrong(&found, &[]);
     let folder = says(&found, "data folder");
     assert!(folder.contains("custodian dev makes it"), "{folder}");
-    let token = json!({"opening": "absent", "aes_gcm": true, "ed25519": true, "mechanism": null});
+    let token = json!({
+        "opening": "absent",
+        "aes_gcm": true,
+        "ed25519": true,
+        "mechanism": null,
+        "objects": 0,
+        "sessions": null,
+    });
     assert_eq!(found["token"], token);
     assert!(!machine.data().exists());
     fs::create_dir(machine.data()).unwrap();
