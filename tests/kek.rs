@@ -15,8 +15,8 @@ use aegis_custodian::{
     error::{Error, Part},
     id::KekVersion,
     kek::{
-        Context, KekKeeper, KekProvider, KeyHolder, Keyring, Provider, Purpose, RingEntry,
-        TokenSigner, WrappedSecret,
+        Context, KekKeeper, KekProvider, KeyHolder, Keyring, NoteKeeper, Provider, Purpose,
+        RingEntry, TokenSigner, WrappedSecret,
         pkcs11::{Pkcs11Kek, provision_token},
         software::SoftwareKek,
     },
@@ -31,6 +31,8 @@ mod contract;
 #[allow(dead_code)] // more than the contract needs
 #[path = "support/double.rs"]
 mod double;
+#[path = "kek/notes.rs"]
+mod notes;
 #[path = "kek/objects.rs"]
 mod objects;
 #[path = "kek/pins.rs"]
