@@ -39,19 +39,15 @@ fn an_older_copy_is_noticed_after_a_kill_too() {
     let home = TempDir::new().unwrap();
     let kept = grown(home.path(), &[], 3);
     let service = Service::start(home.path(), &[]);
-    encrypt(&service).is(200);
-    let size = service.audit().len();
-    let line = format!("\n{size}\n");
-    eventually("the newest entry is signed", || {
-        service
-            .get("auditor", "/v1/audit/checkpoint")
-            .text
-            .contains(&line)
-    });
-    eventually("the token keeps it", || {
-        let verdict = service.post("auditor", "/v1/audit/verify", json!({}));
-        verdict.is(200)["valid"] == true
-    });
+    // Before the second is signed, the token has been given the first.
+    for _ in 0..2 {
+        encrypt(&service).is(200);
+        let line = format!("\n{}\n", service.audit().len());
+        eventually("the newest entry is signed", || {
+            let note = service.get("auditor", "/v1/audit/checkpoint");
+            note.text.contains(&line)
+        });
+    }
     service.kill();
     put_back(home.path(), &kept);
     assert_eq!(word(&Service::start(home.path(), &[])), "RolledBack");
