@@ -107,6 +107,38 @@ fn what_was_found_is_not_forgotten_at_the_next_start() {
 }
 
 #[test]
+fn a_log_that_was_put_right_is_read_whole_and_then_takes_entries_again() {
+    let home = TempDir::new().unwrap();
+    let service = Service::start(home.path(), &[]);
+    service.make_dek("telemetry");
+    encrypt(&service).is(200);
+    let service = file::tampered(service, |file| {
+        run(
+            file,
+            "UPDATE audit_entries SET at = at + 1 WHERE number = 1",
+        )
+    });
+    let verify = |service: &Service| {
+        let verdict = service.post("auditor", "/v1/audit/verify", json!({}));
+        verdict.is(200)["error"].clone()
+    };
+    assert_eq!(verify(&service), "EntryChanged");
+    let service = file::tampered(service, |file| {
+        run(
+            file,
+            "UPDATE audit_entries SET at = at - 1 WHERE number = 1",
+        );
+        assert_eq!(file::number(file, "SELECT count(*) FROM log_findings"), 1);
+    });
+    assert_eq!(verify(&service), Value::Null);
+    encrypt(&service).is(200);
+    eventually("it is ready", || ready(&service)["status"] == "ready");
+    file::drop_cleanly(service);
+    let file = file::open(home.path());
+    assert_eq!(file::number(&file, "SELECT count(*) FROM log_findings"), 0);
+}
+
+#[test]
 fn no_column_of_the_logs_tables_is_changed_unnoticed() {
     let home = TempDir::new().unwrap();
     let service = Service::start(home.path(), &[]);
