@@ -105,6 +105,8 @@ pub struct Pkcs11Kek {
     mechanism: Mutex<Mechanism>,
     /// The ring that is to be adopted next.
     prepared: Mutex<Option<Prepared>>,
+    /// Held while a key is made.
+    making: Arc<Mutex<()>>,
 }
 
 /// A ring, and its keys as they were found in a generation of the token.
@@ -138,6 +140,7 @@ impl Pkcs11Kek {
             supervisor: Some(shared.supervise()?),
             mechanism: Mutex::new(Mechanism::AesGcm),
             prepared: Mutex::default(),
+            making: Arc::default(),
             shared,
         })
     }
@@ -249,8 +252,8 @@ impl KekProvider for Pkcs11Kek {
 impl KekKeeper for Pkcs11Kek {
     fn create(&self, version: &KekVersion) -> Result<(), Error> {
         let version = version.clone();
-        self.call("making a KEK", self.slow_deadline(), move |live| {
-            live.write(|session| keys::create(session, &version))
+        self.make("making a KEK", move |session| {
+            keys::create(session, &version)
         })
     }
 
