@@ -71,6 +71,24 @@ fn another_past_of_the_same_log_is_noticed_though_it_is_longer() {
 }
 
 #[test]
+fn a_running_service_asked_to_verify_reads_what_the_token_keeps() {
+    let home = TempDir::new().unwrap();
+    let note = home.path().join(NOTE);
+    let base = grown(home.path(), &SOFTWARE, 2);
+    let base_note = fs::read(&note).unwrap();
+    grown(home.path(), &SOFTWARE, 1);
+    let other_past = fs::read(&note).unwrap();
+    put_back(home.path(), &base);
+    fs::write(&note, base_note).unwrap();
+    grown(home.path(), &SOFTWARE, 5);
+    let service = Service::start(home.path(), &SOFTWARE);
+    assert_eq!(word(&service), "");
+    fs::write(&note, other_past).unwrap();
+    assert_eq!(word(&service), "Forked");
+    is_closed(&service, "forked");
+}
+
+#[test]
 fn what_is_done_to_the_copy_in_the_token_is_noticed() {
     let home = TempDir::new().unwrap();
     grown(home.path(), &SOFTWARE, 1);

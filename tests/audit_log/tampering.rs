@@ -209,6 +209,22 @@ fn what_is_done_to_the_log_of_a_running_service_is_noticed_without_anyone_asking
 }
 
 #[test]
+fn no_entry_is_put_in_the_place_of_one_that_was_cut_off_a_moment_ago() {
+    let service = Service::spawn();
+    service.make_dek("telemetry");
+    encrypt(&service).is(200);
+    let file = file::open(&service.dir);
+    let last = size(&file) - 1;
+    file.execute_batch("BEGIN IMMEDIATE").unwrap();
+    cut(&file, last);
+    regrow(&file);
+    file.execute_batch("COMMIT").unwrap();
+    encrypt(&service).is_refused(503, "audit_unavailable");
+    assert_eq!(size(&file), last);
+    is_closed(&service, "cut");
+}
+
+#[test]
 fn damage_to_the_old_part_of_the_log_is_found_after_the_start_without_anyone_asking() {
     let home = TempDir::new().unwrap();
     let service = Service::start(home.path(), &[]);
