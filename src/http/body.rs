@@ -31,7 +31,7 @@ use crate::{
 };
 
 /// Of a body that is too large so much is read, or twice its limit, so that its sender reads the refusal.
-const DRAINED: usize = 8 * 1024 * 1024;
+pub(super) const DRAINED: usize = 8 * 1024 * 1024;
 
 /// A body beyond this is large: it waits for memory, and is parsed where it may block.
 pub(super) const LARGE: usize = 64 * 1024;

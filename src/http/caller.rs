@@ -22,6 +22,7 @@ use super::{
     Service,
     body::LARGE,
     handed::{Held, hand_over},
+    pace::Pace,
     places::{Full, Place},
     problem::{Code, Problem},
     reply::block,
@@ -156,7 +157,6 @@ impl Service {
         let charged = self.requests_a_second.check(who, 1);
         charged.map_err(too_many)
     }
-}
 
     /// So many more of this principal, of which one was let through.
     pub(super) fn charge_more(&self, who: &Id, number: usize) -> Result<(), Problem> {
@@ -168,6 +168,7 @@ impl Service {
 fn too_many(seconds: u64) -> Problem {
     let detail = "you sent more requests, or items in batches, than you may in a second; wait as Retry-After says";
     Problem::of(Code::RateLimited, detail).retry_after(seconds)
+}
 
 /// A large answer holds its share of the memory for such until it is handed over: that of its request, or one of its
 /// own. Nothing is lost by refusing what only reads.
@@ -243,10 +244,19 @@ async fn sign_in(service: &Data<Service>, request: &ServiceRequest) -> Result<Be
         })
         .await?;
         if let Some(bearer) = found {
+            meet(request, true);
             return Ok(bearer);
         }
     }
+    meet(request, false);
     Err(stranger(service, source(request)).await)
+}
+
+/// A connection whose caller is known keeps its seat, however many strangers come.
+fn meet(request: &ServiceRequest, known: bool) {
+    if let Some(pace) = request.request().conn_data::<Pace>() {
+        pace.meet(known);
+    }
 }
 
 fn source(request: &ServiceRequest) -> Option<IpAddr> {
