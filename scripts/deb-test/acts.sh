@@ -35,11 +35,11 @@ is() {
     held "$1: ${3:-none}"
 }
 
-# `sleep_until SENTENCE COMMAND…`: within a minute.
+# `sleep_until SENTENCE COMMAND…`: within two minutes.
 sleep_until() {
     local sentence=$1 _
     shift
-    for _ in $(seq 300); do
+    for _ in $(seq 600); do
         ! "$@" || { held "$sentence"; return; }
         sleep 0.2
     done
@@ -192,6 +192,12 @@ exchange() {
     "$@" >/dev/null
     wait "$tap"
     cat agreed
+}
+
+shows_certificate() {
+    local shown
+    shown=$(openssl s_client -connect 127.0.0.1:7820 </dev/null 2>/dev/null | openssl x509)
+    [ "$shown" = "$(openssl x509 -in "$1")" ]
 }
 
 # What curl should agree on: OpenSSL has the hybrid exchange since 3.5.

@@ -57,8 +57,9 @@ is "the key exchange with custodian's own client" "X25519MLKEM768" \
     "$(exchange custodian health --url https://127.0.0.1:7821)"
 is "the key exchange with $(curl --version | cut -d' ' -f1,2,5 | head -n 1)" "$(best_of_openssl)" \
     "$(exchange curl -sS --cacert "$pem/ca.pem" https://127.0.0.1:7821/v1/health/live)"
+(cd "$pem" && certificate certificate.pem key.pem custodian.example.org serverAuth && readme 2 >/dev/null)
 systemctl reload $service
-is "after the certificate is read again" "aGVsbG8=" "$(decrypted)"
+sleep_until "after a reload it shows its new certificate" shows_certificate "$pem/certificate.pem"
 
 title "Backed up"
 age-keygen -o identity.txt 2>/dev/null
@@ -82,6 +83,10 @@ sleep_until "a token that is away ends a start with 2, and systemd tries again" 
 mv $data/softhsm.away $data/softhsm
 sleep_until "it comes up by itself when the token is back" shows "active" ActiveState
 is "and opens what it had" "aGVsbG8=" "$(decrypted)"
+
+kill -STOP "$(systemctl show --property=MainPID --value $service)"
+sleep_until "when it hangs, the watchdog ends it" shows "activating watchdog" ActiveState,Result
+sleep_until "and it is started again" shows "active" ActiveState
 
 title "Upgraded"
 before=$(sha256sum $config)
