@@ -3,8 +3,9 @@
 # `deb-test.sh [SUITE…]`, by default bookworm (12) and trixie (13). The steps are in deb-test/. As root: it makes
 # namespaces and control groups.
 #
-# What of the unit a container cannot have: MemoryMax, MemorySwapMax, TasksMax and OOMScoreAdjust are accepted by systemd,
-# and bound nothing where the host's control groups give no such controllers away. Nothing else is left out.
+# All of the unit is in force there, but what the host does not give away: MemoryMax=, MemorySwapMax= and TasksMax= bound
+# nothing without the controllers of the unified control groups, and LimitMEMLOCK= and OOMScoreAdjust= stay the host's
+# without CAP_SYS_RESOURCE. The story prints what was reached.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
