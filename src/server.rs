@@ -37,6 +37,7 @@ mod line;
 mod listener;
 pub mod notify;
 pub mod restore;
+mod seats;
 pub mod tls;
 
 /// How often the parts are looked at, and what is due is done.

@@ -49,7 +49,8 @@ struct Pass {
 }
 
 impl Custodian {
-    /// Goes on with the running job, if there is one. If a part is out of order, it goes on at the next call.
+    /// Goes on with the running job, if there is one. If a part is out of order, it goes on at the next call. No key is
+    /// used while the audit log takes no entries.
     pub fn rewrap_records(&self) {
         let went = self.go_on(&mut |_| ());
         let failed = went.is_err();
@@ -66,6 +67,9 @@ impl Custodian {
 
     /// One pass of the running job; `heard` is told after each batch how far it is.
     pub(super) fn go_on(&self, heard: &mut dyn FnMut(&JobRow)) -> Result<(), Error> {
+        if self.store.is_log_closed() {
+            return Ok(());
+        }
         let Some(mut job) = self.store.read(|view| view.running_job())? else {
             return Ok(());
         };
@@ -86,7 +90,7 @@ impl Custodian {
         Ok(())
     }
 
-    /// Looks at every row and moves it; `None` if the service is going down.
+    /// Looks at every row and moves it; `None` if the service is going down, or the audit log was closed meanwhile.
     fn pass(
         &self,
         job: &mut JobRow,
@@ -97,7 +101,7 @@ impl Custodian {
         self.move_stretch(job, others, &mut pass)?;
         let mut next = Some(i64::MIN);
         while let Some(after) = next {
-            if self.is_closing() {
+            if self.is_closing() || self.store.is_log_closed() {
                 return Ok(None);
             }
             let begun = Instant::now();

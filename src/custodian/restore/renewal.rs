@@ -140,6 +140,9 @@ impl Custodian {
 
     fn move_all(&self, hear: Hear<'_>) -> Result<JobRow, Source> {
         while self.store.read(|view| view.running_job())?.is_some() {
+            if self.store.is_log_closed() {
+                return Err(Error::Corrupt("the log in the copy was found wrong").into());
+            }
             self.go_on(&mut |job| hear("records moved to the new KEK", job.moved, job.total))?;
         }
         let job = self.store.read(|view| view.newest_job())?;
