@@ -112,6 +112,12 @@ fn a_rollback_that_is_killed_at_any_time_can_be_given_again() {
     let kills = killed(&mut scene, &ROLLBACK, |_| ());
     println!("{kills} kills");
     assert!(kills > 3, "{kills}");
+    if !scene.site.path("data/restore.unfinished").exists() {
+        // The last one was done before it was killed: its tokens are good, and in nobody's way here.
+        for name in ["ada.new", "bob.new"] {
+            let _was_there = fs::remove_file(scene.site.path(name));
+        }
+    }
     at_last(&mut scene, &ROLLBACK);
     let token = fs::read_to_string(scene.site.path("ada.new")).unwrap();
     scene.holds("ada", token);
