@@ -56,9 +56,9 @@ fn sorted(error: Source) -> Source {
         Ok(error) => {
             let lasts = Trouble::cause_of(&error).is_some_and(Cause::needs_operator)
                 || store::Trouble::of(&error).lasts();
-            match *error {
-                error @ Error::Unavailable { .. } if !lasts => Away(error).into(),
-                error => error.into(),
+            match !lasts && matches!(*error, Error::Unavailable { .. }) {
+                true => Away(*error).into(),
+                false => error,
             }
         }
         Err(error) => error,

@@ -75,10 +75,7 @@ fn indexes(connection: &Connection) -> rusqlite::Result<Vec<(String, Option<Stri
     found.collect()
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a database of nobody, to compare with"
-)]
+/// Those of a database of nobody, to compare with.
 fn fresh_indexes() -> rusqlite::Result<Vec<(String, Option<String>)>> {
     let mut fresh = Connection::open_in_memory()?;
     let made = migrations().to_latest(&mut fresh);
