@@ -25,7 +25,7 @@ use crate::{
         pkcs11::{self, PinSource, Pkcs11Kek},
         software::SoftwareKek,
     },
-    store::Store,
+    store::{Store, Trouble},
     telemetry,
 };
 
@@ -63,8 +63,8 @@ pub fn open(config: &Config) -> Result<Custodian, Source> {
     restore::finished(config)?;
     init::finished(config)?;
     let custodian = assemble(config)?;
-    custodian.adopt_keyring()?;
-    custodian.make_signing_keys()?;
+    custodian.adopt_keyring().map_err(Trouble::explain)?;
+    custodian.make_signing_keys().map_err(Trouble::explain)?;
     Ok(custodian)
 }
 
