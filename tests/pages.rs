@@ -172,6 +172,7 @@ fn commands_for_root_are_not_run_and_are_commands_that_there_are() {
         "custodian start --config F",
         "custodian init --configuration F",
         "systemd-run /usr/bin/custodian audit exports --out F",
+        "ExecStart=/bin/sh -c 'custodian backup --into F'",
         "if true; then custodian health",
         "echo \"two\nlines",
     ] {

@@ -118,13 +118,19 @@ def look_at(text):
     if read.returncode:
         raise Wrong(f"bash does not read it:\n{read.stderr}")
     for line in text.replace("\\\n", " ").splitlines():
-        lexer = shlex.shlex(line, posix=True, punctuation_chars=True)
-        lexer.whitespace_split = True
-        words = list(lexer)
-        for at, word in enumerate(words):
-            if os.path.basename(word) == "custodian":
-                own = itertools.takewhile(lambda word: not set(word) <= set("();<>|&"), words[at + 1 :])
-                command_is_there(list(own))
+        look_at_line(line)
+
+
+def look_at_line(line):
+    lexer = shlex.shlex(line, posix=True, punctuation_chars=True)
+    lexer.whitespace_split = True
+    words = list(lexer)
+    for at, word in enumerate(words):
+        if os.path.basename(word) == "custodian":
+            own = itertools.takewhile(lambda word: not set(word) <= set("();<>|&"), words[at + 1 :])
+            command_is_there(list(own))
+        elif " " in word:
+            look_at_line(word)
 
 
 def command_is_there(words):
@@ -164,6 +170,7 @@ def run(path, port, folder, started):
                 make_targets(text)
             elif kind == "bash as root":
                 look_at(text)
+                output = None
             elif kind == "bash":
                 output = shell.run(text)
             elif kind == "python":
