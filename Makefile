@@ -1,7 +1,7 @@
 # Thin: each target says what it runs; the work is in scripts/ and in cargo.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check features bench compare load tamper model approvals races crash rotation fuzz fuzz-api alerts docs-browser exposure clean
+.PHONY: help demo test check features bench compare load tamper model approvals races crash rotation fuzz fuzz-api alerts docs-browser exposure deb deb-test clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
@@ -72,6 +72,12 @@ docs-browser: ## Open /docs in a browser that reaches no other host (installs Ch
 
 exposure: ## Have systemd judge how exposed the service is, and fail above 1.0 (with a network HSM 1.3)
 	./scripts/exposure.sh
+
+deb: ## Build the Debian package, and print where it is
+	@./scripts/deb.sh
+
+deb-test: ## Install the package into a fresh Debian that systemd boots, and use, upgrade, purge it there (as root)
+	./scripts/deb-test.sh
 
 clean: ## Remove what was built
 	cargo clean

@@ -17,7 +17,7 @@ tree() {
     root=$(mktemp -d "$home/XXXXXX")
     install -D -m 0644 "systemd/$unit" "$root/usr/lib/systemd/system/$unit"
     install -D -m 0755 /bin/true "$root/usr/bin/custodian"
-    install -D -m 0755 /bin/true "$root/bin/kill"
+    install -D -m 0755 /bin/true "$root/bin/sh"
     local drop_in
     for drop_in in "$@"; do
         install -D -m 0644 "systemd/$drop_in.conf" "$root/etc/systemd/system/$unit.d/$drop_in.conf"

@@ -233,13 +233,15 @@ impl Custodian {
         }
     }
 
-    /// Forgets open keys and folds the write-ahead log in: the last thing before the end.
+    /// Forgets open keys, folds the write-ahead log in and leaves the token: the last thing before the end.
     ///
     /// # Errors
     /// [`Error::Unavailable`]; nothing that was answered is lost by it.
     pub fn close(&self) -> Result<(), Error> {
         self.opened.forget_all();
         let logged = self.log_kek_changes();
-        self.store.fold().and(logged)
+        let folded = self.store.fold();
+        self.kek.close();
+        folded.and(logged)
     }
 }

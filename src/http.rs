@@ -56,7 +56,7 @@ mod wrap;
 
 pub use caller::ClientCertificate;
 pub use limits::Limits;
-pub use pace::Pace;
+pub use pace::{Known, Pace};
 pub use places::{Full, Place, Places as PlacesFor};
 pub use source::network;
 pub use telemetry::observe;

@@ -36,6 +36,7 @@ pub mod init;
 mod line;
 mod listener;
 pub mod notify;
+mod seats;
 pub mod tls;
 
 /// How often the parts are looked at, and what is due is done.

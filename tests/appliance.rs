@@ -23,6 +23,8 @@ mod doctor;
 mod init;
 #[path = "appliance/notify.rs"]
 mod notify;
+#[path = "appliance/reload.rs"]
+mod reload;
 #[path = "support/service.rs"]
 mod service;
 #[path = "appliance/tls.rs"]

@@ -1,5 +1,5 @@
-//! The whole service on a token like a CloudHSM: it chooses the IV of AES-GCM itself and has no Ed25519. The real binary on
-//! the double of `tests/token_double`, a real database, real HTTP.
+//! The whole service on a token like a CloudHSM: it chooses the IV of AES-GCM itself and has no Ed25519 and no data
+//! objects. The real binary on the double of `tests/token_double`, a real database, real HTTP.
 
 #![allow(
     clippy::unwrap_used,
@@ -162,9 +162,22 @@ fn everything_works_and_survives_a_restart_and_a_change_of_token() {
     assert!(record(&wrap(&service)).starts_with(CALLER_IV));
     assert_eq!(service.stop(), Some(0));
 
-    let service = Service::start_on(&double.module(), home.path());
+    // Back in one that chooses the IV and keeps the checkpoint too.
+    let other = Double::bare();
+    other.command("own-iv");
+    let service = Service::start_on(&other.module(), home.path());
     all_open(&service, &made);
     assert!(record(&wrap(&service)).starts_with(TOKEN_IV));
+    assert_eq!(service.stop(), Some(0));
+
+    // A checkpoint was in the token before: without it nobody can tell this log from an older copy.
+    let service = Service::start_on(&double.module(), home.path());
+    let verdict = service.post("auditor", "/v1/audit/verify", json!({}));
+    assert_eq!(verdict.is(200)["error"], "TokenCheckpointMissing");
+    let body = json!({"plaintext": SECRET});
+    service
+        .post("app", "/v1/wrap", body)
+        .is_refused(503, "audit_unavailable");
 }
 
 #[test]
@@ -216,7 +229,15 @@ fn doctor_says_how_the_token_seals() {
     let service = Service::start_on(&double.module(), home.path());
     assert_eq!(service.stop(), Some(0));
     let found = doctor(&double.module(), home.path());
-    let wanted = json!({"opening": "opens", "aes_gcm": true, "ed25519": false, "mechanism": "aes-gcm-token-iv"});
+    let wanted = json!({
+        "opening": "opens",
+        "aes_gcm": true,
+        "ed25519": false,
+        "mechanism": "aes-gcm-token-iv",
+        // It looks at a copy of the token without its keys.
+        "objects": 0,
+        "sessions": null,
+    });
     assert_eq!(found["token"], wanted);
     let findings = found["findings"].as_array().unwrap();
     let wrapping = findings.iter().find(|one| one["about"] == "wrapping");

@@ -158,6 +158,26 @@ fn under_a_limit_only_keys_are_locked_and_the_service_works() {
     assert!((4..1024).contains(&locked), "{locked} KiB locked");
 }
 
+/// As ProcSubset=pid of the systemd unit shows it: only processes, no /proc/swaps.
+#[test]
+fn a_service_that_is_shown_only_processes_still_knows_whether_there_is_swap() {
+    let Some(limited) = with_capabilities("-ipc_lock") else {
+        return;
+    };
+    let home = TempDir::new().unwrap();
+    let mut shown_less = Command::new("unshare");
+    let hide = "mount -t proc -o subset=pid proc /proc && test ! -e /proc/swaps && exec \"$@\"";
+    shown_less.args(["--mount", "sh", "-c", hide, "sh"]);
+    shown_less.arg(limited.get_program());
+    shown_less.args(limited.get_args());
+    let service = Service::run(shown_less, home.path(), &SOFTWARE);
+    assert_eq!(service.get("app", "/v1/health/ready").status, 200);
+    let swaps = fs::read_to_string("/proc/swaps").unwrap();
+    let log = fs::read_to_string(home.path().join("service.log")).unwrap();
+    let warned = log.contains("memory: it can get to a disk");
+    assert_eq!(warned, swaps.lines().count() > 1, "{swaps}{log}");
+}
+
 #[test]
 fn what_a_service_writes_is_for_its_owner_only() {
     let home = TempDir::new().unwrap();

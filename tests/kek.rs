@@ -15,9 +15,9 @@ use aegis_custodian::{
     error::{Error, Part},
     id::KekVersion,
     kek::{
-        Context, KekKeeper, KekProvider, KeyHolder, Keyring, Provider, Purpose, RingEntry,
-        TokenSigner, WrappedSecret,
-        pkcs11::{Pkcs11Kek, provision_token},
+        Context, KekKeeper, KekProvider, KeyHolder, Keyring, NoteKeeper, Provider, Purpose,
+        RingEntry, TokenSigner, WrappedSecret,
+        pkcs11::{Pkcs11Kek, Settings, provision_token},
         software::SoftwareKek,
     },
     secret::Secret,
@@ -31,6 +31,10 @@ mod contract;
 #[allow(dead_code)] // more than the contract needs
 #[path = "support/double.rs"]
 mod double;
+#[path = "kek/given_up.rs"]
+mod given_up;
+#[path = "kek/notes.rs"]
+mod notes;
 #[path = "kek/objects.rs"]
 mod objects;
 #[path = "kek/pins.rs"]

@@ -6,6 +6,8 @@ use std::{
     time::Duration,
 };
 
+use jiff::SignedDuration;
+
 use crate::duration::Period;
 
 /// What was found wrong.
@@ -22,6 +24,18 @@ impl Check {
 
     pub(super) fn time(&mut self, key: &str, text: Option<&str>, usual: Duration) -> Duration {
         self.or(key, text, |text| text.parse().map(Period::duration), usual)
+    }
+
+    /// A time that may be shorter than a second.
+    pub(super) fn short(&mut self, key: &str, text: Option<&str>, usual: Duration) -> Duration {
+        const WHAT: &str = "a short time is such as 300ms or 2s";
+        let read = |text: &str| {
+            let parsed = text.parse::<SignedDuration>().ok();
+            parsed
+                .and_then(|time| Duration::try_from(time).ok())
+                .ok_or(WHAT)
+        };
+        self.or(key, text, read, usual)
     }
 
     /// What stands under a key as `read` reads it, or the usual value.

@@ -6,6 +6,7 @@ use crate::http::Limits;
 impl Check {
     pub(super) fn limits(&mut self, said: &file::Limits) -> Limits {
         let usual = Limits::default();
+        let key_wait = self.short("limits.key_wait", said.key_wait.as_deref(), usual.key_wait);
         let mut time = |key, text: &Option<String>, usual| self.time(key, text.as_deref(), usual);
         let limits = Limits {
             handshake: time("limits.handshake", &said.handshake, usual.handshake),
@@ -13,7 +14,7 @@ impl Check {
             body: time("limits.body", &said.body, usual.body),
             answer: time("limits.answer", &said.answer, usual.answer),
             idle: time("limits.idle", &said.idle, usual.idle),
-            key_wait: time("limits.key_wait", &said.key_wait, usual.key_wait),
+            key_wait,
             drain: time("limits.drain", &said.drain, usual.drain),
             body_bytes: said.body_bytes.unwrap_or(usual.body_bytes),
             event_bytes: said.event_bytes.unwrap_or(usual.event_bytes),

@@ -293,12 +293,15 @@ fn end(view: &View<'_>, seen: u64) -> Result<Result<u64, Finding>, Error> {
         Ok(None) | Err(Error::Corrupt(_)) => return Ok(Err(Finding::of(Fault::LengthMissing))),
         Err(error) => return Err(error),
     };
-    let (end, tree) = (view.log_end()?, view.tree_end()?);
-    if end < head.max(seen) || tree > merkle::count(end)? {
+    let end = view.log_end()?;
+    if end < head.max(seen) {
         return Ok(Err(Finding::at(end, Fault::TailCut)));
     }
     if end > head {
         return Ok(Err(Finding::at(head, Fault::EntryInserted)));
+    }
+    if view.tree_end()? > merkle::count(end)? {
+        return Ok(Err(Finding::of(Fault::TreeChanged)));
     }
     Ok(Ok(end))
 }

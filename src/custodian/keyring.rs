@@ -47,6 +47,9 @@ impl Custodian {
     /// if the database is not as it was written.
     pub fn adopt_keyring(&self) -> Result<(), Error> {
         self.adopt_as_written()?;
+        if self.store.is_log_closed() {
+            return Ok(());
+        }
         self.settle_keks()?;
         if let Err(error) = self.delete_destroyed_keks() {
             let error = &error as &dyn std::error::Error;

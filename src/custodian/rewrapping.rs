@@ -49,7 +49,8 @@ struct Pass {
 }
 
 impl Custodian {
-    /// Goes on with the running job, if there is one. If a part is out of order, it goes on at the next call.
+    /// Goes on with the running job, if there is one. If a part is out of order, it goes on at the next call. No key is
+    /// used while the audit log takes no entries.
     pub fn rewrap_records(&self) {
         let went = self.go_on();
         let failed = went.is_err();
@@ -65,6 +66,9 @@ impl Custodian {
     }
 
     fn go_on(&self) -> Result<(), Error> {
+        if self.store.is_log_closed() {
+            return Ok(());
+        }
         let Some(mut job) = self.store.read(|view| view.running_job())? else {
             return Ok(());
         };
@@ -85,14 +89,14 @@ impl Custodian {
         Ok(())
     }
 
-    /// Looks at every row and moves it; `None` if the service is going down.
+    /// Looks at every row and moves it; `None` if the service is going down, or the audit log was closed meanwhile.
     fn pass(&self, job: &mut JobRow) -> Result<Option<Pass>, Error> {
         let mut pass = Pass::default();
         let others = self.store.read(|view| view.others_elsewhere(&job.kek))?;
         self.move_stretch(job, others, &mut pass)?;
         let mut next = Some(i64::MIN);
         while let Some(after) = next {
-            if self.is_closing() {
+            if self.is_closing() || self.store.is_log_closed() {
                 return Ok(None);
             }
             let begun = Instant::now();

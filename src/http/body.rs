@@ -31,7 +31,7 @@ use crate::{
 };
 
 /// Of a body that is too large so much is read, or twice its limit, so that its sender reads the refusal.
-const DRAINED: usize = 8 * 1024 * 1024;
+pub(super) const DRAINED: usize = 8 * 1024 * 1024;
 
 /// A body beyond this is large: it waits for memory, and is parsed where it may block.
 pub(super) const LARGE: usize = 64 * 1024;
@@ -115,7 +115,7 @@ fn charge_items<T>(request: &HttpRequest, items: &OneOrMany<T>) -> Result<(), Pr
     let service = request.app_data::<Data<Service>>();
     let service = service.ok_or(Error::internal("the service is not mounted"))?;
     let more = items.len().min(items::BATCH_ITEMS).saturating_sub(1);
-    service.charge(&who(request)?, more)
+    service.charge_more(&who(request)?, more)
 }
 
 /// What a large body says is found out where it may block: the threads that serve everybody wait for nobody.

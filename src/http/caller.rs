@@ -22,6 +22,7 @@ use super::{
     Service,
     body::LARGE,
     handed::{Held, hand_over},
+    pace::Pace,
     places::{Full, Place},
     problem::{Code, Problem},
     reply::block,
@@ -138,7 +139,7 @@ pub(super) async fn open(
 impl Service {
     /// A place among the requests that are on their way, and one of those that this principal may send a second.
     fn place(&self, who: &Id) -> Result<Place<Id>, Problem> {
-        self.charge(who, 1)?;
+        self.charge(who)?;
         self.requests.take(who.clone()).map_err(|full| match full {
             Full::All => Problem::of(
                 Code::NotReady,
@@ -151,12 +152,22 @@ impl Service {
         }.retry_after(1))
     }
 
-    /// So many more requests of this principal.
-    pub(super) fn charge(&self, who: &Id, number: usize) -> Result<(), Problem> {
-        let detail = "you sent more requests, or items in batches, than you may in a second; wait as Retry-After says";
-        let problem = |seconds| Problem::of(Code::RateLimited, detail).retry_after(seconds);
-        self.requests_a_second.check(who, number).map_err(problem)
+    /// One request of this principal.
+    fn charge(&self, who: &Id) -> Result<(), Problem> {
+        let charged = self.requests_a_second.check(who, 1);
+        charged.map_err(too_many)
     }
+
+    /// So many more of this principal, of which one was let through.
+    pub(super) fn charge_more(&self, who: &Id, number: usize) -> Result<(), Problem> {
+        let charged = self.requests_a_second.check_more(who, number);
+        charged.map_err(too_many)
+    }
+}
+
+fn too_many(seconds: u64) -> Problem {
+    let detail = "you sent more requests, or items in batches, than you may in a second; wait as Retry-After says";
+    Problem::of(Code::RateLimited, detail).retry_after(seconds)
 }
 
 /// A large answer holds its share of the memory for such until it is handed over: that of its request, or one of its
@@ -233,10 +244,19 @@ async fn sign_in(service: &Data<Service>, request: &ServiceRequest) -> Result<Be
         })
         .await?;
         if let Some(bearer) = found {
+            meet(request, true);
             return Ok(bearer);
         }
     }
+    meet(request, false);
     Err(stranger(service, source(request)).await)
+}
+
+/// A connection whose caller is known keeps its seat, however many strangers come.
+fn meet(request: &ServiceRequest, known: bool) {
+    if let Some(pace) = request.request().conn_data::<Pace>() {
+        pace.meet(known);
+    }
 }
 
 fn source(request: &ServiceRequest) -> Option<IpAddr> {

@@ -25,7 +25,8 @@ pub struct Limits {
     pub answer: Duration,
     /// How long a connection may be quiet between two requests.
     pub idle: Duration,
-    /// Connections at once; a few more only hear that there are too many.
+    /// Connections at once. When they are taken a stranger's makes room; where all callers are known, a few more hear
+    /// that there are too many.
     pub connections: usize,
     /// Those of one source: an IPv4 address, or the /64 of an IPv6 address.
     pub connections_per_source: usize,

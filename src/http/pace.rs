@@ -5,6 +5,10 @@ use std::{
     cell::Cell,
     pin::Pin,
     rc::Rc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll},
     time::{Duration, Instant},
 };
@@ -16,6 +20,7 @@ use actix_web::{
 
 use super::{
     Limits,
+    body::DRAINED,
     handed::{Broken, Rest},
 };
 
@@ -27,9 +32,32 @@ pub struct Pace(Rc<Course>);
 struct Course {
     limits: Limits,
     crowded: bool,
+    known: Known,
     quiet: Cell<bool>,
+    /// Bytes that came since the last head.
+    came: Cell<usize>,
     until: Cell<Option<Instant>>,
 }
+
+/// Whether a connection's caller last showed a valid token or certificate; until then it is a stranger's.
+#[derive(Clone, Debug, Default)]
+pub struct Known(Arc<AtomicBool>);
+
+impl Known {
+    /// Says whether it is so.
+    pub fn set(&self, known: bool) {
+        self.0.store(known, Ordering::Relaxed);
+    }
+
+    /// What was said last.
+    #[must_use]
+    pub fn is_so(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// What may stand around a body: another request's head, chunks, TLS.
+const AROUND: usize = 1024 * 1024;
 
 /// How long a connection beyond the limit may take for its one request.
 const CROWDED: Duration = Duration::from_secs(1);
@@ -37,7 +65,7 @@ const CROWDED: Duration = Duration::from_secs(1);
 impl Pace {
     /// Of a connection that was made now. One that is `crowded` came when all places were taken: it is told so.
     #[must_use]
-    pub fn new(limits: Limits, secured: bool, crowded: bool) -> Self {
+    pub fn new(limits: Limits, secured: bool, crowded: bool, known: Known) -> Self {
         let handshake = if secured {
             limits.handshake
         } else {
@@ -51,7 +79,9 @@ impl Pace {
         Self(Rc::new(Course {
             limits,
             crowded,
+            known,
             quiet: Cell::new(false),
+            came: Cell::new(0),
             until: Cell::new(Instant::now().checked_add(handshake + head)),
         }))
     }
@@ -62,11 +92,33 @@ impl Pace {
         self.0.until.get()
     }
 
-    /// Bytes came. The first after a pause begin a head.
-    pub fn heard(&self) {
-        if self.0.quiet.replace(false) {
+    /// Whether more came behind a head than is read of any body: no more is read. The request that is worked on is
+    /// answered; then the connection must end.
+    #[must_use]
+    pub fn is_sated(&self) -> bool {
+        let largest = self.0.limits.body_bytes.max(self.0.limits.event_bytes);
+        let drained = DRAINED.max(largest.saturating_mul(2));
+        self.0.came.get() > drained.saturating_add(AROUND)
+    }
+
+    /// Whether the connection must end now, though its caller keeps nobody waiting.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        let over = |until| until <= Instant::now() || self.is_sated();
+        self.until().is_some_and(over)
+    }
+
+    /// So many bytes came. The first after a pause begin a head.
+    pub fn heard(&self, bytes: usize) {
+        if bytes > 0 && self.0.quiet.replace(false) {
             self.within(self.0.limits.head);
         }
+        self.0.came.set(self.0.came.get().saturating_add(bytes));
+    }
+
+    /// The caller showed a valid token or certificate, or something that is none.
+    pub(super) fn meet(&self, known: bool) {
+        self.0.known.set(known);
     }
 
     /// Whether all that this connection may hear is that there are too many.
@@ -77,6 +129,7 @@ impl Pace {
     /// A request is worked on.
     pub(super) fn work(&self) {
         self.0.quiet.set(false);
+        self.0.came.set(0);
         self.0.until.set(None);
     }
 
@@ -133,7 +186,7 @@ mod tests {
 
     use actix_web::body::BoxBody;
 
-    use super::Pace;
+    use super::{AROUND, Known, Pace};
     use crate::http::Limits;
 
     const LIMITS: fn() -> Limits = || Limits {
@@ -143,6 +196,10 @@ mod tests {
         idle: Duration::from_secs(300),
         ..Limits::default()
     };
+
+    fn plain() -> Pace {
+        Pace::new(LIMITS(), false, false, Known::default())
+    }
 
     fn left(pace: &Pace) -> u64 {
         let left = pace
@@ -154,7 +211,7 @@ mod tests {
 
     #[test]
     fn each_step_has_its_time() {
-        let pace = Pace::new(LIMITS(), false, false);
+        let pace = plain();
         assert_eq!(left(&pace), 100);
         pace.work();
         assert_eq!(pace.until(), None);
@@ -162,22 +219,52 @@ mod tests {
         assert_eq!(left(&pace), 200);
         drop(body);
         assert_eq!(left(&pace), 300);
-        pace.heard();
+        pace.heard(0);
+        assert_eq!(left(&pace), 300);
+        pace.heard(1);
         assert_eq!(left(&pace), 100);
     }
 
     #[test]
     fn bytes_that_drip_in_buy_no_time() {
-        let pace = Pace::new(LIMITS(), false, false);
+        let pace = plain();
         let until = pace.until();
-        pace.heard();
-        pace.heard();
+        pace.heard(1);
+        pace.heard(1);
         assert_eq!(pace.until(), until);
     }
 
     #[test]
     fn a_handshake_comes_before_the_head_and_a_crowded_connection_has_a_second() {
-        assert_eq!(left(&Pace::new(LIMITS(), true, false)), 1100);
-        assert_eq!(left(&Pace::new(LIMITS(), false, true)), 1);
+        let new = |secured, crowded| Pace::new(LIMITS(), secured, crowded, Known::default());
+        assert_eq!(left(&new(true, false)), 1100);
+        assert_eq!(left(&new(false, true)), 1);
+    }
+
+    #[test]
+    fn who_sends_more_than_any_body_has_is_read_no_further_and_over_once_it_is_answered() {
+        let pace = plain();
+        pace.work();
+        pace.heard(2 * LIMITS().event_bytes);
+        assert!(!pace.is_sated());
+        pace.heard(AROUND + 1);
+        assert!(pace.is_sated() && !pace.is_over());
+        drop(pace.answer(BoxBody::new("done")));
+        assert!(pace.is_over());
+        pace.work();
+        assert!(!pace.is_sated() && !pace.is_over());
+    }
+
+    #[test]
+    fn who_sends_without_a_pause_has_no_more_time_than_who_drips() {
+        let limits = Limits {
+            head: Duration::ZERO,
+            ..LIMITS()
+        };
+        let pace = Pace::new(limits, false, false, Known::default());
+        pace.heard(1);
+        assert!(pace.is_over());
+        pace.work();
+        assert!(!pace.is_over());
     }
 }

@@ -8,7 +8,7 @@ use actix_web::{
     dev::{ServiceRequest, ServiceResponse},
     http::{
         ConnectionType, Method,
-        header::{HeaderName, HeaderValue},
+        header::{self, HeaderName, HeaderValue},
     },
     middleware::Next,
 };
@@ -57,6 +57,10 @@ async fn answer(
         .match_pattern()
         .unwrap_or_else(|| "unknown".to_owned());
     let mut response = finished(response, &id);
+    if pace.as_ref().is_some_and(Pace::is_crowded) {
+        let head = response.response_mut().head_mut();
+        head.set_connection_type(ConnectionType::Close);
+    }
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(HEADER, value);
     }
@@ -74,7 +78,6 @@ async fn answer(
     })
 }
 
-/// One connection too many hears only that, or how the service is.
 async fn paced(
     pace: Option<&Pace>,
     request: ServiceRequest,
@@ -83,20 +86,24 @@ async fn paced(
     if let Some(pace) = pace {
         pace.work();
     }
-    let crowded = pace.is_some_and(Pace::is_crowded);
-    let mut response = match crowded && !request.path().starts_with(HEALTH) {
-        true => request.error_response(CROWDED),
-        false => {
-            let answered = next.call(request).await;
-            let failed = |_: &Error| pace.into_iter().for_each(Pace::fail);
-            answered.inspect_err(failed)?.map_into_boxed_body()
-        }
-    };
-    if crowded {
-        let head = response.response_mut().head_mut();
-        head.set_connection_type(ConnectionType::Close);
+    if let Some(problem) = turned_away(pace, &request) {
+        return Ok(request.error_response(problem));
     }
-    Ok(response)
+    let answered = next.call(request).await;
+    let failed = |_: &Error| pace.into_iter().for_each(Pace::fail);
+    answered
+        .inspect_err(failed)
+        .map(ServiceResponse::map_into_boxed_body)
+}
+
+/// One connection too many hears only that, or how the service is; and nobody leaves HTTP.
+fn turned_away(pace: Option<&Pace>, request: &ServiceRequest) -> Option<Problem> {
+    if pace.is_some_and(Pace::is_crowded) && !request.path().starts_with(HEALTH) {
+        return Some(CROWDED);
+    }
+    let websocket = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"websocket");
+    let mut upgrades = request.headers().get_all(header::UPGRADE);
+    upgrades.any(websocket).then_some(NO_UPGRADE)
 }
 
 /// A method as a label: those of the routes, since a client may invent others.
@@ -123,6 +130,14 @@ impl Drop for InFlight {
         metrics::gauge!(figures::REQUESTS_IN_FLIGHT).decrement(1.0);
     }
 }
+
+/// The transport takes all that follows such a head for its body, whatever length it says: what others send behind it
+/// over the same proxy too.
+const NO_UPGRADE: Problem = Problem::of(
+    Code::InvalidRequest,
+    "this service speaks nothing but HTTP; send the request without Upgrade",
+);
+
 const CROWDED: Problem = Problem::of(
     Code::NotReady,
     "more connections are open than the service, or one address, may have; close some, or send it again after Retry-After",

@@ -72,7 +72,7 @@ pub use self::{
 const SLOW: u32 = 4;
 /// A longer deadline is none.
 const LONGEST: Duration = Duration::from_secs(600);
-/// How long dropping a provider waits for its supervisor.
+/// How long closing a provider waits for its supervisor, and for calls that have not come back.
 const FAREWELL: Duration = Duration::from_secs(1);
 
 /// How to reach a token and how hard to use it.
@@ -105,6 +105,8 @@ pub struct Pkcs11Kek {
     mechanism: Mutex<Mechanism>,
     /// The ring that is to be adopted next.
     prepared: Mutex<Option<Prepared>>,
+    /// Held while a key is made.
+    making: Arc<Mutex<()>>,
 }
 
 /// A ring, and its keys as they were found in a generation of the token.
@@ -138,6 +140,7 @@ impl Pkcs11Kek {
             supervisor: Some(shared.supervise()?),
             mechanism: Mutex::new(Mechanism::AesGcm),
             prepared: Mutex::default(),
+            making: Arc::default(),
             shared,
         })
     }
@@ -173,6 +176,13 @@ impl Pkcs11Kek {
             Ok((Arc::clone(live), keys))
         });
         found.inspect_err(|_| self.shared.want(ring))
+    }
+
+    /// Whether no thread is in the library, nor will be.
+    fn is_at_rest(&self) -> bool {
+        let ended = |thread: &JoinHandle<()>| thread.is_finished();
+        let calls = self.loads().iter().any(|load| load.busy > 0);
+        self.supervisor.as_ref().is_none_or(ended) && !calls
     }
 
     /// Which of the keys is to be looked at.
@@ -249,8 +259,8 @@ impl KekProvider for Pkcs11Kek {
 impl KekKeeper for Pkcs11Kek {
     fn create(&self, version: &KekVersion) -> Result<(), Error> {
         let version = version.clone();
-        self.call("making a KEK", self.slow_deadline(), move |live| {
-            live.write(|session| keys::create(session, &version))
+        self.make("making a KEK", move |session| {
+            keys::create(session, &version)
         })
     }
 
@@ -323,8 +333,7 @@ impl KekKeeper for Pkcs11Kek {
     fn close(&self) {
         self.shared.stop();
         let patience = Instant::now() + FAREWELL;
-        let ended = |thread: &JoinHandle<()>| thread.is_finished();
-        while !self.supervisor.as_ref().is_none_or(ended) && Instant::now() < patience {
+        while !self.is_at_rest() && Instant::now() < patience {
             thread::sleep(Duration::from_millis(1));
         }
     }

@@ -9,6 +9,7 @@ use rustix::{
     process::{
         DumpableBehavior, Resource, Rlimit, getrlimit, set_dumpable_behavior, setrlimit, umask,
     },
+    system::sysinfo,
 };
 
 use super::doctor::{Finding, Verdict};
@@ -127,9 +128,9 @@ fn may_pass_limit() -> bool {
     effective(&read("/proc/self/status")) & IPC_LOCK != 0 && is_whole(&read("/proc/self/uid_map"))
 }
 
-/// Whether there is no swap for this process; `false` where that cannot be found out.
+/// Whether there is no swap for this process. The kernel is asked, since ProcSubset=pid hides /proc/swaps.
 fn is_swapless() -> bool {
-    lists_no_swap(&read("/proc/swaps"))
+    sysinfo().totalswap == 0
         || unified_group(&read("/proc/self/cgroup")).is_some_and(|group| {
             let group = Path::new("/sys/fs/cgroup").join(group.trim_start_matches('/'));
             read(group.join("memory.swap.max")).trim() == "0"
@@ -154,11 +155,6 @@ fn is_whole(uid_map: &str) -> bool {
     uid_map.split_whitespace().eq(["0", "0", "4294967295"])
 }
 
-/// Of /proc/swaps: a head line, and a line for each.
-fn lists_no_swap(swaps: &str) -> bool {
-    swaps.lines().count() == 1
-}
-
 /// Of /proc/self/cgroup: the line of the unified hierarchy (cgroups(7)).
 fn unified_group(groups: &str) -> Option<&str> {
     groups.lines().find_map(|line| line.strip_prefix("0::"))
@@ -166,18 +162,8 @@ fn unified_group(groups: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Hardened, Memory, effective, is_whole, lists_no_swap, unified_group};
+    use super::{Hardened, Memory, effective, is_whole, unified_group};
     use crate::server::doctor::Verdict;
-
-    #[test]
-    fn swap_that_cannot_be_read_counts_as_there() {
-        let head = "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n";
-        assert!(lists_no_swap(head));
-        assert!(!lists_no_swap(&format!(
-            "{head}/dev/sda2 partition 1 0 -2\n"
-        )));
-        assert!(!lists_no_swap(""));
-    }
 
     #[test]
     fn a_capability_counts_only_outside_user_namespaces() {

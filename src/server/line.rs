@@ -1,4 +1,4 @@
-//! A connection: its place among all, and its end when its caller is too slow.
+//! A connection: its seat among all, and its end when its caller is too slow or has lost the seat.
 
 use std::{
     io,
@@ -14,17 +14,18 @@ use actix_web::rt::{
 };
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::http::{Limits, Pace, Place, PlacesFor, network};
+use super::seats::{LEAVING, Seat, Seats};
+use crate::http::{Known, Limits, Pace, Place, PlacesFor, network};
 
 /// Connections that only hear that there are too many: of loopback, where whoever supervises the service asks how it
 /// is, and of all others.
 const CROWD: usize = 64;
 
-/// The places of all connections.
+/// The seats of all connections.
 #[derive(Clone, Debug)]
 pub(super) struct Doors {
     limits: Limits,
-    connections: Arc<PlacesFor<IpAddr>>,
+    seats: Arc<Seats>,
     crowd: Arc<PlacesFor<bool>>,
 }
 
@@ -34,27 +35,27 @@ pub(super) struct Line {
     stream: TcpStream,
     pace: Pace,
     late: Pin<Box<Sleep>>,
-    _place: Admitted,
+    place: Admitted,
 }
 
 #[derive(Debug)]
 enum Admitted {
     Crowded { _place: Place<bool> },
-    In { _place: Place<IpAddr> },
+    In { seat: Seat },
 }
 
 impl Doors {
     pub(super) fn new(limits: Limits) -> Self {
         Self {
             limits,
-            connections: PlacesFor::new(limits.connections, limits.connections_per_source),
+            seats: Seats::new(limits.connections, limits.connections_per_source),
             crowd: PlacesFor::new(2 * CROWD, CROWD),
         }
     }
 
     /// More connections than are ever let in.
     pub(super) fn most(limits: &Limits) -> usize {
-        limits.connections.saturating_add(4 * CROWD)
+        limits.connections.saturating_add(4 * CROWD + LEAVING)
     }
 
     /// Lets a connection in.
@@ -63,23 +64,24 @@ impl Doors {
     /// If there are too many even of those that only hear that.
     pub(super) fn admit(&self, stream: TcpStream, secured: bool) -> io::Result<Line> {
         stream.set_nodelay(true)?;
-        let place = self.place(stream.peer_addr()?.ip())?;
+        let known = Known::default();
+        let place = self.place(stream.peer_addr()?.ip(), known.clone())?;
         let crowded = match &place {
             Admitted::Crowded { .. } => true,
             Admitted::In { .. } => false,
         };
         Ok(Line {
             stream,
-            pace: Pace::new(self.limits, secured, crowded),
+            pace: Pace::new(self.limits, secured, crowded, known),
             late: Box::pin(sleep_until(Instant::now())),
-            _place: place,
+            place,
         })
     }
 
-    fn place(&self, peer: IpAddr) -> io::Result<Admitted> {
+    fn place(&self, peer: IpAddr, known: Known) -> io::Result<Admitted> {
         let source = network(peer);
-        if let Ok(_place) = self.connections.take(source) {
-            return Ok(Admitted::In { _place });
+        if let Some(seat) = self.seats.take(source, known) {
+            return Ok(Admitted::In { seat });
         }
         let crowded = self.crowd.take(source.is_loopback());
         let crowded = crowded.map(|_place| Admitted::Crowded { _place });
@@ -97,8 +99,11 @@ impl Line {
         self.stream.peer_addr().unwrap_or(unknown)
     }
 
-    /// Asked whenever the connection waits for its caller: wakes it when the time is over.
-    fn too_late<T>(&mut self, task: &mut Context<'_>) -> Poll<io::Result<T>> {
+    /// Asked whenever the connection waits for its caller: wakes it when the time is over, or its seat is lost.
+    fn over<T>(&mut self, task: &mut Context<'_>) -> Poll<io::Result<T>> {
+        if self.place.is_lost(task) {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+        }
         let Some(until) = self.pace.until().map(Instant::from_std) else {
             return Poll::Pending;
         };
@@ -110,6 +115,15 @@ impl Line {
     }
 }
 
+impl Admitted {
+    fn is_lost(&self, task: &Context<'_>) -> bool {
+        match self {
+            Self::Crowded { .. } => false,
+            Self::In { seat } => seat.is_lost(task),
+        }
+    }
+}
+
 impl AsyncRead for Line {
     fn poll_read(
         self: Pin<&mut Self>,
@@ -117,13 +131,16 @@ impl AsyncRead for Line {
         into: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        let before = into.filled().len();
-        let read = Pin::new(&mut this.stream).poll_read(task, into);
-        if into.filled().len() > before {
-            this.pace.heard();
+        let mut read = Poll::Pending;
+        if !this.pace.is_sated() {
+            let before = into.filled().len();
+            read = Pin::new(&mut this.stream).poll_read(task, into);
+            this.pace.heard(into.filled().len().saturating_sub(before));
         }
         match read {
-            Poll::Pending => this.too_late(task),
+            // Who sends without a pause is never waited for.
+            _ if this.pace.is_over() => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
+            Poll::Pending => this.over(task),
             Poll::Ready(read) => Poll::Ready(read),
         }
     }
@@ -137,7 +154,7 @@ impl AsyncWrite for Line {
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         match Pin::new(&mut this.stream).poll_write(task, bytes) {
-            Poll::Pending => this.too_late(task),
+            Poll::Pending => this.over(task),
             Poll::Ready(written) => Poll::Ready(written),
         }
     }
@@ -157,7 +174,7 @@ impl AsyncWrite for Line {
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         match Pin::new(&mut this.stream).poll_write_vectored(task, pieces) {
-            Poll::Pending => this.too_late(task),
+            Poll::Pending => this.over(task),
             Poll::Ready(written) => Poll::Ready(written),
         }
     }

@@ -134,6 +134,27 @@ fn where_certificates_are_required_nobody_else_is_heard() {
 }
 
 #[test]
+fn a_certificate_past_its_time_or_before_it_is_refused_though_it_is_bound() {
+    for word in ["optional", "required"] {
+        let (site, authority, clients) = taking(word);
+        let served = site.serve_new();
+        let desk = clients.client("desk");
+        let as_desk = authority.agent(Some(&desk));
+        let url = format!("{}/v1/health/live", served.url);
+        for (name, years) in [("past", 2020..2021), ("future", 4000..4001)] {
+            let pair = clients.client_of(name, years);
+            site.principal(&served, &as_desk, &app(name, &pair.sha256));
+            let shown = authority.agent(Some(&pair));
+            assert!(shown.get(&url).call().is_err(), "{word}: {name}");
+        }
+        let current = clients.client_of("current", 2020..4000);
+        site.principal(&served, &as_desk, &app("current", &current.sha256));
+        let shown = authority.agent(Some(&current));
+        served.ask(&shown, "", "POST", WRAP, &secret()).is(200);
+    }
+}
+
+#[test]
 fn an_authority_that_is_exchanged_counts_from_sighup_on() {
     let (site, authority, clients) = taking("required");
     let served = site.serve_new();

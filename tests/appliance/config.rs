@@ -144,6 +144,24 @@ fn the_environment_goes_before_the_file_and_is_checked_like_it() {
 }
 
 #[test]
+fn a_wait_may_be_shorter_than_a_second_and_no_longer_than_is_safe() {
+    let site = Site::without_token();
+    let with = |wait: &str| {
+        site.configure(&format!("[limits]\nkey_wait = {wait:?}\n"));
+        site.run(&["config", "check"])
+    };
+    for wait in ["10ms", "300ms", "2s"] {
+        let checked = with(wait);
+        assert!(checked.status.success(), "{wait}: {}", said(&checked));
+    }
+    for wait in ["9ms", "31s", "-1s", "soon"] {
+        let checked = with(wait);
+        assert_eq!(checked.status.code(), Some(1), "{wait}");
+        assert!(said(&checked).contains("key_wait"), "{}", said(&checked));
+    }
+}
+
+#[test]
 fn certificates_are_looked_at() {
     let site = Site::without_token();
     let authority = crate::authority::Authority::new(site.folder(), "authority");

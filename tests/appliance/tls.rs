@@ -38,9 +38,9 @@ pub fn configure(site: &Site, pair: &Pair, more: &str) {
     ));
 }
 
-type Stream = StreamOwned<ClientConnection, TcpStream>;
+pub type Stream = StreamOwned<ClientConnection, TcpStream>;
 
-fn connect(
+pub fn connect(
     served: &Served,
     authority: &Authority,
     groups: &[&'static dyn SupportedKxGroup],
@@ -65,7 +65,7 @@ fn connect(
 }
 
 /// One request on a connection that stays open.
-fn live(stream: &mut Stream) -> String {
+pub fn live(stream: &mut Stream) -> String {
     stream
         .write_all(b"GET /v1/health/live HTTP/1.1\r\nHost: localhost\r\n\r\n")
         .unwrap();
@@ -78,7 +78,7 @@ fn live(stream: &mut Stream) -> String {
     String::from_utf8(answer).unwrap()
 }
 
-fn leaf(stream: &Stream) -> Vec<u8> {
+pub fn leaf(stream: &Stream) -> Vec<u8> {
     stream.conn.peer_certificates().unwrap()[0].to_vec()
 }
 
@@ -177,6 +177,28 @@ fn sighup_without_tls_ends_nothing() {
     served
         .plain("", "GET", "/v1/health/live", &json!(null))
         .is(200);
+}
+
+#[test]
+fn an_address_that_others_reach_is_served_with_tls_only() {
+    let open = |site: &Site| {
+        let mut command = site.command(&["serve", "--config", "custodian.toml"]);
+        command.env("CUSTODIAN__LISTEN__ADDRESS", "0.0.0.0:0");
+        site.spawn(command)
+    };
+    let bare = Site::new();
+    assert!(bare.init().status.success());
+    let (code, said) = open(&bare).err().unwrap();
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("[tls]"), "{said}");
+    let (site, authority, _) = site("");
+    assert!(site.init().status.success());
+    let mut served = open(&site).unwrap_or_else(|why| panic!("{why:?}"));
+    assert!(served.url.starts_with("https://0.0.0.0:"), "{}", served.url);
+    served.url = served.url.replace("0.0.0.0", "127.0.0.1");
+    let groups = aws_lc_rs::default_provider().kx_groups;
+    let mut stream = connect(&served, &authority, &groups);
+    assert!(live(&mut stream).starts_with("HTTP/1.1 200"));
 }
 
 #[track_caller]

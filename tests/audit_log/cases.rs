@@ -32,7 +32,7 @@ const fn case(
     }
 }
 
-pub const CASES: [Case; 22] = [
+pub const CASES: [Case; 24] = [
     case("changed", |file| change(file, FIVE), "EntryChanged", five),
     case(
         "changed, and the tree with it",
@@ -106,6 +106,12 @@ pub const CASES: [Case; 22] = [
         Some,
     ),
     case(
+        "inserted far behind the end",
+        |file| forge(file, i64::MAX, FIVE),
+        "EntryInserted",
+        Some,
+    ),
+    case(
         "the first one removed",
         |file| remove(file, 0),
         "EntryMissing",
@@ -155,6 +161,17 @@ pub const CASES: [Case; 22] = [
     case(
         "a hash of the tree removed",
         |file| run(file, "DELETE FROM tree_hashes WHERE position = 4"),
+        "TreeChanged",
+        |_| None,
+    ),
+    case(
+        "a hash put in far behind the tree's end",
+        |file| {
+            run(
+                file,
+                "INSERT INTO tree_hashes VALUES (9223372036854775807, zeroblob(32))",
+            )
+        },
         "TreeChanged",
         |_| None,
     ),

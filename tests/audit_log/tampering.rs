@@ -107,6 +107,38 @@ fn what_was_found_is_not_forgotten_at_the_next_start() {
 }
 
 #[test]
+fn a_log_that_was_put_right_is_read_whole_and_then_takes_entries_again() {
+    let home = TempDir::new().unwrap();
+    let service = Service::start(home.path(), &[]);
+    service.make_dek("telemetry");
+    encrypt(&service).is(200);
+    let service = file::tampered(service, |file| {
+        run(
+            file,
+            "UPDATE audit_entries SET at = at + 1 WHERE number = 1",
+        )
+    });
+    let verify = |service: &Service| {
+        let verdict = service.post("auditor", "/v1/audit/verify", json!({}));
+        verdict.is(200)["error"].clone()
+    };
+    assert_eq!(verify(&service), "EntryChanged");
+    let service = file::tampered(service, |file| {
+        run(
+            file,
+            "UPDATE audit_entries SET at = at - 1 WHERE number = 1",
+        );
+        assert_eq!(file::number(file, "SELECT count(*) FROM log_findings"), 1);
+    });
+    assert_eq!(verify(&service), Value::Null);
+    encrypt(&service).is(200);
+    eventually("it is ready", || ready(&service)["status"] == "ready");
+    file::drop_cleanly(service);
+    let file = file::open(home.path());
+    assert_eq!(file::number(&file, "SELECT count(*) FROM log_findings"), 0);
+}
+
+#[test]
 fn no_column_of_the_logs_tables_is_changed_unnoticed() {
     let home = TempDir::new().unwrap();
     let service = Service::start(home.path(), &[]);
@@ -174,6 +206,22 @@ fn what_is_done_to_the_log_of_a_running_service_is_noticed_without_anyone_asking
         });
         is_closed(&service, "at runtime");
     }
+}
+
+#[test]
+fn no_entry_is_put_in_the_place_of_one_that_was_cut_off_a_moment_ago() {
+    let service = Service::spawn();
+    service.make_dek("telemetry");
+    encrypt(&service).is(200);
+    let file = file::open(&service.dir);
+    let last = size(&file) - 1;
+    file.execute_batch("BEGIN IMMEDIATE").unwrap();
+    cut(&file, last);
+    regrow(&file);
+    file.execute_batch("COMMIT").unwrap();
+    encrypt(&service).is_refused(503, "audit_unavailable");
+    assert_eq!(size(&file), last);
+    is_closed(&service, "cut");
 }
 
 #[test]

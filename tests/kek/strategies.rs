@@ -136,6 +136,22 @@ fn a_token_that_stops_choosing_ivs_seals_nothing_more() {
 }
 
 #[test]
+fn a_token_that_puts_its_own_iv_in_the_place_of_ours_seals_nothing_as_if_it_were_ours() {
+    let token = Token::new();
+    let double = Double::new(&token);
+    let kek = double.open(1);
+    kek.create(&version(1)).unwrap();
+    kek.adopt(ring(&kek, &[1])).unwrap();
+    let record = kek.wrap(&secret(7), &CONTEXT).unwrap();
+    assert_eq!(record.mechanism, Mechanism::AesGcm);
+    double.command("own-iv");
+    is_refused_for(
+        kek.wrap(&secret(8), &CONTEXT),
+        "another IV in the place of ours",
+    );
+}
+
+#[test]
 fn a_token_whose_ivs_begin_again_is_refused() {
     let (kek, double, _token) = of_character("counting-iv");
     let ring = ring(&kek, &[1]);

@@ -93,16 +93,28 @@ fn objects(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     files.map(read).collect()
 }
 
-/// Puts a token's folder back as it was.
+/// Puts a token's objects back as they were. What was exchanged comes back in one step: at no moment are both there, or
+/// neither, which would be another cause.
 fn restore(folder: &Path, before: &BTreeMap<PathBuf, Vec<u8>>) {
-    for file in objects(folder)
+    let now = objects(folder);
+    let mut extra: Vec<_> = now
         .keys()
         .filter(|file| !before.contains_key(*file))
+        .collect();
+    for (file, bytes) in before
+        .iter()
+        .filter(|(file, bytes)| now.get(*file) != Some(*bytes))
     {
-        fs::remove_file(file).unwrap();
+        let is_like = |one: &&PathBuf| one.extension() == file.extension();
+        let place = match extra.iter().position(is_like) {
+            Some(at) if !now.contains_key(file) => extra.remove(at),
+            Some(_) | None => file,
+        };
+        fs::write(aside("restored"), bytes).unwrap();
+        fs::rename(aside("restored"), place).unwrap();
     }
-    for (file, bytes) in before {
-        fs::write(file, bytes).unwrap();
+    for file in extra {
+        fs::remove_file(file).unwrap();
     }
 }
 

@@ -25,6 +25,8 @@ pub struct Switch {
     pub creations: AtomicI64,
     /// Secrets that it wraps before it goes away; negative is any number.
     pub wraps: AtomicI64,
+    /// Whether it wraps other secrets than it is given.
+    pub exchanges: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -41,6 +43,7 @@ impl Flaky {
                 down: AtomicBool::new(false),
                 creations: AtomicI64::new(-1),
                 wraps: AtomicI64::new(-1),
+                exchanges: AtomicBool::new(false),
             }),
         }
     }
@@ -63,7 +66,12 @@ impl Flaky {
 impl KekProvider for Flaky {
     fn wrap(&self, secret: &Secret<32>, context: &Context<'_>) -> Result<WrappedSecret, Error> {
         self.spend(&self.switch.wraps)?;
-        self.inner.wrap(secret, context)
+        match self.switch.exchanges.load(SeqCst) {
+            true => self
+                .inner
+                .wrap(&Secret::take(&mut [7; 32]).unwrap(), context),
+            false => self.inner.wrap(secret, context),
+        }
     }
 
     fn unwrap(&self, wrapped: &WrappedSecret, context: &Context<'_>) -> Result<Secret<32>, Error> {

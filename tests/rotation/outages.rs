@@ -24,6 +24,7 @@ fn house() -> (House, Arc<Switch>) {
 fn mend(switch: &Switch) {
     switch.creations.store(-1, SeqCst);
     switch.wraps.store(-1, SeqCst);
+    switch.exchanges.store(false, SeqCst);
     switch.down.store(false, SeqCst);
 }
 
@@ -104,4 +105,41 @@ fn a_version_retired_while_the_token_is_away_opens_nothing_when_it_is_back() {
     house.unwrap(&old).is_refused(410, "destroyed");
     house.on_kek(&house.operator, 1, "restore").is(200);
     house.unwrap(&old).is(200);
+}
+
+#[test]
+fn a_token_that_wraps_something_else_moves_no_record() {
+    let (house, switch) = house();
+    house.dek("plain", "aes-256-gcm");
+    let blob = house.encrypt("plain");
+    switch.exchanges.store(true, SeqCst);
+    house.ask_to_rotate().is(202);
+    eventually("the new version is made", || {
+        house.kek_version(2)["state"] == "enabled"
+    });
+    thread::sleep(Duration::from_millis(2500));
+    assert_eq!(house.kek()["job"]["status"], "running");
+    assert_eq!(house.kek_version(2)["records"], 0);
+    house.decrypt("plain", &blob).is(200);
+    mend(&switch);
+    is_rotated(&house);
+    assert_eq!(
+        house.decrypt("plain", &blob).is(200)["plaintext"],
+        PLAINTEXT
+    );
+}
+
+#[test]
+fn while_a_rotation_runs_no_other_begins_and_no_version_is_retired() {
+    let (house, switch) = house();
+    house.rotate_kek();
+    // So that no record moves, and the job goes on.
+    switch.exchanges.store(true, SeqCst);
+    house.ask_to_rotate().is(202);
+    assert_eq!(house.kek_version(1)["records"], 0);
+    house.retire(1).is_refused(409, "conflict");
+    house.ask_to_rotate().is_refused(409, "conflict");
+    mend(&switch);
+    eventually("the job ends", || house.kek()["job"].is_null());
+    house.retire(1).is(200);
 }

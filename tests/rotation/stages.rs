@@ -1,6 +1,11 @@
 //! A service that was killed at any stage goes on from there at its next start: each stage is made as it is on disk.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    thread,
+    time::Duration,
+};
 
 use aegis_custodian::{
     custodian::{Clock, Custodian},
@@ -66,6 +71,26 @@ impl Scene {
 
     fn start(&self) -> Service {
         Service::start(self.home.path(), &SOFTWARE)
+    }
+
+    fn database(&self) -> PathBuf {
+        self.home.path().join("custodian.db")
+    }
+
+    /// Runs the service for some turns on a log whose checkpoint was taken out, then puts that back.
+    fn with_a_log_that_takes_nothing(&self, look: impl FnOnce(&Service)) {
+        let kept = fs::read(self.database()).unwrap();
+        #[allow(clippy::disallowed_methods)] // past the store is the point
+        let file = Connection::open(self.database()).unwrap();
+        assert_eq!(file.execute("DELETE FROM checkpoints", []).unwrap(), 1);
+        drop(file);
+        let service = self.start();
+        let ready = service.get("", "/v1/health/ready").json();
+        assert_eq!(ready["checks"]["audit"]["ok"], false, "{ready}");
+        thread::sleep(Duration::from_millis(2500));
+        look(&service);
+        assert_eq!(service.stop(), Some(0));
+        fs::write(self.database(), kept).unwrap();
     }
 
     /// Starts the service, lets the rotation end, and looks at everything.
@@ -238,6 +263,48 @@ fn killed_before_the_end_was_written_down_it_ends() {
     let scene = Scene::new();
     scene.until(|parts| parts.move_some(12));
     scene.goes_on();
+}
+
+#[test]
+fn while_the_log_takes_no_entries_no_key_is_made_and_no_record_is_moved() {
+    let stages: [(fn(&Parts) -> KekVersion, &str); 2] =
+        [(Parts::announce, "creating"), (Parts::enable, "enabled")];
+    for (stage, state) in stages {
+        let scene = Scene::new();
+        scene.until(|parts| drop(stage(parts)));
+        scene.with_a_log_that_takes_nothing(|service| {
+            let kek = service.get("operator", "/v1/kek").is(200);
+            assert_eq!(kek["versions"][1]["state"], state, "{kek}");
+            assert_eq!(kek["versions"][1]["records"], 0, "{kek}");
+            assert_eq!(kek["job"]["status"], "running", "{kek}");
+            let made = text(&kek["versions"][1]["version"]);
+            let file = scene.home.path().join(format!("software-kek/{made}.key"));
+            assert_eq!(file.exists(), state == "enabled");
+        });
+        scene.goes_on();
+    }
+}
+
+#[test]
+fn while_the_log_takes_no_entries_no_key_is_deleted() {
+    let scene = Scene::new();
+    scene.until(|parts| drop(parts.enable()));
+    scene.goes_on();
+    let mut file = PathBuf::new();
+    scene.until(|parts| {
+        let version = parts.approve_destruction();
+        file = scene
+            .home
+            .path()
+            .join(format!("software-kek/{version}.key"));
+    });
+    scene.with_a_log_that_takes_nothing(|service| {
+        let kek = service.get("operator", "/v1/kek").is(200);
+        assert_eq!(kek["versions"][0]["state"], "destroying", "{kek}");
+        assert!(file.exists());
+    });
+    assert_eq!(scene.start().stop(), Some(0));
+    assert!(!file.exists());
 }
 
 #[test]

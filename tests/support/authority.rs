@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    ops::Range,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     sync::Arc,
@@ -9,7 +10,7 @@ use std::{
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
-    KeyPair,
+    KeyPair, date_time_ymd,
 };
 use rustls::crypto::aws_lc_rs;
 use sha2::{Digest, Sha256};
@@ -57,9 +58,24 @@ impl Authority {
         self.sign(name, ExtendedKeyUsagePurpose::ClientAuth)
     }
 
+    /// A client's certificate of these years.
+    pub fn client_of(&self, name: &str, years: Range<i32>) -> Pair {
+        let mut about = about();
+        about.not_before = date_time_ymd(years.start, 1, 1);
+        about.not_after = date_time_ymd(years.end, 1, 1);
+        self.sign_that(about, name, ExtendedKeyUsagePurpose::ClientAuth)
+    }
+
     fn sign(&self, name: &str, usage: ExtendedKeyUsagePurpose) -> Pair {
-        let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
-        let mut about = CertificateParams::new(names).unwrap();
+        self.sign_that(about(), name, usage)
+    }
+
+    fn sign_that(
+        &self,
+        mut about: CertificateParams,
+        name: &str,
+        usage: ExtendedKeyUsagePurpose,
+    ) -> Pair {
         about.distinguished_name.push(DnType::CommonName, name);
         about.extended_key_usages.push(usage);
         let key = KeyPair::generate().unwrap();
@@ -97,4 +113,9 @@ impl Authority {
             .tls_config(tls);
         config.build().new_agent()
     }
+}
+
+fn about() -> CertificateParams {
+    let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
+    CertificateParams::new(names).unwrap()
 }

@@ -61,7 +61,7 @@ impl Double {
         double
     }
 
-    /// A token that chooses the IV of AES-GCM itself and has no Ed25519, as a CloudHSM has it.
+    /// A token that chooses the IV of AES-GCM itself and has no Ed25519 and no data objects, as a CloudHSM has it.
     pub fn cloudhsm(token: &Token) -> Self {
         Self::of_character(token, "cloudhsm")
     }

@@ -5,7 +5,10 @@ use std::{
     io::{BufRead, BufReader},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    sync::Mutex,
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, Ordering::SeqCst},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -338,6 +341,15 @@ pub fn signal(pid: u32, signal: &str) {
     let command = format!("kill {signal} {pid}");
     let sent = Command::new("sh").args(["-c", &command]).status();
     assert!(sent.unwrap().success());
+}
+
+/// Tells threads to stop when it is dropped, even if something else went wrong.
+pub struct Stop<'a>(pub &'a AtomicBool);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, SeqCst);
+    }
 }
 
 /// Waits until `done`, at most ten seconds.

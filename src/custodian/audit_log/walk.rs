@@ -82,6 +82,8 @@ fn wrong(
     grown: bool,
 ) -> Result<Finding, Error> {
     let fault = match place(row) {
+        // What stands behind a gap that the tree knows nothing of was never logged.
+        _ if row.number != number && !grown => Fault::EntryInserted,
         _ if row.number != number => Fault::EntryMissing,
         None => Fault::EntryChanged,
         Some(own) if own == number => match next.and_then(place) {

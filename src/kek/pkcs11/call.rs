@@ -4,9 +4,11 @@
 use std::{
     collections::BTreeMap,
     error::Error as _,
-    sync::Arc,
+    sync::{Arc, TryLockError},
     time::{Duration, Instant},
 };
+
+use cryptoki::session::Session;
 
 use super::{
     Pkcs11Kek,
@@ -85,6 +87,24 @@ impl Pkcs11Kek {
                 Mended::Alive | Mended::Hopeless => return Err(fault.into_error(what)),
             }
         }
+    }
+
+    /// Makes something in a session that may write, if it is not there: never beside one that has not come back, which may
+    /// yet make it too.
+    pub(super) fn make<T: Send + 'static>(
+        &self,
+        what: &'static str,
+        make: impl Fn(&Session) -> Result<T, Fault> + Clone + Send + 'static,
+    ) -> Result<T, Error> {
+        let making = Arc::clone(&self.making);
+        self.call(what, self.slow_deadline(), move |live| {
+            let alone = making.try_lock();
+            if matches!(alone, Err(TryLockError::WouldBlock)) {
+                let why = "an earlier one has not come back";
+                return Err(Error::kek(what, Trouble::new(Cause::NoAnswer, why)).into());
+            }
+            live.write(&make)
+        })
     }
 
     /// Refuses at once while the round trip does not come back. Whoever looks after the token tries it again; if nobody

@@ -1,7 +1,7 @@
 //! Owns the data objects in which the token keeps the newest checkpoint of the audit log (CKO_DATA, PKCS#11 v3.1
 //! section 4.5). The value of one cannot be changed: the next is made beside it, then it is destroyed.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use cryptoki::{
     error::{Error as Pkcs11Error, RvError},
@@ -41,9 +41,9 @@ impl NoteKeeper for Pkcs11Kek {
 
     fn keep_note(&self, note: &[u8]) -> Result<bool, Error> {
         self.ring()?;
-        let note = note.to_vec();
-        let keep = move |live: &Arc<Live>| live.write(|session| replace(session, &note));
-        let kept = self.call_in(&self.background, KEEPING, self.deadline(), keep);
+        let (note, deadline) = (note.to_vec(), self.deadline());
+        let keep = move |live: &Arc<Live>| live.write(|session| replace(session, &note, deadline));
+        let kept = self.call_in(&self.background, KEEPING, deadline, keep);
         let condition = self.shared.condition();
         match &kept {
             Ok(_) => condition.is_cured(Cause::ObjectUnusable, LABEL),
@@ -66,8 +66,12 @@ impl NoteKeeper for Pkcs11Kek {
     }
 }
 
-fn replace(session: &Session, note: &[u8]) -> Result<bool, Fault> {
+/// Keeps `note` in the place of those that are there; after the deadline one of those may be newer.
+fn replace(session: &Session, note: &[u8], deadline: Instant) -> Result<bool, Fault> {
     let old = find(session)?;
+    if Instant::now() >= deadline {
+        return Err(Error::kek(KEEPING, "the deadline passed").into());
+    }
     match session.create_object(&template(note)) {
         Ok(_) => {}
         Err(error) if keeps_none(&error) => return Ok(false),
@@ -79,12 +83,17 @@ fn replace(session: &Session, note: &[u8]) -> Result<bool, Fault> {
     Ok(true)
 }
 
+/// Every note. A token that holds keys only may not even look for one.
 fn find(session: &Session) -> Result<Vec<ObjectHandle>, Pkcs11Error> {
-    session.find_objects(&[
+    let found = session.find_objects(&[
         Attribute::Class(ObjectClass::DATA),
         Attribute::Label(LABEL.into()),
         Attribute::Application(APPLICATION.into()),
-    ])
+    ]);
+    match found {
+        Err(error) if keeps_none(&error) => Ok(Vec::new()),
+        found => found,
+    }
 }
 
 fn value(session: &Session, note: ObjectHandle) -> Result<Vec<u8>, Fault> {

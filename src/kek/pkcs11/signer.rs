@@ -69,9 +69,7 @@ impl TokenSigner for Pkcs11Kek {
     fn create_signing_key(&self, id: &str) -> Result<[u8; 32], Error> {
         self.ring()?;
         let id = id.to_owned();
-        self.call("making a signing key", self.slow_deadline(), move |live| {
-            live.write(|session| create(session, &id))
-        })
+        self.make("making a signing key", move |session| create(session, &id))
     }
 
     fn sign(&self, id: &str, public_key: &[u8; 32], message: &[u8]) -> Result<[u8; 64], Error> {

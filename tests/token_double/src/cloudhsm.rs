@@ -1,16 +1,18 @@
 //! A token like a CloudHSM (SDK 5): it chooses the IV of AES-GCM itself and writes it into the caller's buffer of 12
-//! zero bytes, and knows no Ed25519.
+//! zero bytes, knows no Ed25519, and holds keys only, no data objects.
 //!
-//! Others take liberties: `own-iv` takes any IV and puts its own in its place, `zero-iv` seals with the zero IV that it was
-//! given, `same-iv` chooses the same IV each time, and `counting-iv` counts, from 1 again after each such line.
+//! Others hold data objects and take liberties: `own-iv` takes any IV and puts its own in its place, `zero-iv` seals with
+//! the zero IV that it was given, `same-iv` chooses the same IV each time, and `counting-iv` counts, from 1 again after
+//! each such line.
 
 use std::slice;
 
 use cryptoki_sys::{
     CK_ATTRIBUTE, CK_FUNCTION_LIST, CK_GCM_PARAMS, CK_MECHANISM, CK_MECHANISM_INFO,
-    CK_MECHANISM_TYPE, CK_OBJECT_HANDLE, CK_RV, CK_SESSION_HANDLE, CK_SLOT_ID, CK_ULONG,
-    CKM_AES_GCM, CKM_EC_EDWARDS_KEY_PAIR_GEN, CKM_EDDSA, CKR_FUNCTION_NOT_SUPPORTED,
-    CKR_MECHANISM_INVALID, CKR_MECHANISM_PARAM_INVALID, CKR_OK,
+    CK_MECHANISM_TYPE, CK_OBJECT_CLASS, CK_OBJECT_HANDLE, CK_RV, CK_SESSION_HANDLE, CK_SLOT_ID,
+    CK_ULONG, CKA_CLASS, CKM_AES_GCM, CKM_EC_EDWARDS_KEY_PAIR_GEN, CKM_EDDSA, CKO_DATA,
+    CKR_ATTRIBUTE_VALUE_INVALID, CKR_FUNCTION_NOT_SUPPORTED, CKR_MECHANISM_INVALID,
+    CKR_MECHANISM_PARAM_INVALID, CKR_OK,
 };
 
 use crate::control;
@@ -136,6 +138,45 @@ pub(crate) unsafe fn make_pair(
     }
 }
 
+/// C_CreateObject.
+///
+/// # Safety
+/// As the standard has it.
+pub(crate) unsafe fn create(
+    real: &CK_FUNCTION_LIST,
+    session: CK_SESSION_HANDLE,
+    template: *mut CK_ATTRIBUTE,
+    count: CK_ULONG,
+    object: *mut CK_OBJECT_HANDLE,
+) -> CK_RV {
+    // SAFETY: the caller's template.
+    match (real.C_CreateObject, unsafe { is_data(template, count) }) {
+        (_, true) => CKR_ATTRIBUTE_VALUE_INVALID,
+        // SAFETY: the caller's arguments.
+        (Some(create), false) => unsafe { create(session, template, count, object) },
+        (None, false) => CKR_FUNCTION_NOT_SUPPORTED,
+    }
+}
+
+/// C_FindObjectsInit.
+///
+/// # Safety
+/// As the standard has it.
+pub(crate) unsafe fn find(
+    real: &CK_FUNCTION_LIST,
+    session: CK_SESSION_HANDLE,
+    template: *mut CK_ATTRIBUTE,
+    count: CK_ULONG,
+) -> CK_RV {
+    // SAFETY: the caller's template.
+    match (real.C_FindObjectsInit, unsafe { is_data(template, count) }) {
+        (_, true) => CKR_ATTRIBUTE_VALUE_INVALID,
+        // SAFETY: the caller's arguments.
+        (Some(find), false) => unsafe { find(session, template, count) },
+        (None, false) => CKR_FUNCTION_NOT_SUPPORTED,
+    }
+}
+
 /// C_GetMechanismInfo.
 ///
 /// # Safety
@@ -190,6 +231,21 @@ unsafe fn lacks(mechanism: *mut CK_MECHANISM) -> bool {
     // SAFETY: as this function asks.
     let mechanism = unsafe { mechanism.as_ref() };
     is_on() && mechanism.is_some_and(|mechanism| ED25519.contains(&mechanism.mechanism))
+}
+
+/// # Safety
+/// So many valid attributes are at `template`.
+unsafe fn is_data(template: *mut CK_ATTRIBUTE, count: CK_ULONG) -> bool {
+    if !control::says("cloudhsm") || template.is_null() {
+        return false;
+    }
+    // SAFETY: as this function asks.
+    let template = unsafe { slice::from_raw_parts(template, count as usize) };
+    template.iter().any(|one| {
+        // SAFETY: the value of a CKA_CLASS is of that type.
+        let class = || unsafe { one.pValue.cast::<CK_OBJECT_CLASS>().read_unaligned() };
+        one.type_ == CKA_CLASS && !one.pValue.is_null() && class() == CKO_DATA
+    })
 }
 
 fn is_on() -> bool {

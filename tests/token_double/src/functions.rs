@@ -76,13 +76,13 @@ functions! {
     C_SetOperationState(a: Session, b: Bytes, c: Count, d: Object, e: Object);
     C_Login(a: Session, b: User, c: Bytes, d: Count) by locking::login;
     C_Logout(a: Session);
-    C_CreateObject(a: Session, b: Attributes, c: Count, d: ObjectOut);
+    C_CreateObject(a: Session, b: Attributes, c: Count, d: ObjectOut) by cloudhsm::create;
     C_CopyObject(a: Session, b: Object, c: Attributes, d: Count, e: ObjectOut);
     C_DestroyObject(a: Session, b: Object);
     C_GetObjectSize(a: Session, b: Object, c: CountOut);
     C_GetAttributeValue(a: Session, b: Object, c: Attributes, d: Count);
     C_SetAttributeValue(a: Session, b: Object, c: Attributes, d: Count);
-    C_FindObjectsInit(a: Session, b: Attributes, c: Count);
+    C_FindObjectsInit(a: Session, b: Attributes, c: Count) by cloudhsm::find;
     C_FindObjects(a: Session, b: ObjectOut, c: Count, d: CountOut);
     C_FindObjectsFinal(a: Session);
     C_EncryptInit(a: Session, b: Mechanism, c: Object) by cloudhsm::encrypt;

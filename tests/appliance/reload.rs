@@ -1,0 +1,127 @@
+//! Certificates that are exchanged while callers come and go: nobody is refused, and what is broken changes nothing.
+
+use std::{
+    collections::BTreeSet,
+    fs::{self, Permissions},
+    os::unix::fs::PermissionsExt,
+    path::Path,
+    sync::atomic::{AtomicBool, Ordering::SeqCst},
+    thread,
+};
+
+use rustls::crypto::aws_lc_rs;
+
+use crate::{
+    appliance::Served,
+    authority::{Authority, Pair},
+    service::Stop,
+    tls::{connect, leaf, live, site, until},
+};
+
+const ROUNDS: usize = 10;
+
+const READ: &str = "the certificates were read again";
+const KEPT: &str = "the certificates stay as they were";
+
+fn hang_up(served: &Served, said: &str) {
+    let times = || served.log().matches(said).count();
+    let before = times();
+    served.signal("-HUP");
+    until(|| times() > before);
+}
+
+/// What the service shows to whoever connects now.
+fn shown(served: &Served, authority: &Authority) -> Vec<u8> {
+    let mut stream = connect(served, authority, &aws_lc_rs::default_provider().kx_groups);
+    assert!(live(&mut stream).starts_with("HTTP/1.1 200"));
+    leaf(&stream)
+}
+
+/// Asks on one connection until it is told to stop; answers how often.
+fn stays(served: &Served, authority: &Authority, stop: &AtomicBool) -> usize {
+    let mut stream = connect(served, authority, &aws_lc_rs::default_provider().kx_groups);
+    let mut answered = 0;
+    while !stop.load(SeqCst) {
+        assert!(live(&mut stream).starts_with("HTTP/1.1 200"));
+        answered += 1;
+    }
+    answered
+}
+
+/// Connects again and again; answers how often, and every certificate that it was shown.
+fn comes(served: &Served, authority: &Authority, stop: &AtomicBool) -> (usize, BTreeSet<Vec<u8>>) {
+    let (mut times, mut leaves) = (0, BTreeSet::new());
+    while !stop.load(SeqCst) {
+        leaves.insert(shown(served, authority));
+        times += 1;
+    }
+    (times, leaves)
+}
+
+#[test]
+fn certificates_are_exchanged_under_load_and_nobody_is_refused() {
+    let (site, authority, pair) = site("");
+    let served = site.serve_new();
+    let stop = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let (served, authority, stop) = (&served, &authority, &stop);
+        let staying = [(); 2].map(|()| scope.spawn(|| stays(served, authority, stop)));
+        let coming = [(); 2].map(|()| scope.spawn(|| comes(served, authority, stop)));
+        let stopped = Stop(stop);
+        for _ in 0..ROUNDS {
+            authority.server("server");
+            hang_up(served, READ);
+            fs::write(&pair.certificate, "no certificate").unwrap();
+            hang_up(served, KEPT);
+        }
+        drop(stopped);
+        let answered: usize = staying.map(|one| one.join().unwrap()).iter().sum();
+        let came = coming.map(|one| one.join().unwrap());
+        let times: usize = came.iter().map(|(times, _)| times).sum();
+        let leaves: BTreeSet<_> = came.iter().flat_map(|(_, leaves)| leaves).collect();
+        println!(
+            "tls: {ROUNDS} exchanges of certificates: {answered} requests on two connections that stayed, {times} handshakes that saw {} certificates, none refused",
+            leaves.len()
+        );
+        assert!(answered > ROUNDS && times > 4 && leaves.len() > 1);
+    });
+}
+
+/// What is wrong with a new certificate or its key.
+type Fault = (&'static str, fn(&Pair, &Path));
+
+const FAULTS: [Fault; 6] = [
+    ("no PEM", |pair, _| {
+        fs::write(&pair.certificate, "x").unwrap()
+    }),
+    ("no key", |pair, _| fs::write(&pair.key, "").unwrap()),
+    ("no file", |pair, _| fs::remove_file(&pair.key).unwrap()),
+    ("half a certificate", |pair, _| {
+        let whole = fs::read_to_string(&pair.certificate).unwrap();
+        fs::write(&pair.certificate, &whole[..whole.len() / 2]).unwrap();
+    }),
+    ("another's key", |pair, folder| {
+        let other = Authority::new(folder, "other").server("other");
+        fs::copy(other.key, &pair.key).unwrap();
+    }),
+    ("a key that others may read", |pair, _| {
+        fs::set_permissions(&pair.key, Permissions::from_mode(0o644)).unwrap();
+    }),
+];
+
+#[test]
+fn a_broken_new_certificate_leaves_the_old_one_in_use() {
+    let (site, authority, pair) = site("");
+    let served = site.serve_new();
+    let before = shown(&served, &authority);
+    for (what, spoil) in FAULTS {
+        let next = authority.server("server");
+        spoil(&next, site.folder());
+        hang_up(&served, KEPT);
+        assert_eq!(shown(&served, &authority), before, "{what}");
+    }
+    authority.server("server");
+    fs::set_permissions(&pair.key, Permissions::from_mode(0o600)).unwrap();
+    hang_up(&served, READ);
+    assert_ne!(shown(&served, &authority), before);
+}
