@@ -19,6 +19,8 @@ use std::{
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+#[path = "support/appliance.rs"]
+mod appliance;
 #[path = "crash/at_once.rs"]
 mod at_once;
 #[path = "crash/check.rs"]
@@ -61,6 +63,8 @@ mod ledger;
 mod load;
 #[path = "crash/looks.rs"]
 mod looks;
+#[path = "crash/matters.rs"]
+mod matters;
 #[path = "crash/moved.rs"]
 mod moved;
 #[path = "crash/once.rs"]
@@ -75,6 +79,8 @@ mod sealed;
 mod service;
 #[path = "crash/states.rs"]
 mod states;
+#[path = "crash/two_admins.rs"]
+mod two_admins;
 
 use check::Check;
 use check_log::checkpoint;
