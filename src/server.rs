@@ -36,6 +36,7 @@ pub mod init;
 mod line;
 mod listener;
 pub mod notify;
+pub mod restore;
 mod seats;
 pub mod tls;
 
@@ -59,6 +60,7 @@ const SWEEP: u32 = 600;
 /// # Errors
 /// Says which part and what to do.
 pub fn open(config: &Config) -> Result<Custodian, Source> {
+    restore::finished(config)?;
     init::finished(config)?;
     let custodian = assemble(config)?;
     custodian.adopt_keyring().map_err(Trouble::explain)?;

@@ -4,10 +4,8 @@
 
 use std::{
     cell::Cell,
-    fs::{File, OpenOptions, TryLockError},
     ops::Deref,
-    os::unix::fs::OpenOptionsExt,
-    path::{Path, PathBuf},
+    path::Path,
     sync::{
         Arc, OnceLock,
         atomic::{AtomicBool, Ordering},
@@ -33,6 +31,7 @@ mod deks;
 mod files;
 mod jobs;
 mod keks;
+mod lock;
 mod log_head;
 mod overrides;
 mod patrol;
@@ -57,11 +56,13 @@ pub use audit::Logged;
 pub use backup::DatabaseCopy;
 pub use census::{DekFigures, DekTotals};
 pub use checkpoints::CheckpointRow;
+pub use connection::SCHEMA;
 pub use custodians::{ALREADY, CustodianRow, Identity, Moment};
 pub use dek_versions::VersionRow;
 pub use deks::{DekRow, OVERTAKEN};
 pub use jobs::{JobRow, JobState};
 pub use keks::KekRow;
+pub use lock::Lock;
 pub use log_head::FindingRow;
 pub use overrides::{Closing, OverrideRow, Request, Sought};
 pub use patrol::{Beat, Look};
@@ -69,7 +70,7 @@ pub use principals::{NewPrincipal, PrincipalRow, PrincipalState};
 pub use replies::{KeptReply, ReplyKey};
 pub use signatures::SignatureRow;
 pub use signing_keys::{MadeKey, SigningKeyRow};
-pub use space::Space;
+pub use space::{Space, free};
 pub use tokens::{Bearer, Credential, TokenRow, TokenState};
 pub use trouble::Trouble;
 pub use wrapped::{Place, Stretch, WrappedRecord};
@@ -87,7 +88,7 @@ pub struct Store {
     row_key: RowKey,
     log_closed: Arc<AtomicBool>,
     path: Arc<Path>,
-    _lock: Arc<File>,
+    _lock: Arc<Lock>,
 }
 
 /// The key of the rows' MACs, once it is open.
@@ -137,7 +138,7 @@ impl Store {
     }
 
     fn open_files(path: &Path) -> Result<Self, Error> {
-        let lock = lock(path)?;
+        let lock = Lock::take(path)?;
         backup::remove_left_over(path)?;
         connection::create_private(path)?;
         let mut writing = connection::writing(path)?;
@@ -289,22 +290,5 @@ impl Tx<'_> {
     fn touch(&self) -> Result<(), Error> {
         let sql = "UPDATE log_head SET id = id";
         self.change("checking the disk", sql, []).map(drop)
-    }
-}
-
-fn lock(path: &Path) -> Result<File, Error> {
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".lock");
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(false).mode(0o600);
-    let file = options.open(PathBuf::from(beside));
-    let file = file.map_err(|error| Error::store("opening the database's lock file", error))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(Error::store(
-            "locking the database",
-            "another process has it open: stop that one first",
-        )),
-        Err(TryLockError::Error(error)) => Err(Error::store("locking the database", error)),
     }
 }

@@ -94,7 +94,7 @@ pub fn finished(config: &Config) -> Result<(), Source> {
 }
 
 /// Two admins of two subjects, each with a file of their own.
-fn named(admins: &[Admin]) -> Result<Vec<Admin>, Source> {
+pub(super) fn named(admins: &[Admin]) -> Result<Vec<Admin>, Source> {
     if admins.len() < 2 {
         return Err(
             "give --admin SUBJECT=FILE twice at least: one proposes, another approves".into(),

@@ -7,7 +7,10 @@ use rusqlite_migration::{M, Migrations};
 
 use crate::error::Error;
 
-const MIGRATIONS: [&str; 1] = [include_str!("../../schema/0001_foundation.sql")];
+const MIGRATIONS: [&str; SCHEMA as usize] = [include_str!("../../schema/0001_foundation.sql")];
+
+/// The version of the schema to which this version of the service brings a database.
+pub const SCHEMA: u32 = 1;
 
 const BUSY: Duration = Duration::from_secs(5);
 /// How long a reader may be in the way of emptying the write-ahead log.
