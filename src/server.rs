@@ -60,6 +60,7 @@ const SWEEP: u32 = 600;
 /// # Errors
 /// Says which part and what to do.
 pub fn open(config: &Config) -> Result<Custodian, Source> {
+    init::permitted(config)?;
     restore::finished(config)?;
     init::finished(config)?;
     let custodian = assemble(config)?;

@@ -81,16 +81,22 @@ pub fn finished(config: &Config) -> Result<(), Source> {
     if config.data_dir.join(UNFINISHED).exists() {
         return Err("init was interrupted here: run the same `custodian init` again".into());
     }
-    let database = config.database();
-    match database.try_exists() {
-        Ok(true) => Ok(()),
-        Err(error) => Err(format!(
-            "{}: {error}: let the service's user read and write the data folder and the files in it, then start again",
-            database.display()
-        )
-        .into()),
-        Ok(false) => Err(format!("{} is not there: run `custodian init` first, or put the database back by `custodian restore`", database.display()).into()),
+    match config.database().exists() {
+        true => Ok(()),
+        false => Err(format!("{} is not there: run `custodian init` first, or put the database back by `custodian restore`", config.database().display()).into()),
     }
+}
+
+/// Refuses to look for what it may not see.
+///
+/// # Errors
+/// Says what to do.
+pub fn permitted(config: &Config) -> Result<(), Source> {
+    let looked = config.database().try_exists().map(drop);
+    looked.map_err(|error| {
+        let folder = config.data_dir.display();
+        format!("{folder}: {error}: let the service's user read and write the data folder and the files in it, then start again").into()
+    })
 }
 
 /// Two admins of two subjects, each with a file of their own.
