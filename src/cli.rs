@@ -13,6 +13,7 @@ use crate::{
     telemetry::{self, Format},
 };
 
+mod admission;
 mod answer;
 mod audit;
 mod backup;
@@ -38,6 +39,7 @@ mod principal;
 mod progress;
 mod pubkey;
 mod reject;
+mod restore;
 mod rewrap;
 mod screen;
 mod serve;
@@ -145,6 +147,15 @@ enum Command {
     Pubkey(pubkey::Arguments),
     /// Sign the rejection of an override, after showing it and asking.
     Reject(reject::Arguments),
+    /// Put a backup in the place of a service's database, offline, without reviving what was revoked since.
+    ///
+    /// Proves all of it with the token before anything is replaced, gives every KEK and DEK a new version, and keeps the
+    /// old database beside the new one. With the newest export of the audit log everything that was taken away since the
+    /// backup is taken away again; what was given since is named, to be given again. Without one, two admins can accept
+    /// that the time since is lost: then all tokens and open overrides are void. What is interrupted can be given again.
+    /// Exit code 0 is restored, 1 is something on this machine, 3 is that backup, export or admins do not prove what they
+    /// must.
+    Restore(restore::Arguments),
     /// Move blobs of /v1/wrap in a file to the current KEK version, as an operator who can read none of them.
     ///
     /// In batches of 256 through POST /v1/rewrap, several at once, in order. Blobs that are under the current version
@@ -224,6 +235,7 @@ pub fn run() -> ExitCode {
             Command::Principal(arguments) => principal::run(&arguments).map(done),
             Command::Pubkey(arguments) => pubkey::run(&arguments).map(done),
             Command::Reject(arguments) => reject::run(&arguments).map(done),
+            Command::Restore(arguments) => restore::run(&arguments),
             Command::Rewrap(arguments) => rewrap::run(&arguments),
             Command::Serve(arguments) => serve::run(&arguments).map(done),
             Command::Sign(arguments) => sign::run(&arguments).map(done),

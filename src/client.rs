@@ -33,6 +33,7 @@ mod token;
 
 pub use failure::{Failure, Refusal};
 pub use identity::{Identity, fingerprint};
+pub use private::read as private_text;
 
 /// How long one call may take, the way there and back included: a batch of 256 items on a slow token, and then some.
 const CALL: Duration = Duration::from_secs(60);

@@ -62,6 +62,7 @@ mod patrol;
 pub mod pii;
 pub mod principals;
 pub mod provision;
+pub mod restore;
 pub mod rewrapping;
 pub mod rotation;
 pub mod signing;

@@ -2,7 +2,7 @@
 //!
 //! Nothing here knows PKCS#11, a database or HTTP; each provider is one file or folder below `kek/`.
 
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -107,6 +107,17 @@ pub trait KekKeeper: KekProvider {
     /// # Errors
     /// [`Error::Unavailable`] if the token does not answer or has not exactly one such key.
     fn attributes(&self, version: &KekVersion) -> Result<Attributes, Error>;
+
+    /// The name of every KEK version that has a key here, in the ring or not, whole or not.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] if the token does not answer, or cannot tell.
+    fn versions(&self) -> Result<BTreeSet<KekVersion>, Error> {
+        Err(Error::kek(
+            "listing the KEK versions",
+            "this key holder cannot tell which it has",
+        ))
+    }
 
     /// Deletes the key of `version` for ever, and sees that it is gone. One that is gone already is deleted, so that an
     /// interrupted deletion can be repeated.

@@ -25,7 +25,7 @@ use crate::{
         pkcs11::{self, PinSource, Pkcs11Kek},
         software::SoftwareKek,
     },
-    store::Store,
+    store::{Store, Trouble},
     telemetry,
 };
 
@@ -36,6 +36,7 @@ pub mod init;
 mod line;
 mod listener;
 pub mod notify;
+pub mod restore;
 mod seats;
 pub mod tls;
 
@@ -59,10 +60,11 @@ const SWEEP: u32 = 600;
 /// # Errors
 /// Says which part and what to do.
 pub fn open(config: &Config) -> Result<Custodian, Source> {
+    restore::finished(config)?;
     init::finished(config)?;
     let custodian = assemble(config)?;
-    custodian.adopt_keyring()?;
-    custodian.make_signing_keys()?;
+    custodian.adopt_keyring().map_err(Trouble::explain)?;
+    custodian.make_signing_keys().map_err(Trouble::explain)?;
     Ok(custodian)
 }
 

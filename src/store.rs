@@ -4,10 +4,8 @@
 
 use std::{
     cell::Cell,
-    fs::{File, OpenOptions, TryLockError},
     ops::Deref,
-    os::unix::fs::OpenOptionsExt,
-    path::{Path, PathBuf},
+    path::Path,
     sync::{
         Arc, OnceLock,
         atomic::{AtomicBool, Ordering},
@@ -33,6 +31,7 @@ mod deks;
 mod files;
 mod jobs;
 mod keks;
+mod lock;
 mod log_head;
 mod overrides;
 mod patrol;
@@ -42,12 +41,14 @@ mod replies;
 mod row_key;
 mod rows;
 mod sealed;
+mod shape;
 mod signatures;
 mod signing_keys;
 mod space;
 mod tokens;
 mod traces;
 mod tree;
+mod trouble;
 mod wrapped;
 mod writer;
 
@@ -55,11 +56,13 @@ pub use audit::Logged;
 pub use backup::DatabaseCopy;
 pub use census::{DekFigures, DekTotals};
 pub use checkpoints::CheckpointRow;
+pub use connection::SCHEMA;
 pub use custodians::{ALREADY, CustodianRow, Identity, Moment};
 pub use dek_versions::VersionRow;
 pub use deks::{DekRow, OVERTAKEN};
 pub use jobs::{JobRow, JobState};
 pub use keks::KekRow;
+pub use lock::Lock;
 pub use log_head::FindingRow;
 pub use overrides::{Closing, OverrideRow, Request, Sought};
 pub use patrol::{Beat, Look};
@@ -67,8 +70,9 @@ pub use principals::{NewPrincipal, PrincipalRow, PrincipalState};
 pub use replies::{KeptReply, ReplyKey};
 pub use signatures::SignatureRow;
 pub use signing_keys::{MadeKey, SigningKeyRow};
-pub use space::Space;
+pub use space::{Space, free};
 pub use tokens::{Bearer, Credential, TokenRow, TokenState};
+pub use trouble::Trouble;
 pub use wrapped::{Place, Stretch, WrappedRecord};
 
 use condition::Condition;
@@ -84,7 +88,7 @@ pub struct Store {
     row_key: RowKey,
     log_closed: Arc<AtomicBool>,
     path: Arc<Path>,
-    _lock: Arc<File>,
+    _lock: Arc<Lock>,
 }
 
 /// The key of the rows' MACs, once it is open.
@@ -114,17 +118,33 @@ impl<'a> Deref for Tx<'a> {
     }
 }
 
+/// Tables of few rows, most of which nobody looks over: a start believes them, or the audit log does.
+const SMALL: [&str; 5] = [
+    "checkpoints",
+    "kek_versions",
+    "log_findings",
+    "log_head",
+    "row_key",
+];
+
 impl Store {
     /// Opens or makes the database at `path`, migrates it, and holds an exclusive lock while it is open.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] if another process has it, if it cannot be read, or if a newer version made it.
+    /// [`Error::Unavailable`] if another process has it, if it cannot be read or written, or if a newer version made it;
+    /// [`Trouble::of`] says what to do about it.
     pub fn open(path: &Path) -> Result<Self, Error> {
-        let lock = lock(path)?;
+        Self::open_files(path).map_err(Trouble::explain)
+    }
+
+    fn open_files(path: &Path) -> Result<Self, Error> {
+        let lock = Lock::take(path)?;
         backup::remove_left_over(path)?;
         connection::create_private(path)?;
         let mut writing = connection::writing(path)?;
         connection::migrate(&mut writing)?;
+        let mut small = SMALL.iter();
+        small.try_for_each(|table| shape::look_below(&writing, table))?;
         let files = Files::of(path)?;
         let condition = Arc::<Condition>::default();
         let row_key = RowKey::default();
@@ -239,7 +259,15 @@ impl Store {
     pub fn check(&self) -> Result<(), Error> {
         self.read(|view| view.check())?;
         let tried = self.condition.is_to_be_tried();
-        self.transact(move |tx| if tried { tx.touch() } else { tx.check() })
+        self.transact(move |tx| if tried { tx.touch() } else { tx.check() })?;
+        self.condition.has_room(|| Ok(self.space()?.free))
+    }
+
+    /// Whether the file is damaged, as far as is known: nothing is written any more, unless [`Store::look_again`] finds it
+    /// in order.
+    #[must_use]
+    pub fn is_damaged(&self) -> bool {
+        self.condition.is_damaged()
     }
 
     /// Whether the disk does not come back from what is being written: who waits for it may wait for ever.
@@ -262,22 +290,5 @@ impl Tx<'_> {
     fn touch(&self) -> Result<(), Error> {
         let sql = "UPDATE log_head SET id = id";
         self.change("checking the disk", sql, []).map(drop)
-    }
-}
-
-fn lock(path: &Path) -> Result<File, Error> {
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".lock");
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(false).mode(0o600);
-    let file = options.open(PathBuf::from(beside));
-    let file = file.map_err(|error| Error::store("opening the database's lock file", error))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(Error::store(
-            "locking the database",
-            "another process has it open: stop that one first",
-        )),
-        Err(TryLockError::Error(error)) => Err(Error::store("locking the database", error)),
     }
 }

@@ -2,11 +2,10 @@
 
 use std::path::PathBuf;
 
-use super::output;
+use super::{admission::admin, output};
 use crate::{
     config::Config,
     error::Source,
-    id::Subject,
     server::{
         hardening,
         init::{self, Admin},
@@ -32,16 +31,4 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Source> {
         format!("{subject}: the token is in {file}; hand it over, it is nowhere else")
     });
     output::print(&made.collect::<Vec<_>>().join("\n"))
-}
-
-fn admin(text: &str) -> Result<Admin, String> {
-    let wrong = "an admin is SUBJECT=FILE, such as ada@example.com=/root/ada.token";
-    let (subject, file) = text.split_once('=').ok_or(wrong)?;
-    if file.is_empty() {
-        return Err(wrong.to_owned());
-    }
-    Ok(Admin {
-        subject: Subject::folded(subject).map_err(|error| error.to_string())?,
-        token_file: file.into(),
-    })
 }

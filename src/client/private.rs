@@ -7,7 +7,10 @@ use zeroize::Zeroizing;
 use crate::error::Source;
 
 /// The text of such a file of at most `most` bytes.
-pub(super) fn read(path: &Path, most: usize) -> Result<Zeroizing<String>, Source> {
+///
+/// # Errors
+/// Says what to do if others may read it.
+pub fn read(path: &Path, most: usize) -> Result<Zeroizing<String>, Source> {
     let file = File::open(path)?;
     let about = file.metadata()?;
     if !about.is_file() || about.len() > most as u64 {

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::{Caller, Quorum};
 use crate::{
     error::Error,
-    id::Id,
+    id::{Id, Subject},
     policy::{self, Role},
     store::{PrincipalRow, PrincipalState, Tx, View},
 };
@@ -51,6 +51,17 @@ pub(super) fn independent_operator(
     })
 }
 
+/// Whether each of these admins is independent of every other one.
+pub(super) fn all_independent(view: &View<'_>, admins: &[Subject]) -> Result<(), Error> {
+    let all = Hands::read(view, &[Role::Admin])?;
+    let hands: Vec<_> = admins.iter().map(|one| all.of(one.as_str())).collect();
+    let mut pairs = hands.iter().enumerate().flat_map(|(at, one)| {
+        let others = hands.iter().skip(at + 1);
+        others.map(move |other| policy::approve(one, other))
+    });
+    pairs.try_for_each(|pair| pair)
+}
+
 /// Whether that person is an operator now.
 pub(super) fn is_operator(tx: &Tx<'_>, subject: &str) -> Result<bool, Error> {
     let holders = tx.holders(&[Role::Operator])?;
@@ -64,11 +75,11 @@ pub(super) fn is_operator(tx: &Tx<'_>, subject: &str) -> Result<bool, Error> {
 struct Hands(Vec<(String, String)>);
 
 impl Hands {
-    fn read(tx: &Tx<'_>, roles: &[Role]) -> Result<Self, Error> {
+    fn read(view: &View<'_>, roles: &[Role]) -> Result<Self, Error> {
         let mut given = Vec::new();
-        let holders = tx.holders(roles)?.into_iter();
+        let holders = view.holders(roles)?.into_iter();
         for holder in holders.filter(|holder| holder.activated_at.is_some()) {
-            let tokens = tx.tokens_of(&holder.principal.id)?.into_iter();
+            let tokens = view.tokens_of(&holder.principal.id)?.into_iter();
             let in_force = tokens.filter(|token| token.activated_at.is_some());
             let givers = in_force.filter_map(|token| token.issued_by);
             let taker = holder.principal.subject.as_str();

@@ -150,6 +150,24 @@ impl Custodian {
         self.keep_note(true)
     }
 
+    /// Signs all of a log of which the token keeps another past, and answers the note that is to be kept there instead;
+    /// `None` if there is nothing to sign or no key to sign by.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`]; [`Error::Corrupt`] if the log is not what was signed.
+    pub fn sign_apart(&self) -> Result<Option<String>, Error> {
+        self.open_log_against(None)?;
+        while self.look_at_news()? {}
+        self.sign_what_is_known()?;
+        let state = self.audit_log.state();
+        match &state.newest {
+            Some(newest) if state.broken.is_none() => {
+                Ok((newest.size > 0).then(|| newest.note.clone()))
+            }
+            _ => Err(Error::Corrupt("the log is not what was signed")),
+        }
+    }
+
     /// Whether the token is asked in this turn. One that is down is opened again by others; one in which calls are stuck
     /// has no use for two more each second.
     fn may_ask_token(&self) -> bool {

@@ -11,6 +11,7 @@ use crate::{
     crypto::certificate::{self, Expected, Pinned, Verdict},
     error::{Error, Source},
     id::Id,
+    policy::OverrideStatus,
     store::{CustodianRow, View},
     words::Environment,
 };
@@ -32,9 +33,14 @@ impl Custodian {
     pub fn certificate(&self, who: &Caller, id: &Id) -> Result<String, Error> {
         let record = self.store.read(|view| Record::of(view, id))?;
         sees(who, &record.row)?;
-        record.row.certificate.ok_or(Error::Conflict(
-            "this override is not approved, so it has no certificate",
-        ))
+        let none = match record.row.status == OverrideStatus::Approved {
+            true => {
+                "this override was approved, and its certificate was lost when the database was restored from an older \
+                 backup: whoever fetched it before still has it"
+            }
+            false => "this override is not approved, so it has no certificate",
+        };
+        record.row.certificate.ok_or(Error::Conflict(none))
     }
 
     /// Judges a certificate by this service's own keys and by all custodians that it knows, now.

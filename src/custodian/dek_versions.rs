@@ -126,6 +126,10 @@ impl Custodian {
             change(tx, &of, now)?;
             let shown = version_shown(read()?);
             let event = Event::done(name.reference(&version)).with("state", shown.state());
+            let event = match shown.destroy_at() {
+                Some(at) => event.with("destroy_at", at.to_string()),
+                None => event,
+            };
             Ok((shown, event))
         });
         self.opened.forget(name.as_str());

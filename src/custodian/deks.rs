@@ -87,6 +87,12 @@ impl VersionView {
     pub fn state(&self) -> &'static str {
         self.state.name()
     }
+
+    /// When its secret is erased, while that is pending.
+    #[must_use]
+    pub fn destroy_at(&self) -> Option<Timestamp> {
+        self.destroy_at
+    }
 }
 
 impl DekView {
@@ -195,7 +201,9 @@ impl Custodian {
             may_keep(tx, &version)?;
             tx.insert_dek(&dek)?;
             tx.insert_version(&dek.name, &version)?;
-            let event = Event::done(dek.name.reference(&version.version));
+            let event = Event::done(dek.name.reference(&version.version))
+                .with("algorithm", dek.algorithm.name())
+                .with("rotation_period_seconds", dek.rotation_period);
             let made = shown(tx, dek)?;
             once::keep(once.as_ref(), tx, now, made.location(), &made)?;
             Ok((made, event))
@@ -218,7 +226,8 @@ impl Custodian {
                 return Err(OVERTAKEN);
             }
             may_keep(tx, &version)?;
-            tx.advance_dek(&dek, rotate_at(dek.rotation_period, version.created_at))?;
+            let until = rotate_at(dek.rotation_period, version.created_at);
+            tx.advance_dek(&dek, version.number, until)?;
             tx.insert_version(&dek.name, &version)?;
             let event = Event::done(dek.name.reference(&version.version));
             let made = version_shown(version);
@@ -233,7 +242,7 @@ impl Custodian {
         made
     }
 
-    fn new_version(&self, dek: &DekRow, number: u32) -> Result<VersionRow, Error> {
+    pub(super) fn new_version(&self, dek: &DekRow, number: u32) -> Result<VersionRow, Error> {
         let created_at = self.clock.now();
         let version = DekVersion::new(number, created_at);
         let context = Context {
@@ -333,7 +342,7 @@ pub(super) fn version_shown(row: VersionRow) -> VersionView {
 }
 
 /// When a version made at `made` has encrypted for its period.
-fn rotate_at(seconds: Option<i64>, made: Timestamp) -> Option<Timestamp> {
+pub(super) fn rotate_at(seconds: Option<i64>, made: Timestamp) -> Option<Timestamp> {
     let period = SignedDuration::from_secs(seconds?);
     Some(made.saturating_add(period).unwrap_or(Timestamp::MAX))
 }

@@ -191,7 +191,7 @@ impl Custodian {
             let row = fresh(identity, challenge, until, &by, rules.admin_quorum, now);
             tx.insert_custodian(&row)?;
             tx.claim_components(&row.identity.id, &components)?;
-            let event = proposed(&row);
+            let event = proposed(&row).with("key_forms", components);
             let view = shown(row, &rules);
             once::keep(once.as_ref(), tx, now, view.location(), &view)?;
             Ok((view, event))
@@ -309,7 +309,9 @@ fn prove(
     tx.claim_components(&row.identity.id, components)?;
     row.proven_at = Some(now);
     advance(row, "proven", by, now);
-    Ok(Event::done(row.identity.id.to_string()).with("status", row.state.name()))
+    Ok(Event::done(row.identity.id.to_string())
+        .with("status", row.state.name())
+        .with("key_forms", components))
 }
 
 fn fail(row: &mut CustodianRow) -> Event {

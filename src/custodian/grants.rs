@@ -33,7 +33,9 @@ impl Custodian {
                 Quorum::One => tx.set_grants(&id, &grants)?,
                 Quorum::Two => tx.propose_grants(&id, &grants, &by)?,
             }
-            let event = Event::done(id.to_string()).with_grants(grants);
+            let event = Event::done(id.to_string())
+                .with_grants(grants)
+                .with("in_force", quorum == Quorum::One);
             Ok((shown(tx, live(tx, &id)?)?, event))
         })?;
         if quorum == Quorum::One {

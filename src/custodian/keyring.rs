@@ -8,7 +8,7 @@ use crate::{
     crypto::aes_gcm,
     error::Error,
     id::KekVersion,
-    kek::{Context, Keyring, Purpose, RingEntry},
+    kek::{Context, Keyring, Purpose, RingEntry, WrappedSecret},
     policy::{Action, KekState},
     store::KekRow,
 };
@@ -65,13 +65,10 @@ impl Custodian {
     pub fn adopt_as_written(&self) -> Result<(), Error> {
         let rows = self.kek_versions()?;
         self.adopt(&rows)?;
-        if !self.store.is_unlocked() {
-            let wrapped = self.store.read(|view| view.row_key())?;
-            let wrapped = wrapped.ok_or(Error::Corrupt(
-                "the database has lost the key of its rows; restore it from a backup",
-            ))?;
-            self.store.unlock(&self.kek.unwrap(&wrapped, &ROW_KEY)?)?;
-        }
+        let wrapped = self.store.read(|view| view.row_key())?;
+        self.open_rows(&wrapped.ok_or(Error::Corrupt(
+            "the database has lost the key of its rows; restore it from a backup",
+        ))?)?;
         // What was adopted on the word of its canaries must be what was written.
         if self.kek_versions()? != rows {
             return Err(Error::internal(
@@ -82,9 +79,17 @@ impl Custodian {
         self.open_log()
     }
 
+    /// Opens the store's rows, unless they are open.
+    pub(super) fn open_rows(&self, row_key: &WrappedSecret) -> Result<(), Error> {
+        match self.store.is_unlocked() {
+            true => Ok(()),
+            false => self.store.unlock(&self.kek.unwrap(row_key, &ROW_KEY)?),
+        }
+    }
+
     /// Never answers a time before the newest audit entry's. If that is damaged the service starts, says that its
     /// audit log is not well, and uses no key.
-    fn raise_clock(&self) -> Result<(), Error> {
+    pub(super) fn raise_clock(&self) -> Result<(), Error> {
         match self.store.read(|view| view.last_audited()) {
             Ok(last) => last.into_iter().for_each(|last| self.clock.raise(last)),
             Err(Error::Corrupt(_)) => tracing::error!("the newest audit entry is damaged"),
@@ -110,7 +115,7 @@ impl Custodian {
         }
     }
 
-    fn adopt(&self, rows: &[KekRow]) -> Result<(), Error> {
+    pub(super) fn adopt(&self, rows: &[KekRow]) -> Result<(), Error> {
         let versions: Vec<_> = enabled(rows).filter_map(ring_entry).collect();
         let names: Vec<_> = versions.iter().map(|entry| entry.version.clone()).collect();
         let Some(newest) = names.last().cloned() else {

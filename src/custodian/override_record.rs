@@ -40,7 +40,8 @@ impl Record {
     fn is_whole(&self) -> bool {
         let count = self.valid().count();
         match self.row.status {
-            OverrideStatus::Approved => count == 2,
+            // Of one that was approved after the backup of a restore, certificate and signatures are lost.
+            OverrideStatus::Approved => count == 2 || self.row.certificate.is_none(),
             OverrideStatus::Partial => (1..=2).contains(&count),
             OverrideStatus::Pending => count == 0,
             OverrideStatus::Expired | OverrideStatus::Rejected | OverrideStatus::Withdrawn => true,

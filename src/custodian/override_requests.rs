@@ -174,6 +174,7 @@ fn requested(request: &Request) -> Event {
         .with("proposal_id", request.asked.proposal_id.as_str())
         .with("failed_gates", gates)
         .with("environment", request.environment.name())
+        .with("binding", request.binding.name())
         .with(
             "on_behalf_of",
             request.on_behalf_of.as_ref().map(Subject::as_str),

@@ -52,7 +52,7 @@ impl Custodian {
     /// Goes on with the running job, if there is one. If a part is out of order, it goes on at the next call. No key is
     /// used while the audit log takes no entries.
     pub fn rewrap_records(&self) {
-        let went = self.go_on();
+        let went = self.go_on(&mut |_| ());
         let failed = went.is_err();
         let waited = self.rewrapping.waits.swap(failed, Ordering::AcqRel);
         match went {
@@ -65,7 +65,8 @@ impl Custodian {
         }
     }
 
-    fn go_on(&self) -> Result<(), Error> {
+    /// One pass of the running job; `heard` is told after each batch how far it is.
+    pub(super) fn go_on(&self, heard: &mut dyn FnMut(&JobRow)) -> Result<(), Error> {
         if self.store.is_log_closed() {
             return Ok(());
         }
@@ -79,7 +80,7 @@ impl Custodian {
                 "that version is not in use",
             ));
         }
-        let Some(pass) = self.pass(&mut job)? else {
+        let Some(pass) = self.pass(&mut job, heard)? else {
             return Ok(());
         };
         if pass.changed == 0 && self.finish(job, &pass)? {
@@ -90,7 +91,11 @@ impl Custodian {
     }
 
     /// Looks at every row and moves it; `None` if the service is going down, or the audit log was closed meanwhile.
-    fn pass(&self, job: &mut JobRow) -> Result<Option<Pass>, Error> {
+    fn pass(
+        &self,
+        job: &mut JobRow,
+        heard: &mut dyn FnMut(&JobRow),
+    ) -> Result<Option<Pass>, Error> {
         let mut pass = Pass::default();
         let others = self.store.read(|view| view.others_elsewhere(&job.kek))?;
         self.move_stretch(job, others, &mut pass)?;
@@ -107,6 +112,7 @@ impl Custodian {
             let stretch = read(&job.kek)?;
             next = stretch.to;
             self.move_stretch(job, stretch, &mut pass)?;
+            heard(job);
             // As long as it worked: half of the token and of the database is the requests'.
             thread::sleep(begun.elapsed().min(REST));
         }
@@ -252,7 +258,7 @@ fn write(
     Ok((job, moved))
 }
 
-fn reference(place: &Place) -> String {
+pub(super) fn reference(place: &Place) -> String {
     match place {
         Place::Dek { name, version, .. } => name.reference(version),
         Place::RowKey => ROW_KEY.reference.to_owned(),
@@ -262,7 +268,7 @@ fn reference(place: &Place) -> String {
     }
 }
 
-fn context<'a>(place: &Place, reference: &'a str) -> Context<'a> {
+pub(super) fn context<'a>(place: &Place, reference: &'a str) -> Context<'a> {
     match place {
         Place::Dek { algorithm, .. } => Context {
             purpose: Purpose::Dek,

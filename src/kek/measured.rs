@@ -1,7 +1,7 @@
 //! A key holder whose operations are timed and whose failures are counted, for Prometheus. It adds nothing else: every
 //! method of every trait goes through, also those that have a body of their own.
 
-use std::{sync::Arc, time::Instant};
+use std::{collections::BTreeSet, sync::Arc, time::Instant};
 
 use super::{
     Attributes, Condition, Context, Description, KekKeeper, KekProvider, KeyHolder, Keyring, Load,
@@ -72,6 +72,10 @@ impl KekKeeper for Measured {
 
     fn attributes(&self, version: &KekVersion) -> Result<Attributes, Error> {
         timed("attributes", || self.0.attributes(version))
+    }
+
+    fn versions(&self) -> Result<BTreeSet<KekVersion>, Error> {
+        timed("list_keks", || self.0.versions())
     }
 
     fn delete(&self, version: &KekVersion) -> Result<(), Error> {

@@ -12,6 +12,7 @@
 //! ```
 
 use std::{
+    collections::BTreeSet,
     fmt,
     path::PathBuf,
     sync::{
@@ -303,6 +304,12 @@ impl KekKeeper for Pkcs11Kek {
         let version = version.clone();
         self.call("reading a KEK's attributes", self.deadline(), move |live| {
             live.work(|session| life::attributes(session, &version))
+        })
+    }
+
+    fn versions(&self) -> Result<BTreeSet<KekVersion>, Error> {
+        self.call("listing the KEK versions", self.slow_deadline(), |live| {
+            live.work(life::versions)
         })
     }
 

@@ -3,7 +3,7 @@
 //! Anyone who can read its folder has the KEK. It keeps the same contract as a token (`tests/kek.rs`).
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     fs,
     io::ErrorKind,
     path::{Path, PathBuf},
@@ -176,6 +176,18 @@ impl KekKeeper for SoftwareKek {
     /// A file has none.
     fn attributes(&self, version: &KekVersion) -> Result<Attributes, Error> {
         self.read(version).map(|_| Attributes::default())
+    }
+
+    fn versions(&self) -> Result<BTreeSet<KekVersion>, Error> {
+        let failed = |error| Error::kek("listing the KEK versions", error);
+        let mut names = BTreeSet::new();
+        for file in fs::read_dir(&self.folder).map_err(failed)? {
+            let path = file.map_err(failed)?.path();
+            let stem = path.file_stem().and_then(|stem| stem.to_str());
+            let named: Option<KekVersion> = stem.and_then(|stem| stem.parse().ok());
+            names.extend(named.filter(|version| path == self.file(version)));
+        }
+        Ok(names)
     }
 
     fn delete(&self, version: &KekVersion) -> Result<(), Error> {

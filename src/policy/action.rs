@@ -119,6 +119,8 @@ pub enum Action {
     PrincipalDelete,
     /// Read principals.
     PrincipalRead,
+    /// The service was restored from a backup: nobody can ask for it.
+    Restored,
     /// Make a signing key of the service: nobody can ask for it.
     SigningKeyCreate,
     /// Approve a token.
@@ -155,6 +157,80 @@ enum Kind {
 }
 
 impl Action {
+    /// Every one.
+    pub const ALL: [Self; 64] = [
+        Self::AuditRead,
+        Self::AuditTreeRead,
+        Self::AuditVerify,
+        Self::BackupMake,
+        Self::CapabilitiesRead,
+        Self::CustodianActivate,
+        Self::CustodianApprove,
+        Self::CustodianEnrol,
+        Self::CustodianRead,
+        Self::CustodianReinstate,
+        Self::CustodianRevoke,
+        Self::CustodianSuspend,
+        Self::DekCancelDestroy,
+        Self::DekCreate,
+        Self::DekDataKey,
+        Self::DekDecrypt,
+        Self::DekDestroy,
+        Self::DekDisable,
+        Self::DekEnable,
+        Self::DekEncrypt,
+        Self::DekPublicKey,
+        Self::DekRead,
+        Self::DekRewrap,
+        Self::DekRotate,
+        Self::GrantsApprove,
+        Self::GrantsChange,
+        Self::JobRead,
+        Self::KekCreate,
+        Self::KekDegraded,
+        Self::KekDown,
+        Self::KekReconnect,
+        Self::KekUp,
+        Self::KekDestroy,
+        Self::KekDestroyApprove,
+        Self::KekRead,
+        Self::KekRestore,
+        Self::KekRetire,
+        Self::KekWrap,
+        Self::KekUnwrap,
+        Self::KekRewrap,
+        Self::KekRewrapRecords,
+        Self::KekRotate,
+        Self::MetricsRead,
+        Self::OverrideApprove,
+        Self::OverrideExpire,
+        Self::OverrideRead,
+        Self::OverrideReject,
+        Self::OverrideRequest,
+        Self::OverrideSign,
+        Self::OverrideVerify,
+        Self::OverrideWithdraw,
+        Self::PiiDecrypt,
+        Self::PiiEncrypt,
+        Self::PrincipalApprove,
+        Self::PrincipalCreate,
+        Self::PrincipalDelete,
+        Self::PrincipalRead,
+        Self::Restored,
+        Self::SigningKeyCreate,
+        Self::TokenApprove,
+        Self::TokenCreate,
+        Self::TokenRevoke,
+        Self::ToolsSign,
+        Self::ToolsVerify,
+    ];
+
+    /// The action of that name in the audit log.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|action| action.name() == name)
+    }
+
     /// The row of the table: the name in the audit log, the roles that may try it, what it is.
     const fn row(self) -> (&'static str, &'static [Role], Kind) {
         use Kind::{Change, DekUse, KekUse, PublicKey, Read, SigningKeyUse};
@@ -217,6 +293,7 @@ impl Action {
             Self::PrincipalCreate => ("principal.create", &[Admin], Change),
             Self::PrincipalDelete => ("principal.delete", &[Admin], Change),
             Self::PrincipalRead => ("principal.read", &[Admin], Read),
+            Self::Restored => ("restored", &[], Change),
             Self::SigningKeyCreate => ("signing_key.create", &[], Change),
             Self::TokenApprove => ("token.approve", &[Admin], Change),
             Self::TokenCreate => ("token.create", &[Admin], Change),

@@ -81,14 +81,20 @@ pub fn finished(config: &Config) -> Result<(), Source> {
     if config.data_dir.join(UNFINISHED).exists() {
         return Err("init was interrupted here: run the same `custodian init` again".into());
     }
-    match config.database().exists() {
-        true => Ok(()),
-        false => Err(format!("{} is not there: run `custodian init` first, or put the database back by `custodian restore`", config.database().display()).into()),
+    let database = config.database();
+    match database.try_exists() {
+        Ok(true) => Ok(()),
+        Err(error) => Err(format!(
+            "{}: {error}: let the service's user read and write the data folder and the files in it, then start again",
+            database.display()
+        )
+        .into()),
+        Ok(false) => Err(format!("{} is not there: run `custodian init` first, or put the database back by `custodian restore`", database.display()).into()),
     }
 }
 
 /// Two admins of two subjects, each with a file of their own.
-fn named(admins: &[Admin]) -> Result<Vec<Admin>, Source> {
+pub(super) fn named(admins: &[Admin]) -> Result<Vec<Admin>, Source> {
     if admins.len() < 2 {
         return Err(
             "give --admin SUBJECT=FILE twice at least: one proposes, another approves".into(),

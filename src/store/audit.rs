@@ -111,22 +111,41 @@ impl Tx<'_> {
         now: Timestamp,
         write: impl FnOnce(u64, Timestamp) -> Result<Vec<u8>, Error>,
     ) -> Result<(), Error> {
+        let (number, last) = self.log_place()?;
+        let at = last.map_or(now, |last| last.max(now));
+        self.put_entry(number, at, &write(number, at)?)
+    }
+
+    /// Appends an entry as another copy of this log has it, byte for byte; `at` is its own time.
+    ///
+    /// # Errors
+    /// Those of [`Tx::append_entry`].
+    pub fn copy_entry(&self, at: Timestamp, entry: &[u8]) -> Result<(), Error> {
+        let (number, _) = self.log_place()?;
+        self.put_entry(number, at, entry)
+    }
+
+    /// The number of the next entry, and the time of the newest.
+    fn log_place(&self) -> Result<(u64, Option<Timestamp>), Error> {
         if self.log_closed.load(Ordering::Acquire) {
             return Err(closed(
                 "it is not as it was written: POST /v1/audit/verify says what is wrong with it",
             ));
         }
         let head = self.log_head().map_err(end_of_log)?.ok_or_else(no_head)?;
-        let (number, at) = match self.last_entry().map_err(end_of_log)? {
-            Some((last, at)) => (last + 1, at.max(now)),
-            None => (0, now),
+        let (number, last) = match self.last_entry().map_err(end_of_log)? {
+            Some((last, at)) => (last + 1, Some(at)),
+            None => (0, None),
         };
-        if number != head {
-            return Err(no_head());
+        match number == head {
+            true => Ok((number, last)),
+            false => Err(no_head()),
         }
+    }
+
+    fn put_entry(&self, number: u64, at: Timestamp, entry: &[u8]) -> Result<(), Error> {
         self.set_log_head(number + 1)?;
-        let entry = write(number, at)?;
-        self.grow_tree(number, merkle::leaf(&entry))
+        self.grow_tree(number, merkle::leaf(entry))
             .map_err(end_of_log)?;
         let number = i64::try_from(number).unwrap_or(i64::MAX);
         let columns: [(&str, &dyn ToSql); 3] = [

@@ -107,6 +107,12 @@ impl Tx<'_> {
     pub fn insert_version(&self, name: &DekName, version: &VersionRow) -> Result<(), Error> {
         let wrapped = version.wrapped.as_ref();
         let reserved = block(version.reserved, 0)?;
+        let destroy_at = version.destroy_at.map(Timestamp::as_microsecond);
+        // Pending destruction is the word of that column.
+        let state = match version.state {
+            DekState::PendingDestruction => DekState::Enabled,
+            state => state,
+        };
         self.insert(
             "adding a DEK version",
             TABLE,
@@ -114,7 +120,8 @@ impl Tx<'_> {
                 ("dek", &name.as_str()),
                 ("number", &version.number),
                 ("version", &version.version.as_str()),
-                ("state", &"enabled"),
+                ("state", &state.name()),
+                ("destroy_at", &destroy_at),
                 ("kek", &wrapped.map(|wrapped| wrapped.kek.as_str())),
                 (
                     "mechanism",

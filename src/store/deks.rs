@@ -88,14 +88,18 @@ impl Tx<'_> {
         )
     }
 
-    /// Makes the version after the newest of `dek` the newest, until `rotate_at`.
+    /// Makes version number `next` of `dek` the newest in the place of the one that is, until `rotate_at`.
     ///
     /// # Errors
     /// [`Error::Conflict`] if another one is the newest meanwhile; [`Error::Unavailable`].
-    pub fn advance_dek(&self, dek: &DekRow, rotate_at: Option<Timestamp>) -> Result<(), Error> {
+    pub fn advance_dek(
+        &self,
+        dek: &DekRow,
+        next: u32,
+        rotate_at: Option<Timestamp>,
+    ) -> Result<(), Error> {
         let given = (dek.name.as_str(), dek.newest);
         let whose = "WHERE name = ?1 AND newest = ?2";
-        let next = dek.newest + 1;
         let rotate_at = rotate_at.map(Timestamp::as_microsecond);
         let set: [(&str, &dyn ToSql); 2] = [("newest", &next), ("rotate_at", &rotate_at)];
         let changed = self.alter(CHANGING, TABLE, whose, given, &set)?;

@@ -105,6 +105,28 @@ impl Tx<'_> {
         )
     }
 
+    /// Adds a version that this copy of the database has never seen, as it is.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] if one of its number or name is there; [`Error::Unavailable`].
+    pub fn insert_kek(&self, kek: &KekRow) -> Result<(), Error> {
+        self.insert(
+            "adding a KEK version",
+            TABLE,
+            &[
+                ("number", &kek.number),
+                ("version", &kek.version.as_str()),
+                ("state", &kek.state.name()),
+                ("canary", &kek.canary),
+                ("reserved", &block(kek.reserved, 0)?),
+                ("created_at", &kek.created_at.as_microsecond()),
+                ("retired_at", &kek.retired_at.map(Timestamp::as_microsecond)),
+                ("destroy_by", &kek.destroy_by),
+            ],
+            rows::TAMPERED,
+        )
+    }
+
     /// Reserves `count` more encryptions for this version.
     ///
     /// # Errors

@@ -56,7 +56,7 @@ const BEATS: [Beat; 13] = [
     Beat {
         table: "overrides",
         needs: "CASE t.state
-                WHEN 'approved' THEN 2 = (SELECT count(*) FROM override_signatures o WHERE o.override_id = t.id AND o.state = 'valid')
+                WHEN 'approved' THEN t.certificate IS NULL OR 2 = (SELECT count(*) FROM override_signatures o WHERE o.override_id = t.id AND o.state = 'valid')
                 WHEN 'partial' THEN EXISTS (SELECT 1 FROM override_signatures o WHERE o.override_id = t.id AND o.state = 'valid')
                 ELSE TRUE END",
     },

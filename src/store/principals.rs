@@ -250,6 +250,26 @@ impl Tx<'_> {
         self.change_live(id, &set).map(drop)
     }
 
+    /// Drops a change of grants that waits for a second admin, if there is one.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub fn drop_proposed_grants(&self, id: &Id) -> Result<(), Error> {
+        self.change_live(id, &[NO_GRANTS, NOBODY]).map(drop)
+    }
+
+    /// Unbinds every client certificate: none stands for anybody any more. Answers the names of those who had one.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub fn unbind_certificates(&self) -> Result<Vec<String>, Error> {
+        let whose = "WHERE client_cert IS NOT NULL AND state <> 'deleted'";
+        let bound = self.many(READING, TABLE, whose, [], principal)?;
+        let set = [("client_cert", &rusqlite::types::Null as &dyn ToSql)];
+        self.alter(CHANGING, TABLE, whose, [], &set)?;
+        Ok(bound.into_iter().map(|row| row.principal.name).collect())
+    }
+
     fn change_live(&self, id: &Id, set: &Columns<'_>) -> Result<usize, Error> {
         self.alter(CHANGING, TABLE, LIVE, [id.as_str()], set)
     }

@@ -41,6 +41,15 @@ impl Space {
     }
 }
 
+/// What the file system of a folder has left for whoever is not root, bytes.
+///
+/// # Errors
+/// [`Error::Unavailable`] if it does not answer.
+pub fn free(folder: &Path) -> Result<u64, Error> {
+    let disk = statvfs(folder).map_err(|error| Error::store("looking at the disk", error))?;
+    Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
+}
+
 /// There may be no such file.
 fn size(path: &Path) -> io::Result<u64> {
     match fs::metadata(path) {

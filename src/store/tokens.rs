@@ -200,12 +200,21 @@ impl Tx<'_> {
         self.revoke_tokens("WHERE principal_id = ?1", principal)
     }
 
+    /// Closes the door to every token there is; answers how many it shut.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub fn revoke_all_tokens(&self) -> Result<usize, Error> {
+        self.alter(CHANGING, TABLE, "WHERE state <> 'revoked'", [], &REVOKED)
+    }
+
     fn revoke_tokens(&self, whose: &str, id: &Id) -> Result<(), Error> {
-        let set: [(&str, &dyn ToSql); 1] = [("state", &"revoked")];
-        self.alter(CHANGING, TABLE, whose, [id.as_str()], &set)
+        self.alter(CHANGING, TABLE, whose, [id.as_str()], &REVOKED)
             .map(drop)
     }
 }
+
+const REVOKED: [(&str, &dyn ToSql); 1] = [("state", &"revoked")];
 
 impl TokenRow {
     /// A new token that `by` issues; `None` is nobody.

@@ -70,7 +70,7 @@ impl Site {
         self.home.path()
     }
 
-    pub fn write_private(&self, name: &str, text: &str) -> PathBuf {
+    pub fn write_private(&self, name: &str, text: impl AsRef<[u8]>) -> PathBuf {
         let path = self.path(name);
         fs::write(&path, text).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();

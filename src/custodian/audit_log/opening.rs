@@ -35,7 +35,12 @@ impl Custodian {
             return Ok(());
         }
         let notes = self.notes.notes()?;
-        let opened = self.signed(Some(notes)).and_then(|signed| match signed {
+        self.open_log_against(Some(notes))
+    }
+
+    /// The same, against these notes of the token.
+    pub(super) fn open_log_against(&self, notes: Option<Vec<Vec<u8>>>) -> Result<(), Error> {
+        let opened = self.signed(notes).and_then(|signed| match signed {
             Ok(signed) => {
                 let looked = self.store.read(|view| look(view, &signed));
                 let row = signed.row;

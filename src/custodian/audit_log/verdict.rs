@@ -95,10 +95,21 @@ impl Custodian {
     }
 
     pub(super) fn read_again(&self, walk: &mut Walk) -> Result<Option<Finding>, Error> {
-        let signed = match self.signed_now()? {
-            Ok(signed) => signed,
-            Err(finding) => return Ok(Some(finding)),
-        };
+        match self.signed_now()? {
+            Ok(signed) => self.read_against(walk, &signed),
+            Err(finding) => Ok(Some(finding)),
+        }
+    }
+
+    /// Reads every entry against the tree and the newest checkpoint that the database itself has; answers what is wrong.
+    pub(in crate::custodian) fn read_alone(&self) -> Result<Option<Finding>, Error> {
+        match self.signed(None)? {
+            Ok(signed) => self.read_against(&mut Walk::default(), &signed),
+            Err(finding) => Ok(Some(finding)),
+        }
+    }
+
+    fn read_against(&self, walk: &mut Walk, signed: &Signed) -> Result<Option<Finding>, Error> {
         let size = self.store.read(|view| view.log_end())?;
         let mut marks: Vec<_> = signed
             .in_token
@@ -119,9 +130,7 @@ impl Custodian {
         if let Some(finding) = self.walk_to(walk, size)? {
             return Ok(Some(finding));
         }
-        let end = self
-            .store
-            .read(|view| opening::long_enough(view, &signed))?;
+        let end = self.store.read(|view| opening::long_enough(view, signed))?;
         Ok(end.err())
     }
 

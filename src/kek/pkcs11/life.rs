@@ -1,7 +1,9 @@
 //! Owns what is done with a KEK object beside its daily use: its attributes shown, the object deleted.
 
+use std::collections::BTreeSet;
+
 use cryptoki::{
-    object::{Attribute, AttributeType, ObjectHandle},
+    object::{Attribute, AttributeType, ObjectClass, ObjectHandle},
     session::Session,
 };
 
@@ -34,6 +36,20 @@ pub(super) fn attributes(session: &Session, version: &KekVersion) -> Result<Attr
 fn flag(session: &Session, key: ObjectHandle, set: &Attribute) -> Result<Option<bool>, Fault> {
     let read = session.get_attributes(key, &[set.attribute_type()])?;
     Ok(read.first().map(|value| value == set))
+}
+
+/// The names of all keys that are named as a KEK version is.
+pub(super) fn versions(session: &Session) -> Result<BTreeSet<KekVersion>, Fault> {
+    let mut names = BTreeSet::new();
+    for key in session.find_objects(&[Attribute::Class(ObjectClass::SECRET_KEY)])? {
+        let id = session.get_attributes(key, &[AttributeType::Id])?.pop();
+        if let Some(Attribute::Id(id)) = id
+            && let Some(name) = str::from_utf8(&id).ok().and_then(|id| id.parse().ok())
+        {
+            names.insert(name);
+        }
+    }
+    Ok(names)
 }
 
 /// Deletes every key of `version`, and sees that none is left. The key of `current` must be in sight before and after:
