@@ -112,9 +112,11 @@ certificate() {
 }
 
 every_command_is_in_the_manual() {
-    local page command
+    local page commands command
     page=$(zcat /usr/share/man/man1/custodian.1.gz)
-    for command in $(custodian --help | awk '/^Commands:/ { on = 1; next } /^$/ { on = 0 } on && /^  [a-z]/ { print $1 }'); do
+    commands=$(custodian --help | awk '/^Commands:/ { on = 1; next } /^$/ { on = 0 } on && /^  [a-z]/ { print $1 }')
+    [ -n "$commands" ] || return 1
+    for command in $commands; do
         grep -q "^$command" <<<"${page//\\-/-}" || return 1
     done
 }
