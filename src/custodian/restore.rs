@@ -7,7 +7,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::Custodian;
-use crate::kek::NoteKeeper;
+use crate::{error::Error, kek::NoteKeeper};
 
 mod admins;
 mod council;
@@ -45,6 +45,14 @@ impl Unproven {
 }
 
 impl Custodian {
+    /// Folds the copy into one file. The token stays open: what it keeps may still have to follow.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub fn fold_copy(&self) -> Result<(), Error> {
+        self.store.fold()
+    }
+
     /// The time: never before the newest entry of the log.
     #[must_use]
     pub fn now(&self) -> Timestamp {

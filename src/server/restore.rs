@@ -88,7 +88,7 @@ pub fn run(config: &Config, order: &Order, hear: Hear<'_>) -> Result<Report, Sou
     };
     let (able, at) = (custodian.admins_with_a_token()?, custodian.now());
     let keeper = custodian.note_keeper();
-    custodian.close()?;
+    custodian.fold_copy()?;
     drop(custodian);
     let note = done.note.as_deref().map(str::as_bytes);
     let replaced = place::replace(config, &stage, &mut marker, at, || match note {
