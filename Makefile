@@ -1,7 +1,7 @@
 # Thin: each target says what it runs; the work is in scripts/ and in cargo.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check features bench compare load tamper model approvals races crash rotation fuzz fuzz-api alerts docs-browser exposure deb deb-test clean
+.PHONY: help demo test check features bench compare load tamper model approvals races crash rotation fuzz fuzz-api alerts docs-browser exposure deb deb-test clean soak
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
@@ -19,9 +19,13 @@ tamper: ## Attack every stored column and row of a running service, and print ho
 	./softhsm/install.sh
 	TAMPER_EVERY_KIND=1 cargo test --locked --test tamper -- --nocapture
 
-crash: ## Kill the service over and over under load, look at what is left, and print figures
+crash: ## Kill the service 200 times under load of every verb, look at what is left, and print figures (release build)
 	./softhsm/install.sh
-	CRASH_ROUNDS=40 cargo test --locked --test crash killed_ -- --nocapture --test-threads=1
+	CRASH_ROUNDS=200 CRASH_STARTS=40 cargo test --locked --release --test crash killed_ -- --nocapture --test-threads=1
+
+soak: ## Load the service for ten minutes over TLS, and fail unless memory and descriptors stay flat (release build)
+	./softhsm/install.sh
+	SOAK_SECONDS=600 cargo test --locked --release --test soak -- --nocapture
 
 rotation: ## Rotate the KEK over 10,000 DEK versions under load with five kills, and print figures (release build)
 	./softhsm/install.sh

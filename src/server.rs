@@ -25,7 +25,7 @@ use crate::{
         pkcs11::{self, PinSource, Pkcs11Kek},
         software::SoftwareKek,
     },
-    store::Store,
+    store::{Store, Trouble},
     telemetry,
 };
 
@@ -60,11 +60,12 @@ const SWEEP: u32 = 600;
 /// # Errors
 /// Says which part and what to do.
 pub fn open(config: &Config) -> Result<Custodian, Source> {
+    init::permitted(config)?;
     restore::finished(config)?;
     init::finished(config)?;
     let custodian = assemble(config)?;
-    custodian.adopt_keyring()?;
-    custodian.make_signing_keys()?;
+    custodian.adopt_keyring().map_err(Trouble::explain)?;
+    custodian.make_signing_keys().map_err(Trouble::explain)?;
     Ok(custodian)
 }
 

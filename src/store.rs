@@ -41,12 +41,14 @@ mod replies;
 mod row_key;
 mod rows;
 mod sealed;
+mod shape;
 mod signatures;
 mod signing_keys;
 mod space;
 mod tokens;
 mod traces;
 mod tree;
+mod trouble;
 mod wrapped;
 mod writer;
 
@@ -70,6 +72,7 @@ pub use signatures::SignatureRow;
 pub use signing_keys::{MadeKey, SigningKeyRow};
 pub use space::{Space, free};
 pub use tokens::{Bearer, Credential, TokenRow, TokenState};
+pub use trouble::Trouble;
 pub use wrapped::{Place, Stretch, WrappedRecord};
 
 use condition::Condition;
@@ -115,17 +118,33 @@ impl<'a> Deref for Tx<'a> {
     }
 }
 
+/// Tables of few rows, most of which nobody looks over: a start believes them, or the audit log does.
+const SMALL: [&str; 5] = [
+    "checkpoints",
+    "kek_versions",
+    "log_findings",
+    "log_head",
+    "row_key",
+];
+
 impl Store {
     /// Opens or makes the database at `path`, migrates it, and holds an exclusive lock while it is open.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] if another process has it, if it cannot be read, or if a newer version made it.
+    /// [`Error::Unavailable`] if another process has it, if it cannot be read or written, or if a newer version made it;
+    /// [`Trouble::of`] says what to do about it.
     pub fn open(path: &Path) -> Result<Self, Error> {
+        Self::open_files(path).map_err(Trouble::explain)
+    }
+
+    fn open_files(path: &Path) -> Result<Self, Error> {
         let lock = Lock::take(path)?;
         backup::remove_left_over(path)?;
         connection::create_private(path)?;
         let mut writing = connection::writing(path)?;
         connection::migrate(&mut writing)?;
+        let mut small = SMALL.iter();
+        small.try_for_each(|table| shape::look_below(&writing, table))?;
         let files = Files::of(path)?;
         let condition = Arc::<Condition>::default();
         let row_key = RowKey::default();
@@ -240,7 +259,15 @@ impl Store {
     pub fn check(&self) -> Result<(), Error> {
         self.read(|view| view.check())?;
         let tried = self.condition.is_to_be_tried();
-        self.transact(move |tx| if tried { tx.touch() } else { tx.check() })
+        self.transact(move |tx| if tried { tx.touch() } else { tx.check() })?;
+        self.condition.has_room(|| Ok(self.space()?.free))
+    }
+
+    /// Whether the file is damaged, as far as is known: nothing is written any more, unless [`Store::look_again`] finds it
+    /// in order.
+    #[must_use]
+    pub fn is_damaged(&self) -> bool {
+        self.condition.is_damaged()
     }
 
     /// Whether the disk does not come back from what is being written: who waits for it may wait for ever.

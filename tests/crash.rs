@@ -13,16 +13,24 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+#[path = "support/appliance.rs"]
+mod appliance;
+#[path = "crash/at_once.rs"]
+mod at_once;
 #[path = "crash/check.rs"]
 mod check;
+#[path = "crash/check_backup.rs"]
+mod check_backup;
 #[path = "crash/check_council.rs"]
 mod check_council;
+#[path = "crash/check_keks.rs"]
+mod check_keks;
 #[path = "crash/check_log.rs"]
 mod check_log;
 #[path = "crash/client.rs"]
@@ -39,14 +47,24 @@ mod desk;
 mod dice;
 #[path = "crash/erasure.rs"]
 mod erasure;
+#[path = "crash/events.rs"]
+mod events;
+#[path = "crash/figures.rs"]
+mod figures;
 #[path = "crash/file.rs"]
 mod file;
 #[path = "crash/halves.rs"]
 mod halves;
+#[path = "crash/keks.rs"]
+mod keks;
 #[path = "crash/ledger.rs"]
 mod ledger;
 #[path = "crash/load.rs"]
 mod load;
+#[path = "crash/looks.rs"]
+mod looks;
+#[path = "crash/matters.rs"]
+mod matters;
 #[path = "crash/moved.rs"]
 mod moved;
 #[path = "crash/once.rs"]
@@ -55,10 +73,14 @@ mod once;
 mod people;
 #[path = "crash/principals.rs"]
 mod principals;
+#[path = "backup/sealed.rs"]
+mod sealed;
 #[path = "support/service.rs"]
 mod service;
 #[path = "crash/states.rs"]
 mod states;
+#[path = "crash/two_admins.rs"]
+mod two_admins;
 
 use check::Check;
 use check_log::checkpoint;
@@ -67,7 +89,8 @@ use dice::{Dice, number};
 use halves::nothing_is_there_by_half;
 use ledger::{Dek, Ledger};
 use load::{Life, Worker};
-use service::{ROLES, Service};
+use sealed::Keys;
+use service::{ROLES, Service, eventually};
 
 const ROUNDS: u64 = 6;
 const THREADS: usize = 8;
@@ -76,20 +99,26 @@ const STARTS: u64 = 12;
 const PERIODIC: usize = 6;
 /// Every so many rounds all that there ever was is looked at; in the others, what is recent and some of the rest.
 const THOROUGH: u64 = 10;
+/// In every so many rounds somebody takes a backup.
+const BACKUP: u64 = 3;
 
 #[test]
 fn killed_under_load_nothing_acknowledged_is_lost_and_nothing_is_there_by_half() {
-    let home = TempDir::new().unwrap();
+    let (home, keys) = (TempDir::new().unwrap(), Keys::new());
     let (ledger, mut dice) = (Mutex::new(Ledger::default()), Dice::new());
     let (mut log, rounds) = (Vec::new(), number("CRASH_ROUNDS").unwrap_or(ROUNDS));
     let mut service = Service::start(home.path(), &[]);
     make_periodic_deks(&service, &ledger);
     for round in 1..=rounds {
-        load_until_killed(&service, &ledger, &mut dice, round);
-        drop(service);
+        load_until_killed(&service, &ledger, &mut dice, &keys, round);
+        forget_words_of(service);
+        let begun = Instant::now();
         service = Service::start(home.path(), &[]);
+        is_ready(&service);
         let mut ledger = ledger.lock().unwrap();
+        ledger.figures.ready.push(begun.elapsed());
         ledger.life += 1;
+        let begun = Instant::now();
         let mut check = Check {
             service: &service,
             client: &Client::new(&service.url, &service.dir),
@@ -97,15 +126,32 @@ fn killed_under_load_nothing_acknowledged_is_lost_and_nothing_is_there_by_half()
             dice: &mut dice,
             thorough: rounds <= ROUNDS || round == rounds || round % THOROUGH == 0,
         };
-        check.all(&mut log);
-        let acknowledged = ledger.requests.len();
-        println!("round {round}: {acknowledged} requests acknowledged so far");
+        check.all(&mut log, &keys);
+        if round == rounds {
+            check.jobs_end();
+        }
+        ledger.figures.looks.push(begun.elapsed());
+        println!("{}", ledger.progress(round, log.len()));
     }
-    assert!(!service.log().contains("panicked"));
+    forget_words_of(service);
     let mut ledger = ledger.into_inner().unwrap();
     let by_itself = log.iter().filter(|entry| is_by_itself(entry)).count();
     ledger.figures.verified("rotations by period", by_itself);
     println!("{}", ledger.figures.table());
+}
+
+fn is_ready(service: &Service) {
+    eventually("ready", || {
+        service.get("", "/v1/health/ready").status == 200
+    });
+}
+
+/// Its log is searched for panics and, once it is dropped, for secrets; then it goes: of many lives it would be long.
+fn forget_words_of(service: Service) {
+    assert!(!service.log().contains("panicked"));
+    let log = service.dir.join("service.log");
+    drop(service);
+    fs::remove_file(log).unwrap();
 }
 
 #[test]
@@ -168,11 +214,19 @@ fn is_by_itself(entry: &Value) -> bool {
 }
 
 /// Every thread ends because the service does; a panic of one ends the test.
-fn load_until_killed(service: &Service, ledger: &Mutex<Ledger>, dice: &mut Dice, round: u64) {
+fn load_until_killed(
+    service: &Service,
+    ledger: &Mutex<Ledger>,
+    dice: &mut Dice,
+    keys: &Keys,
+    round: u64,
+) {
     let life = Life {
         client: &Client::new(&service.url, &service.dir),
         ledger,
         database: service.dir.join("custodian.db"),
+        recipient: &keys.public,
+        backed_up: AtomicBool::new(round % BACKUP != 0),
         dying: AtomicBool::new(false),
     };
     thread::scope(|scope| {
@@ -190,8 +244,9 @@ fn load_until_killed(service: &Service, ledger: &Mutex<Ledger>, dice: &mut Dice,
             0 => dice.milliseconds(950, 1250),
             _ => dice.milliseconds(100, 900),
         });
-        let handed_out = checkpoint(service);
-        ledger.lock().unwrap().checkpoint = handed_out;
+        if let Some((size, root)) = checkpoint(service) {
+            ledger.lock().unwrap().note_checkpoint(size, &root);
+        }
         life.dying.store(true, Ordering::SeqCst);
         service.kill();
     });

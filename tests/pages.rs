@@ -1,5 +1,6 @@
 //! The pages for users hold: every block of `README.md` and of the pages in `docs/` runs, in order, on a fresh service,
-//! and answers what the page shows. `pages/run_page.py` does it; here it is also shown that it can say no.
+//! and answers what the page shows. `pages/run_page.py` does it; here it is also shown that it can say no. Links lead
+//! somewhere, and the threat model names tests that there are.
 
 #![allow(
     clippy::unwrap_used,
@@ -7,6 +8,14 @@
     clippy::panic,
     clippy::indexing_slicing
 )]
+#![allow(missing_docs, unreachable_pub)]
+
+#[path = "pages/links.rs"]
+mod links;
+#[path = "pages/markdown.rs"]
+mod markdown;
+#[path = "pages/threats.rs"]
+mod threats;
 
 use std::{
     fs,
@@ -100,6 +109,11 @@ fn the_page_for_mcp_servers_holds() {
 }
 
 #[test]
+fn the_page_for_operators_holds() {
+    holds_here("docs/operations.md");
+}
+
+#[test]
 fn the_page_for_operators_of_the_token_holds() {
     holds_here("docs/operations-token.md");
 }
@@ -140,4 +154,28 @@ fn a_page_that_does_not_hold_is_refused() {
     assert!(holds("```sh\nmake test # all\n```\n"));
     assert!(!holds("```sh\nmake tests\n```\n"));
     assert!(!holds("```bash service\nexit 1\n```\n"));
+}
+
+#[test]
+fn commands_for_root_are_not_run_and_are_commands_that_there_are() {
+    let home = like_the_repository();
+    let holds = |commands: &str| {
+        let page = format!("```bash as root\n{commands}\n```\n");
+        fs::write(home.path().join("page.md"), page).unwrap();
+        run("page.md", home.path()).status.success()
+    };
+    assert!(holds("apt install custodian\nfalse | exit 3"));
+    assert!(holds(
+        "systemd-run -p A=b \\\n  /usr/bin/custodian init --config F \\\n  --admin ada=F | tee --append G"
+    ));
+    for wrong in [
+        "custodian start --config F",
+        "custodian init --configuration F",
+        "systemd-run /usr/bin/custodian audit exports --out F",
+        "ExecStart=/bin/sh -c 'custodian backup --into F'",
+        "if true; then custodian health",
+        "echo \"two\nlines",
+    ] {
+        assert!(!holds(wrong), "{wrong}");
+    }
 }

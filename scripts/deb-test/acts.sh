@@ -112,9 +112,11 @@ certificate() {
 }
 
 every_command_is_in_the_manual() {
-    local page command
+    local page commands command
     page=$(zcat /usr/share/man/man1/custodian.1.gz)
-    for command in $(custodian --help | awk '/^Commands:/ { on = 1; next } /^$/ { on = 0 } on && /^  [a-z]/ { print $1 }'); do
+    commands=$(custodian --help | awk '/^Commands:/ { on = 1; next } /^$/ { on = 0 } on && /^  [a-z]/ { print $1 }')
+    [ -n "$commands" ] || return 1
+    for command in $commands; do
         grep -q "^$command" <<<"${page//\\-/-}" || return 1
     done
 }
@@ -150,6 +152,13 @@ locked() {
     if [ "$limit" = unlimited ]; then [ "$kib" -gt 16384 ]; else [ "$kib" -ge 4 ]; fi
 }
 
+# Runs a command as the service's user, with the PIN and the token.
+with_pin() {
+    systemd-run --quiet --pipe --wait --uid=aegis-custodian --gid=aegis-custodian -p UMask=0077 \
+        -p LoadCredentialEncrypted=pin:/etc/aegis-custodian/pin.cred \
+        -E SOFTHSM2_CONF=/etc/aegis-custodian/softhsm2.conf "$@"
+}
+
 # Runs a command by somebody's bearer token.
 as() {
     local who=$1
@@ -157,7 +166,7 @@ as() {
     CUSTODIAN_TOKEN_FILE=$here/$who.token "$@"
 }
 
-# Alice proposes, Bob approves: an operator, an auditor, and an application that has no bearer token.
+# Alice proposes, Bob approves: an operator, two auditors, and an application that has no bearer token.
 people() {
     local id who
     for who in alice bob; do
@@ -167,6 +176,7 @@ people() {
     id=$(as alice custodian principal create --name oscar --role operator --token-out oscar.token --output json | jq -r .id)
     as bob custodian principal approve "$id" --yes >/dev/null
     as alice custodian principal create --name ada --role auditor --token-out ada.token >/dev/null
+    eve=$(as alice custodian principal create --name eve --role auditor --token-out eve.token --output json | jq -r .id)
     id=$(as alice custodian principal create --name till --role app --dek telemetry --client-cert "$pem/till.pem" \
         --output json | jq -r .id)
     as bob custodian principal approve "$id" --yes >/dev/null

@@ -51,8 +51,6 @@ people
 as oscar custodian dek create telemetry --output json >/dev/null
 blob=$(curl_as_till encrypt '{"plaintext":"aGVsbG8="}' | jq -r .ciphertext)
 is "it decrypts what it encrypted, with SoftHSM below the unit" "aGVsbG8=" "$(decrypted)"
-is "without the certificate it is nobody" "401" \
-    "$(curl -s --cacert "$pem/ca.pem" -o /dev/null -w '%{http_code}' -X POST $url/v1/deks/telemetry/decrypt)"
 is "the key exchange with custodian's own client" "X25519MLKEM768" \
     "$(exchange custodian health --url https://127.0.0.1:7821)"
 is "the key exchange with $(curl --version | cut -d' ' -f1,2,5 | head -n 1)" "$(best_of_openssl)" \
@@ -61,13 +59,29 @@ is "the key exchange with $(curl --version | cut -d' ' -f1,2,5 | head -n 1)" "$(
 systemctl reload $service
 sleep_until "after a reload it shows its new certificate" shows_certificate "$pem/certificate.pem"
 
-title "Backed up"
+title "Backed up, lost, restored"
 age-keygen -o identity.txt 2>/dev/null
 as oscar custodian backup --out backup.age --recipient "$(age-keygen -y identity.txt)" --output json | jq -c '{file, bytes}'
+holds "the backup opens with the operator's own key" opens_as_a_backup
+as alice custodian principal delete "$eve" --yes >/dev/null
 as ada custodian audit export --out log.jsonl --output json >/dev/null
 custodian signing-keys --out keys.json >/dev/null
 holds "the export of the audit log is what was signed" custodian verify audit log.jsonl --keys keys.json
-holds "the backup opens with the operator's own key" opens_as_a_backup
+systemctl stop $service
+find $data -mindepth 1 -maxdepth 1 ! -name softhsm -exec rm -r {} +
+systemctl start $service || true
+holds "without its database it does not start" shows "failed 1" ActiveState,ExecMainStatus
+install -d -m 0700 -o $service -g $service /run/restore
+install -m 0600 -o $service -g $service backup.age identity.txt log.jsonl /run/restore/
+with_pin custodian restore --config $config --backup /run/restore/backup.age --identity /run/restore/identity.txt \
+    --audit /run/restore/log.jsonl
+rm -r /run/restore
+systemctl start $service
+is "what was encrypted before the loss opens" "aGVsbG8=" "$(decrypted)"
+is "an application without its certificate is nobody" "401" \
+    "$(curl -s --cacert "$pem/ca.pem" -o /dev/null -w '%{http_code}' -X POST $url/v1/deks/telemetry/decrypt)"
+is "who was deleted after the backup stays out" "2" "$(as eve custodian audit tail >/dev/null 2>&1; echo $?)"
+holds "who was not comes in" as ada custodian audit export --from log.jsonl --out longer.jsonl
 
 title "What lasts, and what is away"
 cp -p /etc/$service/pin.cred kept.cred

@@ -11,6 +11,7 @@ use crate::{
     error::{Error, Source},
     kek::{Cause, Trouble},
     server::{self, Transport, hardening, tls::Front},
+    store,
 };
 
 #[derive(clap::Args, Debug)]
@@ -48,14 +49,16 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Source> {
     server::serve(listener, custodian, transport, || announce(scheme, address))
 }
 
-/// A refused PIN or a wrong key lasts until an operator does something, and a PIN must not be presented again and again.
+/// A refused PIN or a wrong key lasts until an operator does something, and a PIN must not be presented again and again; so
+/// does a database that is damaged, or may not be written.
 fn sorted(error: Source) -> Source {
     match error.downcast::<Error>() {
         Ok(error) => {
-            let lasts = Trouble::cause_of(&error).is_some_and(Cause::needs_operator);
-            match *error {
-                error @ Error::Unavailable { .. } if !lasts => Away(error).into(),
-                error => error.into(),
+            let lasts = Trouble::cause_of(&error).is_some_and(Cause::needs_operator)
+                || store::Trouble::of(&error).lasts();
+            match !lasts && matches!(*error, Error::Unavailable { .. }) {
+                true => Away(*error).into(),
+                false => error,
             }
         }
         Err(error) => error,

@@ -1,6 +1,7 @@
 //! Damaged rows that no request meets: looked for in the background, said once in the log, counted for `/metrics`.
 //!
-//! Readiness stays as it is: each use of a damaged row is refused by itself, and all others go on.
+//! Readiness stays as it is: each use of a damaged row is refused by itself, and all others go on. After each round over a
+//! table comes a look below its rows; trees that are out of order shut the database for changes.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -52,9 +53,13 @@ impl Custodian {
     fn look_over(&self, beat: &Beat) -> Result<(), Error> {
         let from = self.patrol.known(beat.table, |known| known.next);
         let look = self.store.read(|view| view.look_over(beat, from))?;
+        let over = look.to.is_none();
         self.patrol
             .known(beat.table, |known| known.learn(beat.table, look));
-        Ok(())
+        match over && !self.store.is_damaged() {
+            true => self.store.look_below(beat),
+            false => Ok(()),
+        }
     }
 
     /// No request reads the row key, and a restart without it is too late.

@@ -32,6 +32,7 @@ impl Custodian {
             ("countersigning overrides", self.approve_due_overrides()),
             ("erasing what was destroyed", self.store.erase_traces()),
             ("looking over the stored rows", self.patrol()),
+            ("looking at a damaged file again", self.store.look_again()),
         ];
         for (what, error) in done
             .into_iter()
@@ -40,7 +41,7 @@ impl Custodian {
             let known = self.is_known_to_be_down(&error);
             let error = &error as &dyn std::error::Error;
             match known {
-                true => tracing::debug!(what, error, "not done while the token is down"),
+                true => tracing::debug!(what, error, "not done for a reason that was said"),
                 false => tracing::error!(what, error, "not done; it will be tried again"),
             }
         }
@@ -48,14 +49,13 @@ impl Custodian {
 
     /// Whether the log has said already why: each second it would say so again.
     fn is_known_to_be_down(&self, error: &Error) -> bool {
-        let of_kek = matches!(
-            error,
-            Error::Unavailable {
-                part: Part::Kek,
-                ..
-            }
-        );
-        of_kek && self.kek.condition().state().level == Level::Down
+        let Error::Unavailable { part, .. } = error else {
+            return false;
+        };
+        match part {
+            Part::Audit | Part::Store => self.store.is_damaged(),
+            Part::Kek => self.kek.condition().state().level == Level::Down,
+        }
     }
 
     fn tend_kek(&self) -> Result<(), Error> {

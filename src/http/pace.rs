@@ -2,14 +2,14 @@
 //! connection of a caller that is too slow (`server/line.rs`); requests say how far they are.
 
 use std::{
-    cell::Cell,
+    cell::{Cell, RefCell},
     pin::Pin,
     rc::Rc,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
     time::{Duration, Instant},
 };
 
@@ -36,6 +36,8 @@ struct Course {
     quiet: Cell<bool>,
     /// Bytes that came since the last head.
     came: Cell<usize>,
+    /// Is woken when the answer goes out.
+    waiting: RefCell<Option<Waker>>,
     until: Cell<Option<Instant>>,
 }
 
@@ -82,6 +84,7 @@ impl Pace {
             known,
             quiet: Cell::new(false),
             came: Cell::new(0),
+            waiting: RefCell::default(),
             until: Cell::new(Instant::now().checked_add(handshake + head)),
         }))
     }
@@ -99,6 +102,11 @@ impl Pace {
         let largest = self.0.limits.body_bytes.max(self.0.limits.event_bytes);
         let drained = DRAINED.max(largest.saturating_mul(2));
         self.0.came.get() > drained.saturating_add(AROUND)
+    }
+
+    /// Wakes the connection of which no more is read when its answer goes out, since nothing else does.
+    pub fn wake_at_answer(&self, waker: &Waker) {
+        self.0.waiting.replace(Some(waker.clone()));
     }
 
     /// Whether the connection must end now, though its caller keeps nobody waiting.
@@ -149,6 +157,9 @@ impl Pace {
 
     fn within(&self, time: Duration) {
         self.0.until.set(Instant::now().checked_add(time));
+        if let Some(waker) = self.0.waiting.take() {
+            waker.wake();
+        }
     }
 }
 

@@ -87,6 +87,18 @@ pub fn finished(config: &Config) -> Result<(), Source> {
     }
 }
 
+/// Refuses to look for what it may not see.
+///
+/// # Errors
+/// Says what to do.
+pub fn permitted(config: &Config) -> Result<(), Source> {
+    let looked = config.database().try_exists().map(drop);
+    looked.map_err(|error| {
+        let folder = config.data_dir.display();
+        format!("{folder}: {error}: let the service's user read and write the data folder and the files in it, then start again").into()
+    })
+}
+
 /// Two admins of two subjects, each with a file of their own.
 pub(super) fn named(admins: &[Admin]) -> Result<Vec<Admin>, Source> {
     if admins.len() < 2 {

@@ -132,7 +132,9 @@ impl AsyncRead for Line {
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let mut read = Poll::Pending;
-        if !this.pace.is_sated() {
+        if this.pace.is_sated() {
+            this.pace.wake_at_answer(task.waker());
+        } else {
             let before = into.filled().len();
             read = Pin::new(&mut this.stream).poll_read(task, into);
             this.pace.heard(into.filled().len().saturating_sub(before));

@@ -12,13 +12,16 @@ use rusqlite::{
 };
 use sha2::{Digest, Sha256};
 
-use super::{Store, View, connection, rows};
+use super::{Store, Trouble, View, connection, rows};
 use crate::error::Error;
 
 const COPYING: &str = "copying the database";
 
 /// Pages between two looks at whether all is well: a mebibyte.
 const STEP: i32 = 256;
+
+/// What a copy leaves of the disk to the database itself: its write-ahead log grows to half of that.
+const RESERVE: u64 = 8 * 1024 * 1024;
 
 /// A copy of the database as it was at one moment. No name leads to its file any more: it goes with this.
 #[derive(Debug)]
@@ -48,12 +51,24 @@ impl Store {
                 row_key: self.row_key.get(),
                 condition: &self.condition,
             })?;
+            self.has_room_for(connection)?;
             let place = Place::beside(connection)?;
             copy_pages(connection, &place.0).map_err(failed)?;
             Ok((place, seen))
         })?;
         let copy = DatabaseCopy::of(&place.0).map_err(failed)?;
         Ok((copy, seen))
+    }
+
+    /// A copy that fills the disk would be refused at its end, and every change until then.
+    fn has_room_for(&self, source: &Connection) -> Result<(), Error> {
+        let sql = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size";
+        let bytes = source.query_row(sql, [], |row| row.get::<_, i64>(0));
+        let bytes = u64::try_from(bytes.map_err(failed)?).unwrap_or(u64::MAX);
+        match self.space()?.free >= bytes.saturating_add(RESERVE) {
+            true => Ok(()),
+            false => Err(Error::store(COPYING, Trouble::Full)),
+        }
     }
 }
 

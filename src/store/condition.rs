@@ -8,12 +8,18 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rusqlite::ErrorCode;
-
+use super::trouble::Trouble;
 use crate::error::Error;
 
 /// How long an idle disk is left alone before something is written to see whether it takes it.
 const IDLE: Duration = Duration::from_secs(3);
+
+/// How long a damaged file is left alone before it is looked at again, and how much longer than that look took.
+const REST: Duration = Duration::from_secs(3);
+const RESTS: u32 = 100;
+
+/// Bytes of which a disk that was full must have more before it is said to be well.
+const ROOM: u64 = 256 * 1024;
 
 const WRITING: &str = "writing to the database";
 
@@ -26,8 +32,13 @@ pub(super) struct Condition {
     failing: Mutex<Option<String>>,
     /// When something was written last to see whether the disk takes it.
     tried: Mutex<Option<Instant>>,
-    /// SQLite found the file damaged. What is written into it now may be lost, so nothing is, until the end.
+    /// A commit found no room, and there was not much room since.
+    full: AtomicBool,
+    /// SQLite found the file damaged. What is written into it now may be lost, so nothing is, until all of it was found
+    /// to be in order.
     damaged: AtomicBool,
+    /// Until when a damaged file is left alone.
+    resting: Mutex<Option<Instant>>,
 }
 
 impl Condition {
@@ -44,8 +55,16 @@ impl Condition {
         lock(&self.until).is_some_and(|until| until <= Instant::now())
     }
 
-    /// Keeps how a commit ended; says in the log what is wrong when that changes.
-    pub(super) fn learn(&self, ended: &Result<(), Error>) {
+    /// Keeps how a commit ended, and whether it wrote anything; says in the log what is wrong when that changes. That
+    /// nothing was to be written says nothing of the disk.
+    pub(super) fn learn(&self, ended: &Result<bool, Error>) {
+        if matches!(ended, Ok(false)) {
+            return;
+        }
+        let trouble = ended.as_ref().err().map(Trouble::of);
+        if trouble == Some(Trouble::Full) {
+            self.full.store(true, Ordering::Release);
+        }
         let now = ended.as_ref().err().map(full_text);
         let mut failing = lock(&self.failing);
         match &now {
@@ -56,6 +75,19 @@ impl Condition {
             Some(_) | None => {}
         }
         *failing = now;
+    }
+
+    /// Whether a disk that was full, of which so much is free now, has room again. A small write may find some where a
+    /// larger one does not.
+    pub(super) fn has_room(&self, free: impl FnOnce() -> Result<u64, Error>) -> Result<(), Error> {
+        if !self.full.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        if free()? < ROOM {
+            return Err(Error::store(WRITING, Trouble::Full));
+        }
+        self.full.store(false, Ordering::Release);
+        Ok(())
     }
 
     /// Whether something is to be written to see whether the disk takes it: while commits fail, and after some time.
@@ -77,26 +109,44 @@ impl Condition {
 
     /// Notes that the file is damaged, if that is what the error says.
     pub(super) fn heed(&self, error: &Error) {
-        let damaged = [ErrorCode::DatabaseCorrupt, ErrorCode::NotADatabase].map(Some);
-        let cause = std::error::Error::source(error);
-        let sqlite = cause.and_then(|cause| cause.downcast_ref::<rusqlite::Error>());
-        if !damaged.contains(&sqlite.and_then(rusqlite::Error::sqlite_error_code)) {
+        if Trouble::of(error) != Trouble::Damaged {
             return;
         }
         if !self.damaged.swap(true, Ordering::AcqRel) {
+            *lock(&self.resting) = Some(Instant::now() + REST);
             let why = full_text(error);
             tracing::error!(
                 why,
-                "the database file is damaged: nothing is written any more; restore it from a backup and start again"
+                "the database file is damaged, or the disk cannot read it: nothing is written any more; if it does not go \
+                 on by itself, restore it from a backup and start again"
+            );
+        }
+    }
+
+    /// Whether the file is damaged, as far as is known.
+    pub(super) fn is_damaged(&self) -> bool {
+        self.damaged.load(Ordering::Acquire)
+    }
+
+    /// Whether it is time to look whether a damaged file is.
+    pub(super) fn is_to_be_looked_at(&self) -> bool {
+        self.is_damaged() && lock(&self.resting).is_none_or(|until| until <= Instant::now())
+    }
+
+    /// Keeps what a look at all of a damaged file found, and how long that took.
+    pub(super) fn looked(&self, found: &Result<(), Error>, took: Duration) {
+        *lock(&self.resting) = Some(Instant::now() + REST.max(took * RESTS));
+        if found.is_ok() && self.damaged.swap(false, Ordering::AcqRel) {
+            tracing::warn!(
+                "all of the database file can be read and is in order: it is written to again"
             );
         }
     }
 
     /// Whether it makes sense to ask the writer for anything.
     pub(super) fn takes_work(&self) -> Result<(), Error> {
-        if self.damaged.load(Ordering::Acquire) {
-            let why = "its file is damaged: restore it from a backup, then start again";
-            return Err(Error::store(WRITING, why));
+        if self.is_damaged() {
+            return Err(Error::store(WRITING, Trouble::Damaged));
         }
         match self.is_stalled() {
             true => Err(Error::store(WRITING, "the disk does not come back")),
@@ -150,6 +200,44 @@ mod tests {
     }
 
     #[test]
+    fn a_damaged_file_is_looked_at_again_after_a_rest_and_taken_back_if_it_is_in_order() {
+        let condition = Condition::default();
+        assert!(!condition.is_to_be_looked_at());
+        let corrupt = Sqlite::SqliteFailure(ffi::Error::new(ffi::SQLITE_CORRUPT), None);
+        let damaged = Err(condition.failed("a test", corrupt));
+        assert!(!condition.is_to_be_looked_at());
+        condition.looked(&damaged, Duration::ZERO);
+        assert!(condition.is_damaged() && !condition.is_to_be_looked_at());
+        thread::sleep(super::REST);
+        assert!(condition.is_to_be_looked_at());
+        condition.looked(&Ok(()), Duration::ZERO);
+        assert!(condition.takes_work().is_ok() && !condition.is_to_be_looked_at());
+    }
+
+    #[test]
+    fn a_disk_that_was_full_is_well_once_there_is_more_room_than_for_a_small_write() {
+        let condition = Condition::default();
+        condition.has_room(|| Ok(0)).unwrap();
+        let full = Sqlite::SqliteFailure(ffi::Error::new(ffi::SQLITE_FULL), None);
+        condition.learn(&Err(Error::store("a test", full)));
+        condition.learn(&Ok(true));
+        assert!(condition.has_room(|| Ok(super::ROOM - 1)).is_err());
+        condition.has_room(|| Ok(super::ROOM)).unwrap();
+        condition.has_room(|| Ok(0)).unwrap();
+    }
+
+    #[test]
+    fn a_commit_that_wrote_nothing_says_nothing_of_the_disk() {
+        let condition = Condition::default();
+        assert!(condition.is_to_be_tried());
+        condition.learn(&Err(Error::store("a test", "no")));
+        condition.learn(&Ok(false));
+        assert!(condition.is_to_be_tried());
+        condition.learn(&Ok(true));
+        assert!(!condition.is_to_be_tried());
+    }
+
+    #[test]
     fn an_idle_disk_is_tried_now_and_then_and_a_failing_one_each_time() {
         let condition = Condition::default();
         assert!(condition.is_to_be_tried());
@@ -157,7 +245,7 @@ mod tests {
         condition.learn(&Err(Error::store("a test", "no")));
         assert!(condition.is_to_be_tried());
         assert!(condition.is_to_be_tried());
-        condition.learn(&Ok(()));
+        condition.learn(&Ok(true));
         assert!(!condition.is_to_be_tried());
         thread::sleep(super::IDLE);
         assert!(condition.is_to_be_tried());

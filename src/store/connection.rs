@@ -55,8 +55,35 @@ pub(super) fn reading(path: &Path) -> Result<Connection, Error> {
 
 /// Brings the schema up to date; a database of a newer version is refused.
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), Error> {
-    let migrated = Migrations::new(MIGRATIONS.map(M::up).to_vec()).to_latest(connection);
-    migrated.map_err(|error| Error::store("migrating the database", error))
+    let migrated = migrations().to_latest(connection);
+    migrated.map_err(|error| Error::store("migrating the database", error))?;
+    let failed = |error| Error::store("looking at the indexes of the database", error);
+    match indexes(connection).map_err(failed)? == fresh_indexes().map_err(failed)? {
+        true => Ok(()),
+        false => Err(Error::Corrupt(
+            "the database's indexes are not those of this version, and some keep rules; restore it from a backup",
+        )),
+    }
+}
+
+fn migrations() -> Migrations<'static> {
+    Migrations::new(MIGRATIONS.map(M::up).to_vec())
+}
+
+/// Names and definitions.
+fn indexes(connection: &Connection) -> rusqlite::Result<Vec<(String, Option<String>)>> {
+    let sql = "SELECT name, sql FROM sqlite_schema WHERE type = 'index' ORDER BY name";
+    let mut statement = connection.prepare(sql)?;
+    let found = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    found.collect()
+}
+
+/// Those of a database of nobody, to compare with.
+fn fresh_indexes() -> rusqlite::Result<Vec<(String, Option<String>)>> {
+    let mut fresh = Connection::open_in_memory()?;
+    let made = migrations().to_latest(&mut fresh);
+    made.map_err(|_| rusqlite::Error::InvalidQuery)?;
+    indexes(&fresh)
 }
 
 /// Folds the write-ahead log into the database file and cuts it to nothing.

@@ -64,6 +64,14 @@ impl Readers {
         connection::reading(&self.path)
     }
 
+    /// Closes the connections that nobody uses, and with them all that they remember of the file.
+    pub(super) fn forget(&self) {
+        self.idle
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
+    }
+
     fn keep(&self, connection: Connection) {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         if idle.len() < IDLE {

@@ -14,7 +14,8 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use rusqlite::Connection;
 
 use super::{
-    RowKey, Tx, View, condition::Condition, connection::fold, files::Files, traces::erase,
+    RowKey, Tx, View, condition::Condition, connection::fold, files::Files, shape, traces::erase,
+    trouble::Trouble,
 };
 use crate::{error::Error, figures};
 
@@ -27,6 +28,8 @@ const GROUP: usize = 256;
 const COMMIT: Duration = Duration::from_secs(5);
 /// The same of a chore, which takes longer the more there is.
 const CHORE: Duration = Duration::from_mins(1);
+/// The same of a look at all of the file.
+const LOOK: Duration = Duration::from_hours(1);
 
 /// What the thread is asked to do.
 enum Job {
@@ -42,13 +45,15 @@ pub(super) enum Chore {
     Erase,
     /// The same, and empty the write-ahead log in any case.
     Fold,
+    /// Look whether a damaged file is.
+    Look,
 }
 
 /// Does the work inside the savepoint; answers whether to keep it, and how to tell the caller.
 type Work = Box<dyn FnOnce(&Tx<'_>) -> Done + Send>;
 
 /// Tells the caller how the commit ended.
-type Tell = Box<dyn FnOnce(Result<(), &'static str>)>;
+type Tell = Box<dyn FnOnce(Result<(), Trouble>)>;
 
 const COMMITTING: &str = "committing to the database";
 
@@ -108,7 +113,7 @@ impl Writer {
             Done {
                 keep: result.is_ok(),
                 tell: Box::new(move |committed| {
-                    let failed = |what| Err(Error::store(what, "see the log"));
+                    let failed = |trouble| Err(Error::store(COMMITTING, trouble));
                     let _caller_may_be_gone =
                         reply.send(committed.map_or_else(failed, |()| result));
                 }),
@@ -122,19 +127,29 @@ impl Writer {
         self.ask(Job::Tidy(chore, reply), &answer)
     }
 
+    /// Looks whether a file that was found damaged is; nothing else is asked of it meanwhile.
+    pub(super) fn look(&self) -> Result<(), Error> {
+        let (reply, answer) = bounded(1);
+        self.send(Job::Tidy(Chore::Look, reply), &answer)
+    }
+
     /// Jobs that wait.
     pub(super) fn waiting(&self) -> usize {
         self.jobs.as_ref().map_or(0, Sender::len)
     }
 
     fn ask<T>(&self, job: Job, answer: &Receiver<Result<T, Error>>) -> Result<T, Error> {
+        self.condition.takes_work()?;
+        self.send(job, answer)
+    }
+
+    fn send<T>(&self, job: Job, answer: &Receiver<Result<T, Error>>) -> Result<T, Error> {
         let gone = || {
             Error::store(
                 "writing to the database",
                 "the writer has stopped, or could not begin a transaction: see the log",
             )
         };
-        self.condition.takes_work()?;
         let jobs = self.jobs.as_ref().ok_or_else(gone)?;
         jobs.send(job).map_err(|_| gone())?;
         answer.recv().map_err(|_| gone())?
@@ -186,14 +201,31 @@ impl Desk {
             });
             self.condition.step(COMMIT, || self.commit(group));
             for (chore, reply) in chores {
-                let tidied = self.condition.step(CHORE, || self.tidy(chore));
-                let tidied = tidied.inspect_err(|error| self.condition.heed(error));
-                let _caller_may_be_gone = reply.send(tidied);
+                let _caller_may_be_gone = reply.send(self.see_to(chore));
             }
         }
         if let Err(error) = fold(&self.connection) {
             tracing::warn!(error = &error as &dyn std::error::Error, "at the end");
         }
+    }
+
+    fn see_to(&self, chore: Chore) -> Result<(), Error> {
+        let done = match chore {
+            Chore::Look => self.look(),
+            Chore::Erase | Chore::Fold => self.condition.step(CHORE, || self.tidy(chore)),
+        };
+        done.inspect_err(|error| self.condition.heed(error))
+    }
+
+    fn look(&self) -> Result<(), Error> {
+        let since = Instant::now();
+        let there = self.files.are_there();
+        let found = there.and_then(|()| {
+            let look = || shape::look_at_all(&self.connection);
+            self.condition.step(LOOK, look)
+        });
+        self.condition.looked(&found, since.elapsed());
+        found
     }
 
     /// One erasure serves all who wait for it: whatever they destroyed was committed before.
@@ -204,7 +236,7 @@ impl Desk {
             return Ok(());
         }
         match chore {
-            Chore::Erase => Ok(()),
+            Chore::Erase | Chore::Look => Ok(()),
             Chore::Fold => fold(&self.connection),
         }
     }
@@ -223,26 +255,41 @@ impl Desk {
         }
         self.condition.learn(&committed);
         for tell in told {
-            tell(committed.as_ref().map_or(Err(COMMITTING), |()| Ok(())));
+            tell(
+                committed
+                    .as_ref()
+                    .map_or_else(|error| Err(Trouble::of(error)), |_| Ok(())),
+            );
         }
     }
 
+    /// Answers whether anything was written.
     fn commit_all(
         &self,
         mut all: impl Iterator<Item = Work>,
         told: &mut Vec<Tell>,
-    ) -> Result<(), Error> {
+    ) -> Result<bool, Error> {
         self.files.are_there()?;
         let begun = self.connection.execute_batch("BEGIN IMMEDIATE");
-        let worked = begun.and_then(|()| all.try_for_each(|work| self.savepoint(work, told)));
-        let committed = worked.and_then(|()| self.connection.execute_batch("COMMIT"));
-        committed.map_err(|error| self.condition.failed(COMMITTING, error))?;
+        let worked = begun.and_then(|()| {
+            all.try_fold(
+                false,
+                |wrote, work| Ok(self.savepoint(work, told)? || wrote),
+            )
+        });
+        let committed = worked.and_then(|wrote| {
+            let committed = self.connection.execute_batch("COMMIT");
+            committed.map(|()| wrote)
+        });
+        let wrote = committed.map_err(|error| self.condition.failed(COMMITTING, error))?;
         // What is in a file without a name is not on disk.
-        self.files.are_there()
+        self.files.are_there().map(|()| wrote)
     }
 
-    fn savepoint(&self, work: Work, told: &mut Vec<Tell>) -> rusqlite::Result<()> {
+    /// Answers whether anything of it stays.
+    fn savepoint(&self, work: Work, told: &mut Vec<Tell>) -> rusqlite::Result<bool> {
         let connection = &self.connection;
+        let before = connection.total_changes();
         connection.prepare_cached("SAVEPOINT job")?.execute([])?;
         let done = work(&Tx {
             view: View {
@@ -254,12 +301,13 @@ impl Desk {
             log_closed: &self.log_closed,
         });
         told.push(done.tell);
+        let wrote = done.keep && connection.total_changes() > before;
         if !done.keep {
             connection.prepare_cached("ROLLBACK TO job")?.execute([])?;
         }
         connection
             .prepare_cached("RELEASE job")?
             .execute([])
-            .map(drop)
+            .map(|_| wrote)
     }
 }

@@ -5,13 +5,15 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::{
+    at_once::at_once,
     client::{Client, Reply},
     dice::Dice,
     file,
     halves::nothing_is_there_by_half,
     ledger::{Ledger, Name, State, Wish},
     load::text,
-    service::{Service, eventually},
+    sealed::Keys,
+    service::Service,
 };
 
 /// Items of a batch.
@@ -32,23 +34,25 @@ pub struct Check<'a> {
 }
 
 impl Check<'_> {
-    /// Everything; `log` is the audit log as it was, and grows.
-    pub fn all(&mut self, log: &mut Vec<Value>) {
-        eventually("ready", || {
-            self.service.get("", "/v1/health/ready").status == 200
-        });
+    /// Everything; `log` is the audit log as it was, and grows; `keys` open backups.
+    pub fn all(&mut self, log: &mut Vec<Value>, keys: &Keys) {
         self.log_is_whole();
+        self.keks_are_as_acknowledged();
+        self.jobs_go_on();
         self.versions_are_as_acknowledged();
         self.encryptions_are_counted();
         self.nothing_destroyed_is_left();
         self.ciphertexts_open();
         self.blobs_unwrap();
+        self.events_open();
+        self.signatures_hold();
         self.people_are_as_acknowledged();
         self.tokens_work();
         self.revocations_hold();
         self.councils_are_as_acknowledged();
         self.keys_make_once();
         self.newest_versions_work();
+        self.backup_is_whole(keys);
         let begun = self.read_log(log);
         self.requests_are_audited_once(&log[begun..]);
         if self.thorough {
@@ -71,16 +75,23 @@ impl Check<'_> {
         self.looked_at("states of DEK versions", count);
     }
 
-    fn versions_there(&self) -> BTreeMap<Name, String> {
-        let mut there = BTreeMap::new();
+    fn versions_there(&mut self) -> BTreeMap<Name, String> {
+        let (mut there, mut keys) = (BTreeMap::new(), BTreeMap::new());
         self.each_item("operator", "/v1/deks", |dek| {
             for one in dek["versions"].as_array().unwrap() {
                 let of = (text(&dek["name"]), text(&one["version"]));
                 let state = text(&one["state"]);
                 assert_eq!(one["kek"].is_null(), state == "destroyed", "{of:?}");
+                if let Some(key) = one["public_key"].as_str() {
+                    keys.insert(of.clone(), key.to_owned());
+                }
                 there.insert(of, state);
             }
         });
+        for (of, key) in &self.ledger.public_keys {
+            assert!(keys[of] == *key, "the public key of {of:?} is another");
+        }
+        self.ledger.public_keys.append(&mut keys);
         there
     }
 
@@ -120,38 +131,11 @@ impl Check<'_> {
             let key = (one.of.0.clone(), state.answers().0);
             by_state.entry(key).or_default().push((item, wanted));
         }
-        for ((dek, _), all) in by_state {
-            self.batches_open(&format!("/v1/deks/{dek}/decrypt"), &all);
-        }
+        let (service, groups) = (self.service, by_state.into_iter().collect::<Vec<_>>());
+        at_once(&groups, |((dek, _), all)| {
+            batches_open(service, &format!("/v1/deks/{dek}/decrypt"), "items", all);
+        });
         self.looked_at("ciphertexts", some.len());
-    }
-
-    fn blobs_unwrap(&mut self) {
-        let blobs = self.some(|ledger| &ledger.blobs).into_iter();
-        let all: Vec<_> = blobs
-            .map(|one| {
-                let wanted = json!({"plaintext": one.plaintext});
-                (json!({"wrapped": one.wrapped}), wanted)
-            })
-            .collect();
-        self.batches_open("/v1/unwrap", &all);
-        self.looked_at("blobs", all.len());
-    }
-
-    fn batches_open(&self, path: &str, all: &[(Value, Value)]) {
-        for batch in all.chunks(BATCH) {
-            let items: Vec<_> = batch.iter().map(|(item, _)| item).collect();
-            let body = json!({"items": items});
-            let opened = self.service.post("app", path, body).is(200);
-            for (item, (asked, wanted)) in opened["items"].as_array().unwrap().iter().zip(batch) {
-                let met = json!({"plaintext": item["plaintext"], "code": item["error"]["code"]});
-                let (met, wanted) = (met.as_object(), wanted.as_object().unwrap());
-                let met = wanted
-                    .iter()
-                    .all(|(name, value)| met.unwrap()[name] == *value);
-                assert!(met, "{asked}: {item}, and not {wanted:?}");
-            }
-        }
     }
 
     /// Each is there with the grants acknowledged last, or gone; or as it was asked for when the service died.
@@ -217,32 +201,32 @@ impl Check<'_> {
 
     /// Sent again, each gives the answer that was acknowledged, or makes its thing now and never again.
     fn keys_make_once(&mut self) {
-        let keyed = self.some(|ledger| &ledger.keyed);
-        let send = |path: &str, role, key: &str, body: &Value| -> Reply {
-            let token = self.client.token(role);
-            let reply =
-                self.client
-                    .send(token, "check-once", "POST", path, body.clone(), Some(key));
-            reply.unwrap()
-        };
-        for mut one in keyed.iter().cloned() {
-            let again = send(&one.path, one.role, &one.key, &one.body);
-            match &one.answer {
-                Some(_) => one.is_replayed_by(again),
-                None => {
-                    one.answer = Some(again.is(201));
-                    one.is_replayed_by(send(&one.path, one.role, &one.key, &one.body));
-                }
+        let keyed = self.some(|ledger| &ledger.keyed).into_iter();
+        // While the first of the same is answered, the second is refused.
+        let keyed: BTreeMap<_, _> = keyed.map(|one| (one.key.clone(), one)).collect();
+        let keyed: Vec<_> = keyed.into_values().collect();
+        let client = self.client;
+        at_once(&keyed, |one| {
+            let send = || -> Reply {
+                let (token, body, key) = (client.token(one.role), one.body.clone(), &one.key);
+                let reply = client.send(token, "check-once", "POST", &one.path, body, Some(key));
+                reply.unwrap()
+            };
+            let (mut one, again) = (one.clone(), send());
+            if one.answer.is_none() {
+                one.answer = Some(again.is(201));
+                return one.is_replayed_by(send());
             }
-        }
+            one.is_replayed_by(again);
+        });
         self.looked_at("idempotency keys", keyed.len());
+        let there = self.versions_there();
         let mut versions: BTreeMap<&str, usize> = BTreeMap::new();
         for path in self.ledger.keyed.iter().map(|keyed| &keyed.path) {
             if let Some(dek) = path.strip_prefix("/v1/deks/") {
                 *versions.entry(dek).or_insert(1) += 1;
             }
         }
-        let there = self.versions_there();
         for (path, count) in versions {
             let dek = path.strip_suffix("/rotate").unwrap();
             let made = there.keys().filter(|(name, _)| name == dek).count();
@@ -252,25 +236,28 @@ impl Check<'_> {
 
     /// The newest version of each DEK that was used encrypts, unless it is disabled.
     fn newest_versions_work(&mut self) {
-        let deks = self.some(|ledger| &ledger.deks);
-        for dek in &deks {
-            let path = format!("/v1/deks/{}/encrypt", dek.name);
-            let made = self
-                .service
-                .post("app", &path, json!({"plaintext": "eA=="}));
-            let of = |version: &Value| (dek.name.clone(), text(version));
+        let (deks, service) = (self.some(|ledger| &ledger.deks), self.service);
+        let used = at_once(&deks, |dek| {
+            let path = format!("/v1/deks/{}", dek.name);
+            let body = json!({"plaintext": "eA=="});
+            let made = service.post("app", &format!("{path}/encrypt"), body);
             if made.status == 409 {
-                assert!(!self.ledger.calm(&dek.name).0, "{}: {made:?}", dek.name);
-                continue;
+                return None;
             }
             let made = made.is(200);
-            let life = self.ledger.life;
-            let version = self.ledger.version(&of(&made["version"]));
-            version.encryptions.add(life);
-            let path = format!("/v1/deks/{}/decrypt", dek.name);
             let body = json!({"ciphertext": made["ciphertext"]});
-            let opened = self.service.post("app", &path, body).is(200);
-            assert_eq!(opened["plaintext"], "eA==");
+            let opened = service.post("app", &format!("{path}/decrypt"), body);
+            assert_eq!(opened.is(200)["plaintext"], "eA==");
+            Some(text(&made["version"]))
+        });
+        let life = self.ledger.life;
+        for (dek, version) in deks.iter().zip(used) {
+            let Some(version) = version else {
+                assert!(!self.ledger.calm(&dek.name).0, "{} is refused", dek.name);
+                continue;
+            };
+            let version = self.ledger.version(&(dek.name.clone(), version));
+            version.encryptions.add(life);
         }
         self.looked_at("newest versions used", deks.len());
     }
@@ -287,5 +274,20 @@ impl Check<'_> {
         let (older, recent) = all.split_at(all.len() - RECENT);
         let chosen = (0..RECENT).filter_map(|_| self.dice.one_of(older));
         chosen.chain(recent.iter().cloned()).collect()
+    }
+}
+
+/// Sends what is asked for in batches, under this name; each item is answered as wanted, or has that code.
+pub fn batches_open(service: &Service, path: &str, name: &str, all: &[(Value, Value)]) {
+    for batch in all.chunks(BATCH) {
+        let items: Vec<_> = batch.iter().map(|(item, _)| item).collect();
+        let opened = service.post("app", path, json!({name: items})).is(200);
+        for (item, (asked, wanted)) in opened["items"].as_array().unwrap().iter().zip(batch) {
+            let mut met = item.clone();
+            met["code"] = item["error"]["code"].clone();
+            let mut wanted = wanted.as_object().unwrap().iter();
+            let is_met = wanted.all(|(name, value)| met[name] == *value);
+            assert!(is_met, "{asked}: {item}, and not {wanted:?}");
+        }
     }
 }

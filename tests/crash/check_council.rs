@@ -1,6 +1,6 @@
 //! After a restart: custodians, overrides and certificates.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use serde_json::{Value, json};
 
@@ -10,6 +10,10 @@ use super::{
     load::text,
     service::eventually,
 };
+
+const MINUTE: Duration = Duration::from_secs(60);
+/// The service looks for what is over every so often, and `there` was read some time ago.
+const SLACK: Duration = Duration::from_secs(15);
 
 impl Check<'_> {
     /// Each is as it was acknowledged last, or as it was asked for when the service died.
@@ -45,8 +49,23 @@ impl Check<'_> {
             count += council.overrides.len();
         }
         self.looked_at("overrides and their signatures", count);
+        self.time_is_kept(&there);
         self.fetch_missing_certificates();
         self.certificates_are_the_same();
+    }
+
+    /// What nobody touched is pending for a minute, and expired from then on.
+    fn time_is_kept(&mut self, there: &BTreeMap<String, Value>) {
+        for one in &self.ledger.lapsing {
+            let status = &there[&one.id]["status"];
+            if one.answered.elapsed() > MINUTE + SLACK {
+                assert_eq!(*status, "expired", "{}", one.id);
+            } else if one.asked.elapsed() < MINUTE.saturating_sub(SLACK) {
+                assert_eq!(*status, "pending", "{}", one.id);
+            }
+        }
+        let count = self.ledger.lapsing.len();
+        self.looked_at("overrides that expire by themselves", count);
     }
 
     fn custodians_are_as_acknowledged(&mut self) {

@@ -3,7 +3,10 @@
 use std::{fs, path::Path, time::Duration};
 
 use serde_json::Value;
-use ureq::{Agent, http::Request};
+use ureq::{
+    Agent, Body,
+    http::{Request, Response},
+};
 
 use super::service::ROLES;
 
@@ -11,7 +14,7 @@ use super::service::ROLES;
 pub struct Client {
     url: String,
     agent: Agent,
-    tokens: Vec<String>,
+    tokens: Vec<(&'static str, String)>,
 }
 
 /// A whole answer.
@@ -26,7 +29,12 @@ pub struct Reply {
 
 impl Client {
     pub fn new(url: &str, dir: &Path) -> Self {
-        let token = |role| fs::read_to_string(dir.join(format!("{role}.token"))).unwrap();
+        Self::of(url, dir, &ROLES)
+    }
+
+    /// With the tokens of these names in the folder.
+    pub fn of(url: &str, dir: &Path, names: &[&'static str]) -> Self {
+        let token = |name| fs::read_to_string(dir.join(format!("{name}.token"))).unwrap();
         Self {
             url: url.to_owned(),
             agent: Agent::config_builder()
@@ -34,14 +42,14 @@ impl Client {
                 .timeout_global(Some(Duration::from_secs(20)))
                 .build()
                 .new_agent(),
-            tokens: ROLES.map(token).into(),
+            tokens: names.iter().map(|name| (*name, token(name))).collect(),
         }
     }
 
     /// The bearer token of a role's principal.
     pub fn token(&self, role: &str) -> &str {
-        let place = ROLES.iter().position(|one| *one == role).unwrap();
-        &self.tokens[place]
+        let mut tokens = self.tokens.iter();
+        &tokens.find(|(name, _)| *name == role).unwrap().1
     }
 
     /// One call under this request id and perhaps an idempotency key; `None` if the service died before its answer was here.
@@ -54,6 +62,33 @@ impl Client {
         body: Value,
         key: Option<&str>,
     ) -> Option<Reply> {
+        let mut answered = self.answer(token, id, method, path, body, key)?;
+        let text = answered.body_mut().read_to_string().ok()?;
+        Some(Reply {
+            status: answered.status().as_u16(),
+            body: serde_json::from_str(&text).unwrap_or(Value::Null),
+            text,
+            replayed: answered.headers().contains_key("idempotent-replayed"),
+        })
+    }
+
+    /// A POST that is answered by bytes, all of them.
+    pub fn download(&self, token: &str, id: &str, path: &str, body: Value) -> Option<Vec<u8>> {
+        let mut answered = self.answer(token, id, "POST", path, body, None)?;
+        assert_eq!(answered.status(), 200);
+        let whole = answered.body_mut().with_config().limit(u64::MAX);
+        whole.read_to_vec().ok()
+    }
+
+    fn answer(
+        &self,
+        token: &str,
+        id: &str,
+        method: &str,
+        path: &str,
+        body: Value,
+        key: Option<&str>,
+    ) -> Option<Response<Body>> {
         let mut request = Request::builder()
             .method(method)
             .uri(format!("{}{path}", self.url))
@@ -68,13 +103,6 @@ impl Client {
             let request = request.header("content-type", "application/json");
             self.agent.run(request.body(body.to_string()).unwrap())
         };
-        let mut answered = answered.ok()?;
-        let text = answered.body_mut().read_to_string().ok()?;
-        Some(Reply {
-            status: answered.status().as_u16(),
-            body: serde_json::from_str(&text).unwrap_or(Value::Null),
-            text,
-            replayed: answered.headers().contains_key("idempotent-replayed"),
-        })
+        answered.ok()
     }
 }

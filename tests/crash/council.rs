@@ -1,13 +1,13 @@
 //! Two custodians and their overrides: requested, signed, rejected, withdrawn, and set back when one is sent away. One
 //! client at a time works with a council, so that it is known how each override stands.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use aegis_custodian::crypto::{messages::Rejection, scheme::SigningKey};
 use serde_json::{Value, json};
 
 use super::{
-    ledger::Custodian,
+    ledger::{Custodian, Lapsing},
     load::{Worker, text},
     people::{KINDS, RISK, SECURITY, prove},
 };
@@ -200,6 +200,20 @@ impl Worker<'_> {
             json!({"proposal_id": self.name, "justification": why, "failed_gates": ["risk"]});
         let asked = self.call("app", "POST", "/v1/overrides", body)?.is(201);
         council.overrides.push(Override::new(&asked));
+        Some(())
+    }
+
+    /// An override that nobody touches, so that it expires by itself.
+    pub fn request_for_a_minute(&mut self) -> Option<()> {
+        let (why, asked) = (self.next_name(), Instant::now());
+        let body = json!({"proposal_id": self.name, "justification": why, "failed_gates": ["risk"], "expires_in": "1m"});
+        let made = self.call("app", "POST", "/v1/overrides", body)?.is(201);
+        let (id, answered) = (text(&made["id"]), Instant::now());
+        self.ledger().lapsing.push(Lapsing {
+            id,
+            asked,
+            answered,
+        });
         Some(())
     }
 

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use super::{
     client::Client,
-    dice::{Dice, number},
+    dice::{Dice, fifth_of_rounds},
     file,
     people::{Desk, Person, RISK, SECURITY, text},
     service::{Service, eventually},
@@ -24,7 +24,7 @@ fn killed_around_a_countersignature_an_override_is_approved_once_and_by_itself()
     let risk = Person::enrol(&service, "risk", RISK, Kind::Bip340);
     let security = Person::enrol(&service, "security", SECURITY, Kind::Ed25519);
     let usual = time_of_approval(&service, &risk, &security);
-    let (kills, mut between) = (number("CRASH_ROUNDS").unwrap_or(KILLS), 0);
+    let (kills, mut between) = (fifth_of_rounds(KILLS), 0);
     for kill in 0..kills {
         let asked = service.request(&format!("kill {kill}"), json!({})).is(201);
         risk.sign(&service, &asked).is(200);

@@ -36,7 +36,8 @@ impl Worker<'_> {
         let dek = self.pick(|ledger| &ledger.deks)?.name;
         let plaintext = base64(&self.next_name());
         let body = json!({"plaintext": plaintext, "context": {"dek": dek}});
-        let made = self.use_newest("app", &dek, "encrypt", body)?;
+        let path = format!("/v1/deks/{dek}/encrypt");
+        let made = self.use_newest("app", &dek, &path, body)?;
         if made.status == 200 {
             self.note_encrypted(&dek, &made.body, plaintext);
         }
@@ -51,7 +52,8 @@ impl Worker<'_> {
         let mut items: Vec<_> = plaintexts.iter().map(item).collect();
         items.push(json!({"plaintext": "no base64"}));
         let body = json!({"items": items});
-        let made = self.use_newest("app", &dek, "encrypt", body)?;
+        let path = format!("/v1/deks/{dek}/encrypt");
+        let made = self.use_newest("app", &dek, &path, body)?;
         if made.status != 200 {
             return Some(());
         }
@@ -69,12 +71,12 @@ impl Worker<'_> {
     pub fn data_key(&mut self) -> Option<()> {
         let dek = self.pick(|ledger| &ledger.deks)?;
         let body = json!({"bytes": 32, "context": {"dek": dek.name}});
+        let path = format!("/v1/deks/{}/data-key", dek.name);
         if dek.hybrid {
-            let path = format!("/v1/deks/{}/data-key", dek.name);
             self.call("app", "POST", &path, body)?.is(409);
             return Some(());
         }
-        let made = self.use_newest("app", &dek.name, "data-key", body)?;
+        let made = self.use_newest("app", &dek.name, &path, body)?;
         if made.status == 200 {
             let plaintext = text(&made.body["plaintext"]);
             self.note_encrypted(&dek.name, &made.body, plaintext);
@@ -88,7 +90,8 @@ impl Worker<'_> {
             return self.encrypt();
         };
         let was = self.ledger().version(&known.of).clone();
-        let made = self.use_newest("operator", &known.of.0, "rewrap", opening(&known))?;
+        let path = format!("/v1/deks/{}/rewrap", known.of.0);
+        let made = self.use_newest("operator", &known.of.0, &path, opening(&known))?;
         match made.status {
             200 => self.note_encrypted(&known.of.0, &made.body, known.plaintext),
             status if made.quiet => self.is_explained(&known.of, &was, status),
@@ -112,13 +115,12 @@ impl Worker<'_> {
     }
 
     /// Uses the newest version; only a change of a version explains a refusal.
-    fn use_newest(&mut self, role: &str, dek: &str, verb: &str, body: Value) -> Option<Used> {
+    pub fn use_newest(&mut self, role: &str, dek: &str, path: &str, body: Value) -> Option<Used> {
         let before = self.ledger().calm(dek);
-        let path = format!("/v1/deks/{dek}/{verb}");
-        let Reply { status, body, .. } = self.call(role, "POST", &path, body)?;
+        let Reply { status, body, .. } = self.call(role, "POST", path, body)?;
         let quiet = before.0 && before == self.ledger().calm(dek);
         // A rewrap may also be refused for the version that it opens.
-        let wanted: &[u16] = match quiet && verb != "rewrap" {
+        let wanted: &[u16] = match quiet && !path.ends_with("/rewrap") {
             true => &[200],
             false => &[200, 409, 410],
         };
@@ -131,7 +133,7 @@ impl Worker<'_> {
     }
 
     /// Checks an answer against the state of the version that it opened, unless that was just being changed.
-    fn is_explained(&self, of: &Name, was: &Version, status: u16) {
+    pub fn is_explained(&self, of: &Name, was: &Version, status: u16) {
         let mut ledger = self.ledger();
         let is = ledger.version(of);
         let changed = was.asked.is_some() || is.asked.is_some() || was.changes != is.changes;
@@ -158,9 +160,9 @@ impl Worker<'_> {
 }
 
 /// An answer, and whether nobody changed a version of the DEK meanwhile.
-struct Used {
-    status: u16,
-    body: Value,
+pub struct Used {
+    pub status: u16,
+    pub body: Value,
     quiet: bool,
 }
 

@@ -46,6 +46,11 @@ impl Dice {
     }
 }
 
+/// How often a smaller proof kills: a fifth of the rounds that were asked for.
+pub fn fifth_of_rounds(usual: u64) -> u64 {
+    number("CRASH_ROUNDS").map_or(usual, |rounds| rounds.div_ceil(5))
+}
+
 /// A number from the environment.
 #[allow(clippy::disallowed_methods)] // the tests have no configuration
 pub fn number(name: &str) -> Option<u64> {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::{
-    dice::{Dice, number},
+    dice::{Dice, fifth_of_rounds},
     file::{sealed, traces},
     ledger::Name,
     service::Service,
@@ -50,7 +50,7 @@ fn killed_while_it_destroys_no_trace_is_left_of_what_is_destroyed() {
     let home = TempDir::new().unwrap();
     let mut dice = Dice::new();
     let mut service = Service::start(home.path(), &[]);
-    for _ in 0..number("CRASH_ROUNDS").unwrap_or(KILLS) {
+    for _ in 0..fifth_of_rounds(KILLS) {
         let secrets = make_crowd(&service, 6);
         let life = dice.milliseconds(0, 60);
         let acknowledged = destroy_until_killed(&service, &secrets, life);

@@ -40,7 +40,7 @@ const HALVES: [(&str, &str); 18] = [
     ),
     (
         "KEKs half made",
-        "SELECT version FROM kek_versions WHERE state <> 'enabled'",
+        "SELECT version FROM kek_versions WHERE state NOT IN ('enabled', 'retired')",
     ),
     (
         "records under no KEK version",
@@ -158,23 +158,58 @@ const PAIRS: [(&str, &str); 18] = [
     ),
 ];
 
+/// Things whose changes name the state that they bring about: which changes, and the states that there are.
+const STATES: [(&str, &str); 3] = [
+    (
+        "'dek.disable', 'dek.enable', 'dek.destroy', 'dek.cancel_destroy'",
+        "SELECT dek || '/' || version AS object, CASE WHEN state <> 'destroyed' AND destroy_at IS NOT NULL
+         THEN 'pending_destruction' ELSE state END AS state FROM dek_versions",
+    ),
+    (
+        "'kek.retire', 'kek.restore'",
+        "SELECT version AS object, state FROM kek_versions",
+    ),
+    (
+        "'custodian.activate', 'custodian.approve', 'custodian.suspend', 'custodian.reinstate', 'custodian.revoke'",
+        "SELECT id AS object, state FROM custodians",
+    ),
+];
+
+/// The log, read once.
+const LOGGED: &str = "CREATE TEMP TABLE logged AS
+    SELECT number, e ->> 'action' AS action, e ->> 'object' AS object,
+        coalesce(e ->> '$.detail.state', e ->> '$.detail.status') AS word,
+        e ->> '$.detail.replayed' IS NULL AND e ->> '$.detail.again' IS NOT 1 AS is_first
+    FROM (SELECT number, CAST(entry AS TEXT) AS e FROM audit_entries) WHERE e ->> 'outcome' = 'ok'";
+
 pub fn nothing_is_there_by_half(database: &Path) {
     let file = file::open(database);
     // One snapshot: the service may be at work.
     file.execute_batch("BEGIN").unwrap();
+    file.execute_batch(LOGGED).unwrap();
     for (what, sql) in HALVES {
         assert_eq!(column(&file, sql), Vec::<String>::new(), "{what}");
     }
     for (actions, sql) in PAIRS {
         let logged = format!(
-            "SELECT e ->> 'object' FROM (SELECT CAST(entry AS TEXT) AS e FROM audit_entries)
-             WHERE e ->> 'action' IN ({actions}) AND e ->> 'outcome' = 'ok'
-             AND e ->> '$.detail.replayed' IS NULL AND e ->> '$.detail.again' IS NOT 1"
+            "SELECT object FROM logged WHERE action IN ({actions}) AND is_first
+             AND word IS NOT 'pending_destruction'"
         );
         let (mut logged, mut there) = (column(&file, &logged), column(&file, sql));
         logged.sort();
         there.sort();
         assert_eq!(there, logged, "{actions}");
+    }
+    for (actions, there) in STATES {
+        // Beside a maximum SQLite answers the other columns of its row.
+        let last = format!(
+            "SELECT object, word, max(number) FROM logged WHERE action IN ({actions}) GROUP BY object"
+        );
+        let sql = format!(
+            "SELECT object || ' is ' || state || ', and ' || word || ' by the log'
+             FROM ({there}) JOIN ({last}) USING (object) WHERE state IS NOT word"
+        );
+        assert_eq!(column(&file, &sql), [""; 0]);
     }
 }
 

@@ -1,10 +1,13 @@
-//! What was acknowledged, what was only asked for when the service died, and how the kills fell.
+//! What was acknowledged, and what was only asked for when the service died.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::{Duration, Instant},
+};
 
 use serde_json::Value;
 
-use super::council::Council;
+use super::{council::Council, figures::Figures};
 
 /// DEK and version.
 pub type Name = (String, String);
@@ -34,10 +37,26 @@ pub struct Ledger {
     pub councils: Vec<Council>,
     /// Override and envelope, as it was handed out first.
     pub certificates: Vec<(String, String)>,
+    /// Overrides that nobody touches until their time is over.
+    pub lapsing: Vec<Lapsing>,
+    /// Public keys of DEK versions, as they were shown first.
+    pub public_keys: BTreeMap<Name, String>,
+    pub events: Vec<Event>,
+    /// Signed lists of tools, as they were answered.
+    pub lists: Vec<Value>,
+    /// The keys that verifiers pin, as they were shown first.
+    pub signing_keys: Option<Value>,
+    pub keks: BTreeMap<String, Kek>,
+    /// Jobs that were begun, and the KEK version that each moves to.
+    pub jobs: BTreeMap<String, String>,
+    /// The newest backup of this life that came whole.
+    pub backup: Option<Backup>,
     /// Encryptions that were written down by version; a KEK version is of the DEK named by no text.
     pub reserved: BTreeMap<Name, u64>,
-    /// Size and root of the newest checkpoint that was handed out.
-    pub checkpoint: (u64, String),
+    /// Every checkpoint that was handed out: size and root.
+    pub checkpoints: BTreeMap<u64, String>,
+    /// Up to this size they were proven to be beginnings of one log.
+    pub proven: u64,
     pub figures: Figures,
 }
 
@@ -122,8 +141,53 @@ pub struct Ciphertext {
 
 #[derive(Clone)]
 pub struct Blob {
+    pub kek: String,
     pub wrapped: String,
     pub plaintext: String,
+}
+
+/// An event whose personal fields are encrypted.
+#[derive(Clone)]
+pub struct Event {
+    pub of: Name,
+    pub sealed: Value,
+    pub plain: Value,
+}
+
+/// A KEK version.
+#[derive(Clone, Debug, Default)]
+pub struct Kek {
+    /// Acknowledged last.
+    pub retired: bool,
+    /// Asked for and not answered.
+    pub asked: Option<bool>,
+    /// How many changes were asked for.
+    pub changes: u64,
+}
+
+impl Kek {
+    /// How an unwrapping under it is answered.
+    pub fn answers(&self) -> (u16, &'static str) {
+        match self.retired {
+            false => State::Enabled.answers(),
+            true => State::Destroyed.answers(),
+        }
+    }
+}
+
+/// An override that expires by itself.
+#[derive(Clone)]
+pub struct Lapsing {
+    pub id: String,
+    /// Its minute began between these two.
+    pub asked: Instant,
+    pub answered: Instant,
+}
+
+/// A backup as it came, and how many entries were acknowledged before it was asked for.
+pub struct Backup {
+    pub sealed: Vec<u8>,
+    pub least: usize,
 }
 
 #[derive(Clone)]
@@ -168,41 +232,29 @@ pub struct Keyed {
     pub answer: Option<Value>,
 }
 
-/// How the kills fell and what was looked at.
-#[derive(Default)]
-pub struct Figures {
-    pub kills: u64,
-    /// By verb: answers, and requests that a kill cut off.
-    pub verbs: BTreeMap<String, (u64, u64)>,
-    pub verified: BTreeMap<&'static str, u64>,
-}
-
-impl Figures {
-    pub fn verified(&mut self, what: &'static str, count: usize) {
-        *self.verified.entry(what).or_default() += count as u64;
-    }
-
-    pub fn table(&self) -> String {
-        let answered: u64 = self.verbs.values().map(|(answered, _)| answered).sum();
-        let mut lines = vec![
-            format!("{} kills, {answered} requests acknowledged", self.kills),
-            format!("{:>9} {:>8}  verb", "answered", "cut off"),
-        ];
-        let verb = |(verb, (answered, cut)): (&String, &(u64, u64))| {
-            format!("{answered:>9} {cut:>8}  {verb}")
-        };
-        lines.extend(self.verbs.iter().map(verb));
-        lines.push("looked at after the restarts:".to_owned());
-        let looked = |(what, count): (&&str, &u64)| format!("{count:>9} {what}");
-        lines.extend(self.verified.iter().map(looked));
-        lines.join("\n")
-    }
-}
-
 impl Ledger {
+    /// How far it is after this round, and a log of so many entries.
+    pub fn progress(&self, round: u64, entries: usize) -> String {
+        let milliseconds = |times: &[Duration]| times.last().map_or(0, Duration::as_millis);
+        format!(
+            "round {round}: {} requests acknowledged so far, {entries} entries, ready after {} ms, looked at in {} ms",
+            self.requests.len(),
+            milliseconds(&self.figures.ready),
+            milliseconds(&self.figures.looks),
+        )
+    }
+
     /// A version that an answer named.
     pub fn version(&mut self, of: &Name) -> &mut Version {
         self.versions.entry(of.clone()).or_default()
+    }
+
+    /// Notes a checkpoint that was handed out; answers the newest one that is smaller.
+    pub fn note_checkpoint(&mut self, size: u64, root: &str) -> Option<(u64, String)> {
+        let known = self.checkpoints.entry(size).or_insert(root.to_owned());
+        assert_eq!(known, root, "two roots of {size} entries");
+        let older = self.checkpoints.range(..size).next_back();
+        older.map(|(size, root)| (*size, root.clone()))
     }
 
     /// Each version of a DEK.

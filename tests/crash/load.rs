@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::{
     client::{Client, Reply},
     dice::Dice,
-    ledger::{Blob, Ledger},
+    ledger::Ledger,
 };
 
 /// One life of the service under load.
@@ -21,6 +21,10 @@ pub struct Life<'a> {
     pub client: &'a Client,
     pub ledger: &'a Mutex<Ledger>,
     pub database: PathBuf,
+    /// To whom backups are sealed.
+    pub recipient: &'a str,
+    /// Nobody takes a backup any more.
+    pub backed_up: AtomicBool,
     /// Set at the kill: what is begun later was not cut off by it.
     pub dying: AtomicBool,
 }
@@ -41,7 +45,7 @@ impl Worker<'_> {
     }
 
     fn step(&mut self) -> Option<()> {
-        match self.dice.below(34) {
+        match self.dice.below(48) {
             0 => self.create_dek(),
             1 => self.rotate(),
             2..=4 => self.encrypt(),
@@ -52,76 +56,45 @@ impl Worker<'_> {
             9 => self.wrap(),
             10 => self.wrap_batch(),
             11 => self.unwrap(),
-            12 => self.rewrap_under_the_kek(),
-            13 => self.disable(),
-            14 => self.enable(),
-            15 => self.destroy(),
-            16 => self.cancel_destroy(),
-            17 => self.create_principal(),
-            18 => self.issue_token(),
-            19 => self.revoke_token(),
-            20 => self.create_person(),
-            21 => self.change_grants(),
-            22 => self.delete_person(),
-            23 => self.make_once(),
-            24 => self.rotate_once(),
-            25 => self.be_refused(),
-            26 => self.rotate_kek(),
+            12 => self.unwrap_batch(),
+            13 => self.rewrap_under_the_kek(),
+            14 => self.disable(),
+            15 => self.enable(),
+            16 => self.destroy(),
+            17 => self.cancel_destroy(),
+            18 => self.create_principal(),
+            19 => self.issue_token(),
+            20 => self.revoke_token(),
+            21 => self.create_person(),
+            22 => self.change_grants(),
+            23 => self.delete_person(),
+            24 => self.make_once(),
+            25 => self.rotate_once(),
+            26 => self.be_refused(),
+            27 => self.seldom(),
+            28 => self.retire(),
+            29 => self.restore(),
+            30 => self.encrypt_event(),
+            31 => self.encrypt_events(),
+            32 => self.decrypt_event(),
+            33 => self.sign_tools(),
+            34 => self.judge_tools(),
+            35 => self.judge_certificate(),
+            36 => self.read_log(),
+            37 => self.read_public_key(),
+            38 => self.back_up(),
             _ => self.sit(),
         }
     }
 
-    fn wrap(&mut self) -> Option<()> {
-        let plaintext = base64(&self.next_name());
-        let body = json!({"plaintext": plaintext});
-        let made = self.call("app", "POST", "/v1/wrap", body)?.is(200);
-        self.note_wrapped(&made, plaintext);
-        Some(())
-    }
-
-    /// One bad item harms no other.
-    fn wrap_batch(&mut self) -> Option<()> {
-        let plaintexts = [(); 3].map(|()| base64(&self.next_name()));
-        let mut items: Vec<_> = plaintexts
-            .iter()
-            .map(|text| json!({"plaintext": text}))
-            .collect();
-        items.push(json!({"plaintext": "no base64"}));
-        let body = json!({"items": items});
-        let made = self.call("app", "POST", "/v1/wrap", body)?.is(200);
-        assert_eq!(made["items"][3]["error"]["code"], "invalid_request");
-        for (at, plaintext) in plaintexts.into_iter().enumerate() {
-            self.note_wrapped(&made["items"][at], plaintext);
+    /// What keeps all others waiting, and what only waits itself.
+    fn seldom(&mut self) -> Option<()> {
+        match self.dice.below(8) {
+            0..=3 => self.rotate_kek(),
+            4 => self.reconnect(),
+            5 => self.ask_to_destroy(),
+            _ => self.request_for_a_minute(),
         }
-        Some(())
-    }
-
-    fn unwrap(&mut self) -> Option<()> {
-        let Some(known) = self.pick(|ledger| &ledger.blobs) else {
-            return self.wrap();
-        };
-        let body = json!({"wrapped": known.wrapped});
-        let opened = self.call("app", "POST", "/v1/unwrap", body)?.is(200);
-        assert_eq!(opened["plaintext"], known.plaintext);
-        Some(())
-    }
-
-    fn rewrap_under_the_kek(&mut self) -> Option<()> {
-        let Some(known) = self.pick(|ledger| &ledger.blobs) else {
-            return self.wrap();
-        };
-        let body = json!({"wrapped": known.wrapped});
-        let made = self.call("operator", "POST", "/v1/rewrap", body)?.is(200);
-        self.note_wrapped(&made, known.plaintext);
-        Some(())
-    }
-
-    /// One at a time: while records are moved there is no other.
-    fn rotate_kek(&mut self) -> Option<()> {
-        let answer = self.call("operator", "POST", "/v1/kek/rotate", json!({}))?;
-        let status = answer.status;
-        assert!([202, 409].contains(&status), "{}", answer.body);
-        Some(())
     }
 
     /// Refusals are audited too.
@@ -137,14 +110,6 @@ impl Worker<'_> {
         };
         self.call(role, "POST", path, body)?.is(status);
         Some(())
-    }
-
-    fn note_wrapped(&self, made: &Value, plaintext: String) {
-        let wrapped = text(&made["wrapped"]);
-        let mut ledger = self.ledger();
-        let life = ledger.life;
-        ledger.wraps.add(life);
-        ledger.blobs.push(Blob { wrapped, plaintext });
     }
 
     /// One call whose answer, once it is here, must have its audit entry for ever.
@@ -175,17 +140,47 @@ impl Worker<'_> {
         key: Option<&str>,
     ) -> Option<Reply> {
         let (id, verb) = (self.next_name(), verb(method, path, &body, key));
+        let send = || self.life.client.send(token, &id, method, path, body, key);
+        let reply = self.counted(verb, send)?;
+        self.ledger().requests.push((id, reply.status));
+        Some(reply)
+    }
+
+    /// One call that changes nothing and so has no audit entry.
+    pub fn ask(&mut self, role: &str, method: &str, path: &str, body: Value) -> Option<Reply> {
+        let (client, verb) = (self.life.client, verb(method, path, &body, None));
+        let token = client.token(role);
+        self.counted(verb, || {
+            client.send(token, "check", method, path, body, None)
+        })
+    }
+
+    /// As [`Worker::ask`], and it is answered.
+    pub fn look(&mut self, role: &str, method: &str, path: &str, body: Value) -> Option<Value> {
+        Some(self.ask(role, method, path, body)?.is(200))
+    }
+
+    /// One audited call that is answered by bytes.
+    pub fn download(&mut self, role: &str, path: &str, body: Value) -> Option<Vec<u8>> {
+        let (client, id) = (self.life.client, self.next_name());
+        let token = client.token(role);
+        let verb = verb("POST", path, &body, None);
+        let bytes = self.counted(verb, || client.download(token, &id, path, body))?;
+        self.ledger().requests.push((id, 200));
+        Some(bytes)
+    }
+
+    /// Whether the answer came, for the figures.
+    fn counted<T>(&self, verb: String, send: impl FnOnce() -> Option<T>) -> Option<T> {
         let was_alive = !self.life.dying.load(Ordering::SeqCst);
-        let reply = self.life.client.send(token, &id, method, path, body, key);
+        let reply = send();
         let mut ledger = self.ledger();
         let counted = ledger.figures.verbs.entry(verb).or_default();
         match &reply {
             Some(_) => counted.0 += 1,
             None => counted.1 += u64::from(was_alive),
         }
-        let reply = reply?;
-        ledger.requests.push((id, reply.status));
-        Some(reply)
+        reply
     }
 
     pub fn pick<T: Clone>(&mut self, from: impl Fn(&Ledger) -> &Vec<T>) -> Option<T> {
@@ -219,19 +214,25 @@ fn verb(method: &str, path: &str, body: &Value, key: Option<&str>) -> String {
         ["deks", _, "versions", _, verb] | ["deks", _, verb] => format!("DEK {verb}"),
         ["deks"] if body["algorithm"] == "aes-256-gcm" => "DEK create aes-256-gcm".to_owned(),
         ["deks"] => "DEK create mlkem768-x25519".to_owned(),
+        ["pii", verb] => format!("event {verb}"),
+        ["mcp", "tools", verb] => format!("tools {verb}"),
+        ["audit", "proof", what] => format!("log {what} proof"),
+        ["audit", what] => format!("log {what}"),
+        ["backup"] => "backup".to_owned(),
         ["overrides"] => "override request".to_owned(),
+        ["overrides", "verify"] => "certificate verify".to_owned(),
         ["overrides", _, verb] => format!("override {verb}"),
         ["admin", "custodians"] => "custodian enrol".to_owned(),
         ["admin", "custodians", _, verb] => format!("custodian {verb}"),
         [verb] | ["kek", verb] => format!("KEK {verb}"),
+        ["kek", "versions", _, verb @ ..] => format!("KEK {}", verb.join(" ")),
         ["admin", _, _, "tokens", ..] => format!("token {method}"),
         ["admin", _, _, "grants"] => "grants PUT".to_owned(),
         _ => format!("principal {method}"),
     };
-    let batch = if body["items"].is_null() {
-        ""
-    } else {
-        ", batch"
+    let batch = match body["items"].is_array() || body["events"].is_array() {
+        true => ", batch",
+        false => "",
     };
     let key = key.map_or("", |_| ", idempotency key");
     format!("{what}{batch}{key}")

@@ -121,8 +121,13 @@ fn a_process_killed_while_it_makes_signing_keys_stops_no_other() {
         });
     }
     if alone(KILLED) {
-        let mut halves = 0;
-        for round in 0..ROUNDS {
+        let (mut halves, mut kills) = (0, 0);
+        // On a busy machine the first ones all come before anything is made.
+        for round in 0..10 * ROUNDS {
+            if round >= ROUNDS && halves > 0 {
+                break;
+            }
+            kills += 1;
             let token = Token::new();
             let made = killed(&token, Duration::from_micros(500 + 700 * round));
             let (kek, _) = adopted(&token, 1);
@@ -136,7 +141,7 @@ fn a_process_killed_while_it_makes_signing_keys_stops_no_other() {
                 kek.sign(&id(number), &public_key, MESSAGE).unwrap();
             }
         }
-        println!("MEASURED {halves} of {ROUNDS} kills left something of a pair");
+        println!("MEASURED {halves} of {kills} kills left something of a pair");
         assert!(halves > 0, "every kill came too early to show anything");
     }
 }

@@ -2,15 +2,19 @@
 
 `bash service` blocks run beside the others until the end; `bash` blocks share one shell, `python` blocks one
 namespace, and a block that fails ends the run. `sh` blocks hold only targets of the Makefile, which CI runs itself:
-here they must be there. A `text` block is the output of the block before it, where `…`
-stands for what differs from run to run. Every other kind of block is an error: nothing on the page goes untested.
+here they must be there. `bash as root` blocks are for the machine of a real service, with root, apt and systemd: here they
+must be grammar, and the commands and options of `custodian` in them must be there. A `text` block is the output of the
+block before it, where `…` stands for what differs from run to run. Every other kind of block is an error: nothing on the
+page goes untested.
 """
 
 import contextlib
 import io
+import itertools
 import os
 import re
 import select
+import shlex
 import signal
 import subprocess
 import sys
@@ -19,6 +23,7 @@ import time
 import traceback
 
 PAGE_ADDRESS = "127.0.0.1:8700"
+BINARY = "target/release/custodian"
 BLOCK = re.compile(r"^```(.*?)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SECONDS = 60
 
@@ -107,6 +112,38 @@ def make_targets(text):
             raise Wrong(f"`{line}` is no target of the Makefile")
 
 
+def look_at(text):
+    """What is wrong with commands that are not run, as far as it can be known."""
+    read = subprocess.run(["bash", "-n"], input=text, text=True, capture_output=True)
+    if read.returncode:
+        raise Wrong(f"bash does not read it:\n{read.stderr}")
+    for line in text.replace("\\\n", " ").splitlines():
+        look_at_line(line)
+
+
+def look_at_line(line):
+    lexer = shlex.shlex(line, posix=True, punctuation_chars=True)
+    lexer.whitespace_split = True
+    words = list(lexer)
+    for at, word in enumerate(words):
+        if os.path.basename(word) == "custodian":
+            own = itertools.takewhile(lambda word: not set(word) <= set("();<>|&"), words[at + 1 :])
+            command_is_there(list(own))
+        elif " " in word:
+            look_at_line(word)
+
+
+def command_is_there(words):
+    """The command is what comes before the first word that cannot be one of its names; its options come after."""
+    names = list(itertools.takewhile(re.compile("[a-z][a-z-]*").fullmatch, words))
+    helped = subprocess.run([BINARY, *names, "--help"], text=True, capture_output=True)
+    if helped.returncode:
+        raise Wrong(f"`custodian {' '.join(names)}` is no command:\n{helped.stderr}")
+    for option in (word.split("=")[0] for word in words if word.startswith("--")):
+        if not re.search(rf"{option}(?![a-z-])", helped.stdout):
+            raise Wrong(f"`custodian {' '.join(names)}` has no option {option}")
+
+
 def run_python(text, namespace, name):
     output = io.StringIO()
     try:
@@ -131,6 +168,9 @@ def run(path, port, folder, started):
                 started.append(Service(text).process)
             elif kind == "sh":
                 make_targets(text)
+            elif kind == "bash as root":
+                look_at(text)
+                output = None
             elif kind == "bash":
                 output = shell.run(text)
             elif kind == "python":
