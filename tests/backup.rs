@@ -129,7 +129,8 @@ fn a_backup_that_is_cut_off_leaves_no_file() {
 #[test]
 fn writers_go_on_while_a_backup_is_read_slowly_and_it_is_of_one_moment() {
     let service = Service::spawn();
-    service.make_dek("before");
+    // Names that no comment of the schema has in it.
+    service.make_dek("made-earlier");
     let keys = Keys::new();
     let body = json!({"recipients": [keys.public]}).to_string();
     let mut caller =
@@ -142,7 +143,7 @@ fn writers_go_on_while_a_backup_is_read_slowly_and_it_is_of_one_moment() {
     caller.write_all(head.as_bytes()).unwrap();
     let mut answer = vec![0; 64];
     caller.read_exact(&mut answer).unwrap();
-    service.make_dek("after");
+    service.make_dek("made-later");
     caller.read_to_end(&mut answer).unwrap();
     let end = answer
         .windows(4)
@@ -155,7 +156,7 @@ fn writers_go_on_while_a_backup_is_read_slowly_and_it_is_of_one_moment() {
             .windows(name.len())
             .any(|part| part == name.as_bytes())
     };
-    assert!(holds("before") && !holds("after"));
+    assert!(holds("made-earlier") && !holds("made-later"));
 }
 
 #[test]
