@@ -111,7 +111,7 @@ impl Tx<'_> {
         // Pending destruction is the word of that column.
         let state = match version.state {
             DekState::PendingDestruction => DekState::Enabled,
-            state => state,
+            state @ (DekState::Destroyed | DekState::Disabled | DekState::Enabled) => state,
         };
         self.insert(
             "adding a DEK version",

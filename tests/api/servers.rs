@@ -115,7 +115,13 @@ fn grants_of_servers_have_their_form_and_are_shown_where_there_are_some() {
         of.map(|entry| entry["detail"].clone()).collect()
     };
     let changes = details("grants.change");
-    assert_eq!(changes[0], json!({"deks": [], "servers": servers}));
-    assert_eq!(changes.last().unwrap(), &json!({"deks": ["b"]}));
+    assert_eq!(
+        changes[0],
+        json!({"deks": [], "servers": servers, "in_force": true})
+    );
+    assert_eq!(
+        changes.last().unwrap(),
+        &json!({"deks": ["b"], "in_force": true})
+    );
     assert_eq!(details("principal.create")[0].get("servers"), None);
 }
