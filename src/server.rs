@@ -38,6 +38,7 @@ mod listener;
 pub mod notify;
 pub mod restore;
 mod seats;
+pub mod stopped;
 pub mod tls;
 
 /// How often the parts are looked at, and what is due is done.
@@ -74,6 +75,10 @@ pub fn open(config: &Config) -> Result<Custodian, Source> {
 /// # Errors
 /// [`Error::Unavailable`] says which part.
 pub fn assemble(config: &Config) -> Result<Custodian, Error> {
+    assemble_on(Store::open(&config.database())?, config)
+}
+
+fn assemble_on(store: Store, config: &Config) -> Result<Custodian, Error> {
     let rules = Rules {
         admin_quorum: config.admin_quorum,
         token_lifetime: config.token_lifetime,
@@ -88,7 +93,6 @@ pub fn assemble(config: &Config) -> Result<Custodian, Error> {
         pii_fields: config.pii_fields.clone(),
         log: config.log.clone(),
     };
-    let store = Store::open(&config.database())?;
     let kek = key_holder(&config.kek)?;
     Ok(Custodian::new(kek, store, Clock::system(), rules))
 }

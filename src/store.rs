@@ -19,6 +19,7 @@ use crate::{
     secret::{LockedSecret, Secret},
 };
 
+mod at_rest;
 mod audit;
 mod backup;
 mod census;

@@ -27,6 +27,7 @@ use crate::{
 pub mod finding;
 mod opening;
 pub mod proofs;
+pub mod stopped;
 pub mod verdict;
 mod walk;
 
@@ -233,8 +234,22 @@ impl Custodian {
                 _ => return Ok(()),
             }
         };
-        let Some(key) = self.note_key()? else {
+        let Some(note) = self.sign_tree(&edge)? else {
             return Ok(());
+        };
+        self.keep_newest(CheckpointRow {
+            size: edge.size(),
+            root: edge.root()?,
+            note,
+            in_token,
+            made_at: self.clock.now(),
+        })
+    }
+
+    /// A note of the tree that has this edge; `None` before there is a key to sign by.
+    fn sign_tree(&self, edge: &Frontier) -> Result<Option<String>, Error> {
+        let Some(key) = self.note_key()? else {
+            return Ok(None);
         };
         let checkpoint = Checkpoint {
             origin: self.rules.log.origin.to_string(),
@@ -244,14 +259,8 @@ impl Custodian {
         let note = key.sign(&checkpoint, |text| {
             let signed = self.sign_with(KeyPurpose::Checkpoint, KeyAlgorithm::Ed25519, text);
             Ok(signed?.signature)
-        })?;
-        self.keep_newest(CheckpointRow {
-            size: checkpoint.size,
-            root: checkpoint.root,
-            note,
-            in_token,
-            made_at: self.clock.now(),
-        })
+        });
+        note.map(Some)
     }
 
     fn keep_newest(&self, newest: CheckpointRow) -> Result<(), Error> {

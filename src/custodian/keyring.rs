@@ -63,6 +63,12 @@ impl Custodian {
     /// # Errors
     /// Those of [`Custodian::adopt_keyring`].
     pub fn adopt_as_written(&self) -> Result<(), Error> {
+        self.adopt_and_open_rows()?;
+        self.open_log()
+    }
+
+    /// The same without a look at the log.
+    pub(super) fn adopt_and_open_rows(&self) -> Result<(), Error> {
         let rows = self.kek_versions()?;
         self.adopt(&rows)?;
         let wrapped = self.store.read(|view| view.row_key())?;
@@ -75,8 +81,7 @@ impl Custodian {
                 "the KEK versions changed while they were adopted",
             ));
         }
-        self.raise_clock()?;
-        self.open_log()
+        self.raise_clock()
     }
 
     /// Opens the store's rows, unless they are open.

@@ -57,6 +57,23 @@ pub(super) fn reading(path: &Path) -> Result<Connection, Error> {
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), Error> {
     let migrated = migrations().to_latest(connection);
     migrated.map_err(|error| Error::store("migrating the database", error))?;
+    has_our_indexes(connection)
+}
+
+/// Whether a database that is not to be migrated is of this version.
+pub(super) fn is_of_this_version(connection: &Connection) -> Result<(), Error> {
+    const WHAT: &str = "looking at the schema of the database";
+    let version = connection.pragma_query_value(None, "user_version", |row| row.get::<_, u32>(0));
+    match version.map_err(|error| Error::store(WHAT, error))? {
+        SCHEMA => has_our_indexes(connection),
+        _ => Err(Error::store(
+            WHAT,
+            "it is of another version of the service: use that version, or start and stop the service by this one first",
+        )),
+    }
+}
+
+fn has_our_indexes(connection: &Connection) -> Result<(), Error> {
     let failed = |error| Error::store("looking at the indexes of the database", error);
     match indexes(connection).map_err(failed)? == fresh_indexes().map_err(failed)? {
         true => Ok(()),

@@ -72,7 +72,8 @@ impl Readers {
             .clear();
     }
 
-    fn keep(&self, connection: Connection) {
+    /// Keeps one for the next reader.
+    pub(super) fn keep(&self, connection: Connection) {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         if idle.len() < IDLE {
             idle.push(connection);

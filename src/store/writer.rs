@@ -103,6 +103,15 @@ impl Writer {
         })
     }
 
+    /// None at all: whatever is asked of it fails.
+    pub(super) fn nobody(condition: Arc<Condition>) -> Self {
+        Self {
+            condition,
+            jobs: None,
+            thread: Mutex::default(),
+        }
+    }
+
     pub(super) fn transact<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Tx<'_>) -> Result<T, Error> + Send + 'static,

@@ -5,7 +5,8 @@ use crate::{
 };
 
 /// What is wrong, and where.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("{}{}", .fault.sentence(), at(*.entry))]
 pub struct Finding {
     /// What.
     pub fault: Fault,
@@ -29,6 +30,10 @@ impl Finding {
         let entry = Some(entry);
         Self { fault, entry }
     }
+}
+
+fn at(entry: Option<u64>) -> String {
+    entry.map_or_else(String::new, |entry| format!(" (entry {entry})"))
 }
 
 impl From<Distrust> for Finding {

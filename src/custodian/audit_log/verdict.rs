@@ -109,7 +109,11 @@ impl Custodian {
         }
     }
 
-    fn read_against(&self, walk: &mut Walk, signed: &Signed) -> Result<Option<Finding>, Error> {
+    pub(super) fn read_against(
+        &self,
+        walk: &mut Walk,
+        signed: &Signed,
+    ) -> Result<Option<Finding>, Error> {
         let size = self.store.read(|view| view.log_end())?;
         let mut marks: Vec<_> = signed
             .in_token

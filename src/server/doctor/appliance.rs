@@ -1,13 +1,7 @@
 //! What `custodian doctor --config` looks at: the files that the configuration names, the token, and where no service
 //! runs a copy of the database opened with the token. It changes nothing and presents a PIN once.
 
-use std::{
-    fs::{self, File, TryLockError},
-    os::unix::fs::PermissionsExt,
-    path::Path,
-    process::Command,
-    time::Duration,
-};
+use std::{fs, os::unix::fs::PermissionsExt, path::Path, process::Command, time::Duration};
 
 use rustix::fs::statvfs;
 
@@ -15,7 +9,7 @@ use super::{Checkup, Finding, Question, answer, look};
 use crate::{
     config::{Config, Kek, Pin},
     kek::pkcs11::{Opening, Survey},
-    server::{dev::checkup::abilities, init, pin_source, tls::Front},
+    server::{dev::checkup::abilities, init, pin_source, stopped, tls::Front},
 };
 
 mod deep;
@@ -229,7 +223,7 @@ impl Service<'_> {
     /// Opens the service as `serve` would, on a copy of its database, in a process of its own.
     fn examine(&self, findings: &mut Vec<Finding>) {
         const ABOUT: &str = "store and log";
-        if self.is_running() {
+        if stopped::is_held(self.config) {
             let says = "the service runs, and looks at them itself";
             findings.push(Finding::ok(ABOUT, says));
             return;
@@ -252,11 +246,6 @@ impl Service<'_> {
                 "see docs/operations.md, \"When something is wrong\"; start nothing before it is clear",
             )),
         }
-    }
-
-    fn is_running(&self) -> bool {
-        let lock = File::open(format!("{}.lock", self.config.database().display()));
-        lock.is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock)))
     }
 }
 

@@ -1,0 +1,64 @@
+//! The audit log of a service that does not run, for an export: read where it lies, and nothing is changed.
+
+use std::fs::{File, TryLockError};
+
+use super::{assemble_on, init, restore};
+use crate::{
+    config::Config,
+    custodian::Custodian,
+    error::{Error, Source},
+    store::Store,
+};
+
+/// Entries that are in memory at once.
+const CHUNK: usize = 1000;
+
+/// A log that is whole.
+#[derive(Debug)]
+pub struct StoppedLog {
+    custodian: Custodian,
+    note: String,
+}
+
+impl StoppedLog {
+    /// Opens the service as configured, and reads all of its log.
+    ///
+    /// # Errors
+    /// A [`Finding`](crate::custodian::audit_log::Finding) if the log is not what was signed; else which part is in the way
+    /// and what to do.
+    pub fn open(config: &Config) -> Result<Self, Source> {
+        init::permitted(config)?;
+        restore::finished(config)?;
+        init::finished(config)?;
+        if is_held(config) {
+            return Err(RUNS.into());
+        }
+        let store = Store::open_at_rest(&config.database())?;
+        let custodian = assemble_on(store, config)?;
+        let note = custodian.sign_stopped_log()?;
+        Ok(Self { custodian, note })
+    }
+
+    /// The checkpoint over all of it.
+    #[must_use]
+    pub fn note(&self) -> &str {
+        &self.note
+    }
+
+    /// Some entries from number `from` on, in the bytes that were logged.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`], [`Error::Corrupt`].
+    pub fn entries(&self, from: u64) -> Result<Vec<Vec<u8>>, Error> {
+        Ok(self.custodian.audit_entries(from, CHUNK)?.entries)
+    }
+}
+
+const RUNS: &str = "another process has the database open: if it is the service, ask it for its log, by the same command without --config \
+     (CUSTODIAN_URL and CUSTODIAN_TOKEN_FILE), or stop it first";
+
+/// Whether a process has the database, most likely the service.
+pub(super) fn is_held(config: &Config) -> bool {
+    let lock = File::open(format!("{}.lock", config.database().display()));
+    lock.is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock)))
+}
