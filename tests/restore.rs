@@ -15,6 +15,8 @@ mod comes_back;
 mod fixture;
 #[path = "restore/kills.rs"]
 mod kills;
+#[path = "restore/last_export.rs"]
+mod last_export;
 #[path = "restore/overrides.rs"]
 mod overrides;
 #[path = "support/people.rs"]

@@ -9,6 +9,7 @@ use crate::error::Source;
 mod entries;
 mod export;
 mod kept;
+mod place;
 mod tail;
 
 #[derive(clap::Args, Debug)]
@@ -23,7 +24,8 @@ enum What {
     ///
     /// The first line has the newest signed checkpoint, then come exactly the entries that it commits to, one a line. That
     /// they are those is verified while it is written; exit code 3 says that they are not. What is interrupted goes on
-    /// where it was if the same command is given again.
+    /// where it was if the same command is given again. By --config it is the log of a service that does not run: its
+    /// last, by which a backup can be restored.
     Export(export::Arguments),
     /// Show the newest entries, one a line, and those to come.
     Tail(tail::Arguments),

@@ -1,6 +1,12 @@
 //! Which service a command asks, by whose token: options, each with its variable of the environment.
 
-use std::path::PathBuf;
+use std::{ffi::OsStr, path::PathBuf};
+
+use clap::{
+    Arg, Command,
+    builder::{StringValueParser, TypedValueParser},
+    parser::ValueSource,
+};
 
 use super::output::Output;
 use crate::{
@@ -17,9 +23,10 @@ pub(super) struct ServiceArguments {
         long,
         value_name = "URL",
         env = "CUSTODIAN_URL",
-        default_value = "http://127.0.0.1:7820"
+        default_value = "http://127.0.0.1:7820",
+        value_parser = Addresses
     )]
-    url: String,
+    url: Address,
     /// The file with your bearer token, which nobody else may read; who signs in by a certificate needs none.
     #[arg(long, value_name = "FILE", env = "CUSTODIAN_TOKEN_FILE")]
     token_file: Option<PathBuf>,
@@ -37,7 +44,47 @@ pub(super) struct ServiceArguments {
     patience: Period,
 }
 
+/// An address, and whether it was given as an option.
+#[derive(Clone, Debug)]
+struct Address {
+    text: String,
+    is_option: bool,
+}
+
+#[derive(Clone)]
+struct Addresses;
+
+impl TypedValueParser for Addresses {
+    type Value = Address;
+
+    fn parse_ref(
+        &self,
+        command: &Command,
+        argument: Option<&Arg>,
+        value: &OsStr,
+    ) -> Result<Address, clap::Error> {
+        self.parse_ref_(command, argument, value, ValueSource::DefaultValue)
+    }
+
+    fn parse_ref_(
+        &self,
+        command: &Command,
+        argument: Option<&Arg>,
+        value: &OsStr,
+        source: ValueSource,
+    ) -> Result<Address, clap::Error> {
+        let text = StringValueParser::new().parse_ref(command, argument, value)?;
+        let is_option = source == ValueSource::CommandLine;
+        Ok(Address { text, is_option })
+    }
+}
+
 impl ServiceArguments {
+    /// Whether the command names the service itself, and not only its environment.
+    pub(super) fn is_named(&self) -> bool {
+        self.url.is_option
+    }
+
     /// Asks as somebody.
     pub(super) fn client(&self) -> Result<Client, Source> {
         if self.token_file.is_none() && self.client_cert_file.is_none() {
@@ -53,7 +100,7 @@ impl ServiceArguments {
 
     fn client_with(&self, token_file: Option<PathBuf>) -> Result<Client, Source> {
         Client::new(&Settings {
-            url: self.url.clone(),
+            url: self.url.text.clone(),
             token_file,
             identity: self.identity()?,
             ca_file: self.ca_file.clone(),

@@ -11,18 +11,23 @@ use std::{
 use serde::Serialize;
 
 use super::{
-    entries::Entries,
     kept::{self, Kept},
+    place::Place,
 };
 use crate::{
-    cli::{output::Output, progress::Progress, screen::Screen, service::ServiceArguments, verify},
-    client::Client,
+    cli::{
+        chain, output::Output, progress::Progress, screen::Screen, service::ServiceArguments,
+        verify,
+    },
+    config::Config,
     crypto::{
         checkpoint::{self, Checkpoint},
         merkle::{self, Frontier},
     },
-    error::Source,
+    custodian::audit_log::Finding,
+    error::{Error, Source},
     log::export::Head,
+    server::{hardening, stopped::StoppedLog},
 };
 
 #[derive(clap::Args, Debug)]
@@ -33,6 +38,9 @@ pub(super) struct Arguments {
     /// An older export: its entries are taken from there and not asked for again.
     #[arg(long, value_name = "EXPORT")]
     from: Option<PathBuf>,
+    /// The configuration of a service that does not run: the log is read from its database, with the token there.
+    #[arg(long, value_name = "FILE", conflicts_with = "from")]
+    config: Option<PathBuf>,
     #[command(flatten)]
     service: ServiceArguments,
     /// For people or for programs.
@@ -52,7 +60,6 @@ struct Exported {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Source> {
-    let client = arguments.service.client()?;
     if arguments.file.exists() {
         return Err(format!(
             "{} is there already: take another --out",
@@ -66,17 +73,26 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Source> {
         PathBuf::from(name)
     };
     let (partial, old) = (beside(".partial"), beside(".kept"));
-    let kept = match &arguments.from {
-        Some(older) => Some(Kept::open(older)?),
-        None => kept::keep(&partial, &old)?,
+    let place = match arguments.place() {
+        Err(error) if says_no(&error) => {
+            eprintln!("custodian: {}; nothing was exported", chain(&*error));
+            return Ok(ExitCode::from(verify::NO));
+        }
+        place => place?,
     };
-    let note = client.text("/v1/audit/checkpoint")?;
+    let kept = match (&arguments.from, &place) {
+        (Some(older), _) => Some(Kept::open(older)?),
+        (None, Place::Service(_)) => kept::keep(&partial, &old)?,
+        // It is read as fast as an older export.
+        (None, Place::Database(_)) => None,
+    };
+    let note = place.note()?;
     let signed = checkpoint::claimed(&note).map_err(|_| NO_CHECKPOINT)?;
     let mut copy = Copy::begin(&partial, note, signed.size)?;
     if let Some(kept) = kept {
         copy.take_kept(kept)?;
     }
-    copy.fetch(&client)?;
+    copy.fetch(&place)?;
     let is_it = copy.end()? == signed.root;
     if is_it {
         fs::rename(&partial, &arguments.file)?;
@@ -91,7 +107,25 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Source> {
 
 const NO_CHECKPOINT: &str = "what the service answers as its checkpoint is none: command and service must be of one version";
 
+/// Whether it is the log that is not right.
+fn says_no(error: &Source) -> bool {
+    let corrupt = error.downcast_ref::<Error>();
+    error.is::<Finding>() || corrupt.is_some_and(|error| matches!(error, Error::Corrupt(_)))
+}
+
 impl Arguments {
+    fn place(&self) -> Result<Place, Source> {
+        let Some(config) = &self.config else {
+            return Ok(Place::Service(self.service.client()?));
+        };
+        if self.service.is_named() {
+            return Err("--config reads the log of a service that does not run, --url asks one that does: give one of them".into());
+        }
+        hardening::harden()?.refuse_swap()?;
+        let log = StoppedLog::open(&Config::read(config)?)?;
+        Ok(Place::Database(Box::new(log)))
+    }
+
     fn report(&self, signed: &Checkpoint, valid: bool) -> Result<ExitCode, Source> {
         let exported = Exported {
             valid,
@@ -161,15 +195,15 @@ impl Copy {
         Ok(())
     }
 
-    fn fetch(&mut self, client: &Client) -> Result<(), Source> {
+    fn fetch(&mut self, place: &Place) -> Result<(), Source> {
         while self.edge.size() < self.size {
-            let page = Entries::read(client, self.edge.size())?;
-            if page.items.is_empty() {
+            let page = place.entries(self.edge.size())?;
+            if page.is_empty() {
                 return Err("the service has fewer entries than its checkpoint commits to: POST /v1/audit/verify says why".into());
             }
             let left = usize::try_from(self.size - self.edge.size()).unwrap_or(usize::MAX);
-            for entry in page.items.iter().take(left) {
-                self.put(entry.get().as_bytes())?;
+            for entry in page.iter().take(left) {
+                self.put(entry)?;
             }
         }
         Ok(())
