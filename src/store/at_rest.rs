@@ -12,8 +12,8 @@ use super::{
 use crate::error::Error;
 
 impl Store {
-    /// Opens the database at `path` for reading only, and holds its lock meanwhile; every change fails. What SQLite may
-    /// leave beside it are a write-ahead log and its index, both empty.
+    /// Opens the database at `path` for reading only, and holds its lock meanwhile; every change fails. SQLite may leave
+    /// an empty write-ahead log and its index beside it.
     ///
     /// # Errors
     /// Those of [`Store::open`]; [`Error::Unavailable`] if it is of another version.

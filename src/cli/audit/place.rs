@@ -22,8 +22,8 @@ impl Place {
         match self {
             Self::Service(client) => {
                 let page = Entries::read(client, from)?;
-                let bytes = |entry: &Box<serde_json::value::RawValue>| entry.get().into();
-                Ok(page.items.iter().map(bytes).collect())
+                let entries = page.items.iter();
+                Ok(entries.map(|entry| entry.get().into()).collect())
             }
             Self::Database(log) => Ok(log.entries(from)?),
         }
