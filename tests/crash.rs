@@ -226,7 +226,7 @@ fn load_until_killed(
         ledger,
         database: service.dir.join("custodian.db"),
         recipient: &keys.public,
-        backed_up: AtomicBool::new(round % BACKUP != 0),
+        backed_up: AtomicBool::new(!round.is_multiple_of(BACKUP)),
         dying: AtomicBool::new(false),
     };
     thread::scope(|scope| {

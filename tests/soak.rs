@@ -112,13 +112,16 @@ fn descriptors_that_are_not_given_back_are_noticed() {
     assert!(found, "{said}");
 }
 
+/// What an operator does meanwhile.
+type Work = fn(&Place);
+
 /// Looks at the service until the time is over, and does what an operator does meanwhile.
 fn watch(place: &Place, length: Duration) -> Vec<Sample> {
     let begun = Instant::now();
     let sampler = Sampler::of(place);
     let pause = (length / 100).clamp(Duration::from_millis(100), Duration::from_secs(1));
     let line = (length / 10).min(Duration::from_secs(60));
-    let mut due: Vec<(u32, fn(&Place))> = vec![
+    let mut due: Vec<(u32, Work)> = vec![
         (75, rotate_kek),
         (65, back_up),
         (50, lose_the_token),

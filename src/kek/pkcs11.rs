@@ -206,6 +206,13 @@ impl fmt::Debug for Pkcs11Kek {
 impl Drop for Pkcs11Kek {
     fn drop(&mut self) {
         self.close();
+        let supervisor = self.supervisor.take();
+        // It answers for itself if it panicked.
+        drop(
+            supervisor
+                .filter(JoinHandle::is_finished)
+                .map(JoinHandle::join),
+        );
     }
 }
 

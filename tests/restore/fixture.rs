@@ -33,7 +33,7 @@ fn restores(folder: &Path) {
     let site = Site::without_token();
     copy(&folder.join("tokens"), &site.path(""));
     for name in FILES {
-        site.write_private(name, &read(folder, name));
+        site.write_private(name, read(folder, name));
     }
     let known: Value =
         serde_json::from_str(&String::from_utf8(read(folder, "known.json")).unwrap()).unwrap();

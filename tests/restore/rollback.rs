@@ -93,23 +93,21 @@ fn one_admin_alone_two_tokens_of_one_person_and_tokens_that_open_nothing_accept_
     let second = scene.post("ada", &own, json!({})).is(201);
     scene
         .site
-        .write_private("ada2.token", &text(&second, "token"));
+        .write_private("ada2.token", text(&second, "token"));
     let gone = scene.post("ada", &own, json!({})).is(201);
-    scene
-        .site
-        .write_private("gone.token", &text(&gone, "token"));
+    scene.site.write_private("gone.token", text(&gone, "token"));
     let revoke = format!("{own}/{}", text(&gone, "id"));
     scene.call("ada", "DELETE", &revoke, &Value::Null).is(204);
     let short = scene.post("ada", &own, json!({"expires_in": "1s"})).is(201);
     scene
         .site
-        .write_private("short.token", &text(&short, "token"));
+        .write_private("short.token", text(&short, "token"));
     // carol's hands are ada's too: ada made her.
     scene.make("carol", "admin", json!({}));
     scene
         .site
-        .write_private("carol.token", &scene.token("carol"));
-    scene.site.write_private("app.token", &scene.token("app"));
+        .write_private("carol.token", scene.token("carol"));
+    scene.site.write_private("app.token", scene.token("app"));
     scene.backup("b");
     crate::service::eventually("it is expired", || {
         let answer = scene.served().plain(

@@ -161,7 +161,7 @@ impl Scene {
 
     /// The command line of somebody at the service.
     pub fn cli(&self, who: &str, arguments: &[&str]) -> Ended {
-        let file = self.site.write_private("cli.token", &self.token(who));
+        let file = self.site.write_private("cli.token", self.token(who));
         let mut command = self.site.command(arguments);
         command.env("CUSTODIAN_URL", &self.served().url);
         command.env("CUSTODIAN_TOKEN_FILE", file);

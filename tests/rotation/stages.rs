@@ -267,8 +267,8 @@ fn killed_before_the_end_was_written_down_it_ends() {
 
 #[test]
 fn while_the_log_takes_no_entries_no_key_is_made_and_no_record_is_moved() {
-    let stages: [(fn(&Parts) -> KekVersion, &str); 2] =
-        [(Parts::announce, "creating"), (Parts::enable, "enabled")];
+    type Stage = fn(&Parts) -> KekVersion;
+    let stages: [(Stage, &str); 2] = [(Parts::announce, "creating"), (Parts::enable, "enabled")];
     for (stage, state) in stages {
         let scene = Scene::new();
         scene.until(|parts| drop(stage(parts)));

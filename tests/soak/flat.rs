@@ -37,12 +37,15 @@ const LATE: [usize; 2] = [80, 100];
 
 type Of = fn(&Sample) -> u64;
 
+/// A name, what is sampled, and how much more may come.
+type Judged<'a> = (&'static str, Of, &'a dyn Fn(u64) -> u64);
+
 /// What is said of it, and what has grown.
 pub fn judge(samples: &[Sample], tolerance: Tolerance) -> (String, Vec<String>) {
     let (bytes, part) = tolerance.memory;
     let memory = |early: u64| bytes.max(early / part);
     let (descriptors, threads) = (tolerance.descriptors, tolerance.threads);
-    let all: [(&str, Of, &dyn Fn(u64) -> u64); 4] = [
+    let all: [Judged<'_>; 4] = [
         ("resident bytes", |sample| sample.resident, &memory),
         ("private bytes", |sample| sample.private, &memory),
         ("descriptors", |sample| sample.descriptors, &|_| descriptors),

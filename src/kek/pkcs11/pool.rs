@@ -2,12 +2,13 @@
 //! costs its thread, never the caller. Knows nothing of tokens.
 
 use std::{
+    mem,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU8, AtomicUsize, Ordering::SeqCst},
     },
-    thread,
+    thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
 
@@ -26,6 +27,8 @@ const LOST_PER_THREAD: usize = 2;
 /// With so many lost, calls are refused at once for this long after each that got stuck; then the threads that
 /// are left try again, since those lost may never come back though the token does.
 const REFUSAL: Duration = Duration::from_secs(1);
+/// How long the end of a pool waits for its threads.
+const FAREWELL: Duration = Duration::from_secs(1);
 
 const QUEUED: u8 = 0;
 const RUNNING: u8 = 1;
@@ -57,7 +60,8 @@ struct Job {
 
 /// A fixed number of threads with a bounded queue.
 pub(super) struct Pool {
-    queue: Sender<Job>,
+    /// `None` once it ends.
+    queue: Option<Sender<Job>>,
     crew: Arc<Crew>,
 }
 
@@ -69,6 +73,7 @@ struct Crew {
     busy: AtomicUsize,
     lost: AtomicUsize,
     refuse_until: Mutex<Option<Instant>>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
 /// A job's answer, to be waited for.
@@ -91,10 +96,12 @@ impl Pool {
             busy: AtomicUsize::new(0),
             lost: AtomicUsize::new(0),
             refuse_until: Mutex::new(None),
+            threads: Mutex::default(),
         });
         for _ in 0..size {
             Crew::hire(&crew).map_err(|error| Error::kek("starting the token's threads", error))?;
         }
+        let queue = Some(queue);
         Ok(Self { queue, crew })
     }
 
@@ -109,7 +116,7 @@ impl Pool {
             threads: self.crew.size,
             busy: self.crew.busy.load(SeqCst),
             replaced: self.crew.lost.load(SeqCst),
-            waiting: self.queue.len(),
+            waiting: self.queue.as_ref().map_or(0, Sender::len),
         }
     }
 
@@ -139,13 +146,25 @@ impl Pool {
             // Nobody may be waiting any longer: then the answer, and a secret in it, is dropped here.
             work: Box::new(move || drop(reply.send(work()))),
         };
-        let sent = self.queue.send_deadline(job, deadline);
+        let queue = self.queue.as_ref().ok_or_else(|| refuse("it is closed"))?;
+        let sent = queue.send_deadline(job, deadline);
         sent.map_err(|_| refuse("its queue was full until the deadline"))?;
         Ok(Pending {
             answer,
             state,
             crew: Arc::clone(&self.crew),
         })
+    }
+}
+
+/// The library frees what it keeps for a thread when that ends, and all of it when the process does: not at once.
+impl Drop for Pool {
+    fn drop(&mut self) {
+        self.queue = None;
+        let patience = Instant::now() + FAREWELL;
+        while !self.crew.has_gone() && Instant::now() < patience {
+            thread::sleep(Duration::from_millis(1));
+        }
     }
 }
 
@@ -184,7 +203,24 @@ impl Crew {
     fn hire(crew: &Arc<Self>) -> std::io::Result<()> {
         let own = Arc::clone(crew);
         let thread = thread::Builder::new().name(crew.name.to_owned());
-        thread.spawn(move || own.serve()).map(drop)
+        let thread = thread.spawn(move || own.serve())?;
+        crew.threads().push(thread);
+        Ok(())
+    }
+
+    fn threads(&self) -> MutexGuard<'_, Vec<JoinHandle<()>>> {
+        self.threads.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether every thread has ended, with all that the library does then.
+    fn has_gone(&self) -> bool {
+        let mut threads = self.threads();
+        let all = mem::take(&mut *threads).into_iter();
+        let (ended, left): (Vec<_>, Vec<_>) = all.partition(JoinHandle::is_finished);
+        *threads = left;
+        // A job that panics does not end its thread.
+        ended.into_iter().for_each(|thread| drop(thread.join()));
+        threads.is_empty()
     }
 
     fn serve(&self) {
@@ -248,125 +284,4 @@ fn refuse(why: &'static str) -> Error {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::{
-        sync::{
-            Arc,
-            atomic::{AtomicUsize, Ordering::SeqCst},
-        },
-        thread,
-        time::{Duration, Instant},
-    };
-
-    use crossbeam_channel::bounded;
-
-    use super::{Pool, Stuck};
-
-    fn start(size: usize) -> Pool {
-        Pool::start(size, "a-test", Arc::new(|_| {})).unwrap()
-    }
-
-    fn soon() -> Instant {
-        Instant::now() + Duration::from_millis(50)
-    }
-
-    fn later() -> Instant {
-        Instant::now() + Duration::from_secs(10)
-    }
-
-    #[test]
-    fn a_stuck_call_is_answered_at_its_deadline_and_its_thread_is_replaced() {
-        let pool = start(1);
-        let (release, stuck) = bounded::<()>(0);
-        let before = Instant::now();
-        assert!(pool.run(soon(), move || stuck.recv()).is_err());
-        assert!(before.elapsed() < Duration::from_secs(2));
-        assert_eq!(pool.run(later(), || 7).unwrap(), 7);
-        assert_eq!(pool.crew.lost.load(SeqCst), 1);
-        drop(release);
-        while pool.crew.lost.load(SeqCst) > 0 {
-            thread::sleep(Duration::from_millis(1));
-        }
-        assert_eq!(pool.run(later(), || 8).unwrap(), 8);
-    }
-
-    #[test]
-    fn beyond_the_most_stuck_threads_calls_are_refused_at_once_until_one_returns() {
-        let pool = start(1);
-        let (release, stuck) = bounded::<()>(0);
-        for _ in 0..2 {
-            let stuck = stuck.clone();
-            assert!(pool.run(soon(), move || stuck.recv()).is_err());
-        }
-        let before = Instant::now();
-        assert!(pool.run(later(), || ()).is_err());
-        assert!(before.elapsed() < Duration::from_secs(2));
-        drop(release);
-        while pool.run(later(), || ()).is_err() {
-            thread::sleep(Duration::from_millis(1));
-        }
-    }
-
-    #[test]
-    fn the_threads_that_are_left_try_again_though_the_stuck_ones_never_return() {
-        let pool = start(1);
-        let (_release, stuck) = bounded::<()>(0);
-        for _ in 0..2 {
-            let stuck = stuck.clone();
-            assert!(pool.run(soon(), move || stuck.recv()).is_err());
-        }
-        assert!(pool.run(later(), || ()).is_err());
-        thread::sleep(super::REFUSAL);
-        for _ in 0..3 {
-            pool.run(later(), || ()).unwrap();
-        }
-        assert_eq!(pool.crew.lost.load(SeqCst), 2);
-    }
-
-    #[test]
-    fn a_job_that_did_not_start_before_its_deadline_never_runs() {
-        let pool = start(1);
-        let (release, busy) = bounded::<()>(0);
-        let first = pool.submit(later(), move || busy.recv()).unwrap();
-        let runs = Arc::new(AtomicUsize::new(0));
-        let counted = Arc::clone(&runs);
-        let late = pool.run(soon(), move || counted.fetch_add(1, SeqCst));
-        assert!(late.is_err());
-        drop(release);
-        let _ended = first.wait(later()).unwrap();
-        pool.run(later(), || ()).unwrap();
-        assert_eq!(runs.load(SeqCst), 0);
-    }
-
-    #[test]
-    fn a_thread_outlives_a_job_that_panics() {
-        let pool = start(1);
-        assert!(pool.run(later(), || panic!("on purpose")).is_err());
-        assert_eq!(pool.run(later(), || 7).unwrap(), 7);
-    }
-    #[test]
-    fn every_call_that_is_given_up_is_counted_until_it_comes_back() {
-        let stuck = Arc::new(AtomicUsize::new(0));
-        let counted = Arc::clone(&stuck);
-        let witness = move |what| match what {
-            Stuck::GivenUp => drop(counted.fetch_add(1, SeqCst)),
-            Stuck::Back => drop(counted.fetch_sub(1, SeqCst)),
-        };
-        let pool = Pool::start(1, "a-test", Arc::new(witness)).unwrap();
-        let (release, held) = bounded::<()>(0);
-        for number in 1..=3 {
-            // Once two are lost, those that are left are tried again only after a while.
-            thread::sleep(super::REFUSAL * u32::from(number == 3));
-            let held = held.clone();
-            assert!(pool.run(soon(), move || held.recv()).is_err());
-            assert_eq!(stuck.load(SeqCst), number);
-        }
-        drop(release);
-        while stuck.load(SeqCst) > 0 {
-            thread::sleep(Duration::from_millis(1));
-        }
-        while pool.run(later(), || ()).is_err() {
-            thread::sleep(Duration::from_millis(1));
-        }
-    }
-}
+mod tests;
