@@ -39,6 +39,9 @@ fn work(service: &Service) -> Principal {
     let wrapped = ask("/v1/wrap", plain).is(200);
     let other = json!({"wrapped": wrapped["wrapped"], "context": {}});
     ask("/v1/unwrap", other).is_refused(422, "integrity_failure");
+    let changed =
+        json!({"wrapped": with_another_key(&wrapped["wrapped"]), "context": {"what": ASKED}});
+    ask("/v1/unwrap", changed).is_refused(422, "integrity_failure");
     service
         .get("", "/v1/deks")
         .is_refused(401, "unauthenticated");
@@ -50,6 +53,18 @@ fn work(service: &Service) -> Principal {
         .post("operator", "/v1/kek/rotate", json!({}))
         .is(202);
     somebody
+}
+
+/// The blob with one letter changed of the key that the token wrapped: formats.md section 2.
+fn with_another_key(blob: &serde_json::Value) -> String {
+    let blob = blob.as_str().unwrap();
+    let at = blob.rfind(':').unwrap() + 45;
+    let letter = if blob[at..].starts_with('A') {
+        "B"
+    } else {
+        "A"
+    };
+    format!("{}{letter}{}", &blob[..at], &blob[at + 1..])
 }
 
 /// A scrape after that work, once the figures that come from the database are there too.
