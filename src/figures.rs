@@ -102,7 +102,7 @@ figures! {
     ROTATION_RECORDS = Gauge Count "custodian_rotation_records" "Records that the newest rotation of the KEK is to move.";
     ROTATION_MOVED = Gauge Count "custodian_rotation_records_moved" "Records that the newest rotation of the KEK has moved.";
     ROTATION_UNMOVED = Gauge Count "custodian_rotation_records_unmoved" "Records that the newest rotation of the KEK could not move.";
-    DEK_COUNT = Gauge Count "custodian_deks" "DEKs.";
+    DEK_COUNT = Gauge Count "custodian_deks" "DEKs that there are.";
     DEK_VERSIONS = Gauge Count "custodian_dek_versions" "DEK versions, by state.";
     DEKS_OVERDUE = Gauge Count "custodian_deks_rotation_overdue" "DEKs whose rotation period is over and that were not rotated.";
     DEK_OLDEST = Gauge Seconds "custodian_dek_oldest_age_seconds" "Age of the oldest DEK version that encrypts.";
