@@ -1,68 +1,69 @@
 //! The fuzz targets are a workspace of their own, with a `Cargo.lock` of their own: it has to follow the service's.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fs,
-};
+use std::{collections::BTreeSet, fs, process::Command};
 
-/// Packages by `name version`, each with what it depends on.
-struct Lock(BTreeMap<String, Vec<String>>);
-
-impl Lock {
-    fn read(path: &str) -> Self {
-        let text = fs::read_to_string(path).unwrap();
-        Self(text.split("[[package]]").skip(1).map(package).collect())
-    }
-
-    /// The package that a dependency names: with its version only where there are several.
-    fn resolve(&self, named: &str) -> &str {
-        let is = |package: &&String| *package == named || package.starts_with(&format!("{named} "));
-        self.0.keys().find(is).unwrap()
-    }
-}
-
-fn package(block: &str) -> (String, Vec<String>) {
-    let quoted = |line: &str| line.split('"').nth(1).map(str::to_owned);
-    let value = |key: &str| {
-        let line = block.lines().find(|line| line.starts_with(key));
-        line.and_then(quoted).unwrap()
+/// What the service is built of, without what only its tests need or turn on: `name version`.
+fn shipped(more: &[&str]) -> BTreeSet<String> {
+    let tree = Command::new(env!("CARGO"))
+        .args(["tree", "--locked", "--offline", "--edges", "no-dev"])
+        .args(["--prefix", "none", "--format", "{p}"])
+        .args(more)
+        .output()
+        .unwrap();
+    assert!(tree.status.success(), "{tree:?}");
+    let lines = String::from_utf8(tree.stdout).unwrap();
+    let package = |line: &str| {
+        let mut words = line.split(' ');
+        let (name, version) = (words.next()?, words.next()?.strip_prefix('v')?);
+        Some(format!("{name} {version}"))
     };
-    let needs = block.lines().filter(|line| line.starts_with(" \""));
-    let id = format!("{} {}", value("name = "), value("version = "));
-    (id, needs.filter_map(quoted).collect())
+    // The first is the service itself.
+    lines.lines().skip(1).filter_map(package).collect()
 }
 
-/// Whether the service itself has this dependency, and not only its tests.
-fn ships(manifest: &str, named: &str) -> bool {
-    let (_, after) = manifest.split_once("\n[dependencies]\n").unwrap();
-    let own = after.split("\n[").next().unwrap();
-    own.lines().any(|line| name(line) == name(named))
+/// The packages of a lock file: `name version`, each with what it depends on.
+fn locked(path: &str) -> Vec<(String, Vec<String>)> {
+    let text = fs::read_to_string(path).unwrap();
+    let quoted = |line: &str| line.split('"').nth(1).map(str::to_owned);
+    let package = |block: &str| {
+        let value = |key: &str| {
+            block
+                .lines()
+                .find(|line| line.starts_with(key))
+                .and_then(quoted)
+        };
+        let needs = block.lines().filter(|line| line.starts_with(" \""));
+        let id = format!(
+            "{} {}",
+            value("name = ").unwrap(),
+            value("version = ").unwrap()
+        );
+        (id, needs.filter_map(quoted).collect())
+    };
+    text.split("[[package]]").skip(1).map(package).collect()
 }
 
-/// `name`, without the version that stands behind it where there are several.
+/// `name`, without the version that may stand behind it.
 fn name(package: &str) -> &str {
     package.split(' ').next().unwrap()
 }
 
 #[test]
 fn the_fuzz_targets_are_built_of_what_ships() {
-    let (ours, theirs) = (Lock::read("Cargo.lock"), Lock::read("fuzz/Cargo.lock"));
-    let manifest = fs::read_to_string("Cargo.toml").unwrap();
-    let root = ours.resolve("aegis-custodian");
-    let direct = ours.0[root].iter().filter(|name| ships(&manifest, name));
-    let mut open: Vec<_> = direct.collect();
-    let known: BTreeSet<_> = theirs.0[root].iter().map(|package| name(package)).collect();
-    let mut missing: BTreeSet<_> = open.iter().map(|package| name(package)).collect();
-    missing.retain(|name| !known.contains(name));
-    let mut seen = BTreeSet::new();
-    while let Some(package) = open.pop() {
-        let id = ours.resolve(package);
-        if seen.insert(id) {
-            open.extend(&ours.0[id]);
-        }
-    }
-    assert!(seen.len() > 50, "Cargo.lock is not read as it is written");
-    missing.extend(seen.iter().filter(|id| !theirs.0.contains_key(**id)));
+    let (all, direct) = (shipped(&[]), shipped(&["--depth", "1"]));
+    assert!(all.len() > 50 && direct.len() > 20, "cargo says: {all:?}");
+    let theirs = locked("fuzz/Cargo.lock");
+    let root = theirs.iter().find(|(id, _)| name(id) == "aegis-custodian");
+    let needs: BTreeSet<_> = root.unwrap().1.iter().map(|need| name(need)).collect();
+    let ids: BTreeSet<_> = theirs.iter().map(|(id, _)| id.as_str()).collect();
+    let mut missing: BTreeSet<_> = all.iter().map(String::as_str).collect();
+    missing.retain(|id| !ids.contains(id));
+    missing.extend(
+        direct
+            .iter()
+            .map(|id| name(id))
+            .filter(|name| !needs.contains(name)),
+    );
     assert!(
         missing.is_empty(),
         "fuzz/Cargo.lock is behind: `cp Cargo.lock fuzz/ && cargo update --workspace --manifest-path fuzz/Cargo.toml`; it has no {missing:?}"
