@@ -14,8 +14,8 @@ pub struct Tolerance {
 
 const MEBIBYTE: u64 = 1024 * 1024;
 
-/// After minutes of warming up. Each of the store's 16 readers fills its own page cache of two mebibytes once, some
-/// of them late.
+/// After minutes of warming up. Memory was seen to grow by 17 MiB in ten minutes and then to stay; that this is the page
+/// caches of the store's readers, which fill late, is likely and not proven.
 pub const LONG: Tolerance = Tolerance {
     memory: (16 * MEBIBYTE, 10),
     descriptors: 12,
