@@ -41,6 +41,8 @@ mod objects;
 mod pins;
 #[path = "kek/provision.rs"]
 mod provision;
+#[path = "kek/reopened.rs"]
+mod reopened;
 #[path = "kek/signing.rs"]
 mod signing;
 #[path = "support/softhsm.rs"]

@@ -283,14 +283,21 @@ impl KekKeeper for Pkcs11Kek {
     }
 
     fn adopt(&self, ring: Keyring) -> Result<(), Error> {
-        let (live, keys) = match self.take_prepared(&ring) {
-            Some(prepared) => prepared,
-            None => self.find_keys(&ring)?,
-        };
-        let mechanism = keys.strategy().mechanism();
-        self.shared.adopt(&live, ring, keys)?;
-        *self.mechanism() = mechanism;
-        Ok(())
+        let until = self.slow_deadline();
+        let prepared = self.take_prepared(&ring);
+        let (mut live, mut keys) = prepared.map_or_else(|| self.find_keys(&ring), Ok)?;
+        loop {
+            let mechanism = keys.strategy().mechanism();
+            if self.shared.adopt(live, &ring, keys) {
+                *self.mechanism() = mechanism;
+                return Ok(());
+            }
+            if Instant::now() > until {
+                let why = "the token is opened again and again";
+                return Err(Error::kek("adopting the KEK", why));
+            }
+            (live, keys) = self.find_keys(&ring)?;
+        }
     }
 
     fn canary(&self, version: &KekVersion) -> Result<Vec<u8>, Error> {

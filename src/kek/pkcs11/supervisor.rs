@@ -148,21 +148,16 @@ impl Shared {
         self.lock().ring.clone()
     }
 
-    /// Makes `ring` the one to use, if `live`, in which `keys` were found, is still the open token.
-    pub(super) fn adopt(&self, live: &Arc<Live>, ring: Keyring, keys: Keys) -> Result<(), Error> {
+    /// Makes `ring` the one to use, if `live`, in which `keys` were found, is still the open token; answers whether it is.
+    pub(super) fn adopt(&self, live: Arc<Live>, ring: &Keyring, keys: Keys) -> bool {
         let mut state = self.lock();
-        match &state.phase {
-            Phase::Up(now) if Arc::ptr_eq(now, live) => live.set_keys(Arc::new(keys)),
-            Phase::Up(_) | Phase::Reopening { .. } | Phase::Down(_) | Phase::Stopped => {
-                return Err(Error::kek(
-                    "adopting the KEK",
-                    "the token was opened again meanwhile",
-                ));
-            }
+        let is_open = matches!(&state.phase, Phase::Up(now) if Arc::ptr_eq(now, &live));
+        if is_open {
+            live.set_keys(Arc::new(keys));
+            state.ring = Some(Arc::new(ring.clone()));
+            self.condition.prove();
         }
-        state.ring = Some(Arc::new(ring));
-        self.condition.prove();
-        Ok(())
+        is_open
     }
 
     /// Makes `ring`, which cannot be adopted yet, the one that the next attempt takes: a version that is in use no longer
