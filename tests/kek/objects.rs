@@ -150,6 +150,7 @@ fn two_tokens_of_one_label_are_refused() {
     guardian();
     let (first, second) = (Token::new(), Token::new());
     let (pkcs11, slot) = second.beside();
+    let making = softhsm::making();
     // SoftHSM keeps the officer's PIN: only a free slot can take the second label.
     let free = pkcs11.get_slots_with_token().unwrap().into_iter();
     let mut free = free.filter(|slot| {
@@ -165,6 +166,7 @@ fn two_tokens_of_one_label_are_refused() {
             &first.label,
         )
         .unwrap();
+    drop(making);
     assert!(cause(Pkcs11Kek::open(first.settings(1))).contains("two tokens"));
 }
 
