@@ -159,6 +159,12 @@ with_pin() {
         -E SOFTHSM2_CONF=/etc/aegis-custodian/softhsm2.conf "$@"
 }
 
+# Restores by that export.
+restored_by() {
+    with_pin custodian restore --config $config --backup /run/restore/backup.age --identity /run/restore/identity.txt \
+        --audit "/run/restore/$1"
+}
+
 # Runs a command by somebody's bearer token.
 as() {
     local who=$1

@@ -68,13 +68,14 @@ as ada custodian audit export --out log.jsonl --output json >/dev/null
 custodian signing-keys --out keys.json >/dev/null
 holds "the export of the audit log is what was signed" custodian verify audit log.jsonl --keys keys.json
 systemctl stop $service
+install -d -m 0700 -o $service -g $service /run/restore
+with_pin custodian audit export --config $config --out /run/restore/newest.jsonl
 find $data -mindepth 1 -maxdepth 1 ! -name softhsm -exec rm -r {} +
 systemctl start $service || true
 holds "without its database it does not start" shows "failed 1" ActiveState,ExecMainStatus
-install -d -m 0700 -o $service -g $service /run/restore
 install -m 0600 -o $service -g $service backup.age identity.txt log.jsonl /run/restore/
-with_pin custodian restore --config $config --backup /run/restore/backup.age --identity /run/restore/identity.txt \
-    --audit /run/restore/log.jsonl
+is "an export that lacks what the token has seen restores nothing" "3" "$(restored_by log.jsonl 2>&1 >/dev/null; echo $?)"
+restored_by newest.jsonl
 rm -r /run/restore
 systemctl start $service
 is "what was encrypted before the loss opens" "aGVsbG8=" "$(decrypted)"
