@@ -30,7 +30,7 @@ pub(super) fn enrolled(said: &Said, since: &mut Since) -> Result<Effect, Error> 
     let by = said.by().unwrap_or_default().to_owned();
     let known = CustodianSince {
         enrolled: Some((identity, said.at, by)),
-        key_forms: said.texts("key_forms"),
+        key_forms: said.must_list("key_forms")?,
         activated_at: None,
     };
     since.custodians.insert(id, known);
@@ -40,7 +40,8 @@ pub(super) fn enrolled(said: &Said, since: &mut Since) -> Result<Effect, Error> 
 /// One that proved its key or was approved since; what it was then is kept for the case of its end.
 pub(super) fn advanced(said: &Said, since: &mut Since) -> Result<Effect, Error> {
     let known = since.custodians.entry(said.object()?).or_default();
-    known.key_forms.extend(said.texts("key_forms"));
+    let key_forms = said.texts("key_forms")?;
+    known.key_forms.extend(key_forms.into_iter().flatten());
     if said.text("status") != Some(CustodianState::Active.name()) {
         return Ok(Effect::None);
     }

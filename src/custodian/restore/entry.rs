@@ -80,14 +80,40 @@ impl Said {
         self.text(name).ok_or(STRANGE)
     }
 
-    /// A list of texts; empty if there is none.
-    pub(super) fn texts(&self, name: &str) -> Vec<String> {
-        let all = self.detail.get(name).and_then(Value::as_array);
-        let texts = all.into_iter().flatten().filter_map(Value::as_str);
-        texts.map(str::to_owned).collect()
+    /// A list of texts, if the entry has one.
+    pub(super) fn texts(&self, name: &str) -> Result<Option<Vec<String>>, Error> {
+        let list = self.detail.get(name).map(Vec::deserialize).transpose();
+        list.map_err(|_| STRANGE)
+    }
+
+    /// A list of texts that such an entry always has.
+    pub(super) fn must_list(&self, name: &str) -> Result<Vec<String>, Error> {
+        self.texts(name)?.ok_or(STRANGE)
     }
 
     pub(super) fn time(&self, name: &str) -> Result<Timestamp, Error> {
         self.must(name)?.parse().map_err(|_| STRANGE)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_that_is_missing_or_is_none_is_never_taken_for_an_empty_one() {
+        let entry = |detail: &str| {
+            let entry = format!(
+                r#"{{"action":"a","at":"2026-11-29T00:00:00Z","detail":{detail},"outcome":"ok"}}"#
+            );
+            Said::read(entry.as_bytes()).unwrap()
+        };
+        assert!(entry("{}").must_list("l").is_err());
+        assert_eq!(entry("{}").texts("l").unwrap(), None);
+        assert!(entry(r#"{"l":[]}"#).must_list("l").unwrap().is_empty());
+        for none in [r#""text""#, "null", "{}", r#"["a",1]"#, "[null]"] {
+            let said = entry(&format!(r#"{{"l":{none}}}"#));
+            assert!(said.texts("l").is_err(), "{none}");
+        }
     }
 }

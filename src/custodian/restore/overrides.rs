@@ -31,7 +31,7 @@ pub(super) fn requested(
     rules: &Rules,
 ) -> Result<Effect, Error> {
     let id: Id = said.object()?;
-    let gates = said.texts("failed_gates");
+    let gates = said.must_list("failed_gates")?;
     let gates: Option<BTreeSet<Gate>> = gates.iter().map(|gate| Gate::named(gate)).collect();
     let proposal = said.must("proposal_id")?.to_owned();
     let what = format!("{id} (about {proposal})");

@@ -45,8 +45,8 @@ pub(super) fn granted(tx: &Tx<'_>, said: &Said, in_force: bool) -> Result<Effect
         return Ok(Effect::Given(row.principal.name));
     }
     let grants = Grants {
-        deks: said.texts("deks"),
-        servers: said.texts("servers"),
+        deks: said.must_list("deks")?,
+        servers: said.texts("servers")?.unwrap_or_default(),
     };
     tx.set_grants(&id, &grants)?;
     Ok(Effect::Again)
