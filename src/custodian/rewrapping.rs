@@ -210,12 +210,7 @@ impl Custodian {
             }
             job.finished_at = Some(now);
             tx.finish_job(&job)?;
-            let event = Event::done(job.kek.to_string())
-                .with("job", job.id.as_str())
-                .with("moved", job.moved)
-                .with("status", job.state.name())
-                .with("unmoved", job.unmoved);
-            Ok(((), event))
+            Ok(((), ended(&job).with("unmoved", job.unmoved)))
         });
         match finished {
             Err(Error::Conflict(_)) => Ok(false),
@@ -256,6 +251,14 @@ fn write(
     job.total = job.total.max(job.moved);
     tx.advance_job(&job)?;
     Ok((job, moved))
+}
+
+/// What the log says of a job that has come to its end.
+pub(super) fn ended(job: &JobRow) -> Event {
+    Event::done(job.kek.to_string())
+        .with("job", job.id.as_str())
+        .with("moved", job.moved)
+        .with("status", job.state.name())
 }
 
 pub(super) fn reference(place: &Place) -> String {

@@ -10,6 +10,7 @@ use crate::{
         Custodian,
         audit::{self, Event},
         deks::rotate_at,
+        rewrapping::ended,
     },
     error::{Error, Source},
     id::KekVersion,
@@ -171,11 +172,7 @@ fn supersede(tx: &Tx<'_>, now: Timestamp) -> Result<(), Error> {
     job.state = JobState::Done;
     job.finished_at = Some(now);
     tx.finish_job(&job)?;
-    let event = Event::done(job.kek.to_string())
-        .with("job", job.id.as_str())
-        .with("moved", job.moved)
-        .with("status", job.state.name())
-        .with("superseded", true);
+    let event = ended(&job).with("superseded", true);
     audit::append(tx, now, Action::KekRewrapRecords.name(), None, &event)
 }
 
