@@ -83,6 +83,15 @@ fn what_is_missing_is_found() {
 }
 
 #[test]
+fn a_restore_that_was_cut_off_is_found() {
+    let site = Site::new();
+    assert!(site.init().status.success());
+    let begun = r#"{"replacing":true,"token_files":[]}"#;
+    fs::write(site.path("data/restore.unfinished"), begun).unwrap();
+    problem(&site, "database", "a restore was interrupted");
+}
+
+#[test]
 fn what_others_may_read_is_found() {
     let site = Site::new();
     assert!(site.init().status.success());

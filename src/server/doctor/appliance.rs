@@ -9,7 +9,7 @@ use super::{Checkup, Finding, Question, answer, look};
 use crate::{
     config::{Config, Kek, Pin},
     kek::pkcs11::{Opening, Survey},
-    server::{dev::checkup::abilities, init, pin_source, stopped, tls::Front},
+    server::{dev::checkup::abilities, init, pin_source, restore, stopped, tls::Front},
 };
 
 mod deep;
@@ -79,6 +79,10 @@ impl Service<'_> {
 
     fn database(&self) -> Vec<Finding> {
         const ABOUT: &str = "database";
+        if let Err(why) = restore::finished(self.config) {
+            let todo = "see docs/operations.md, \"Restore\"";
+            return vec![Finding::problem(ABOUT, why.to_string(), todo)];
+        }
         if let Err(why) = init::finished(self.config) {
             let todo = "run `custodian init`, or `custodian restore` if there was a service";
             return vec![Finding::problem(ABOUT, why.to_string(), todo)];
