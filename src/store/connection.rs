@@ -97,9 +97,10 @@ fn indexes(connection: &Connection) -> rusqlite::Result<Vec<(String, Option<Stri
 
 /// Those of a database of nobody, to compare with.
 fn fresh_indexes() -> rusqlite::Result<Vec<(String, Option<String>)>> {
-    let mut fresh = Connection::open_in_memory()?;
-    let made = migrations().to_latest(&mut fresh);
-    made.map_err(|_| rusqlite::Error::InvalidQuery)?;
+    let fresh = Connection::open_in_memory()?;
+    MIGRATIONS
+        .iter()
+        .try_for_each(|step| fresh.execute_batch(step))?;
     indexes(&fresh)
 }
 
