@@ -9,6 +9,7 @@ use crate::{
     client::Failure,
     config::Logging,
     error::Source,
+    kek::Trouble,
     server::doctor::{SURVEY, appliance::EXAMINE},
     telemetry::{self, Format},
 };
@@ -247,6 +248,9 @@ pub fn run() -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             eprintln!("custodian: {}", chain(&*error));
+            if let Some(cause) = Trouble::cause_of(&*error) {
+                eprintln!("what to do: {}", cause.todo());
+            }
             let by_service = error.is::<Failure>() || error.is::<serve::Away>();
             ExitCode::from(if by_service { REFUSED } else { FAILED })
         }

@@ -3,7 +3,7 @@
 //! Texts are `&'static str`, so that no secret and no client byte gets into an answer by accident. The one exception
 //! is [`Error::InField`], which tells a caller the name of its own field, and tells nobody else.
 
-use std::error::Error as StdError;
+use std::{error::Error as StdError, fmt};
 
 /// The cause behind an [`Error::Unavailable`] or [`Error::Internal`]: logged once, never answered.
 pub type Source = Box<dyn StdError + Send + Sync>;
@@ -17,6 +17,16 @@ pub enum Part {
     Kek,
     /// The database.
     Store,
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::Audit => "the audit log",
+            Self::Kek => "the KEK",
+            Self::Store => "the database",
+        })
+    }
 }
 
 /// Why the service refused or failed.
@@ -102,7 +112,7 @@ pub enum Error {
     #[error("{0}")]
     Unauthenticated(&'static str),
     /// A part of the service does not answer at present; the same request may succeed later.
-    #[error("{part:?} unavailable: {what}")]
+    #[error("{part} is unavailable: {what}")]
     Unavailable {
         /// Which part.
         part: Part,

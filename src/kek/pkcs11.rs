@@ -123,6 +123,10 @@ impl Pkcs11Kek {
     /// # Errors
     /// [`Error::Unavailable`] if the module, the token or the PIN is not there or not right.
     pub fn open(settings: Settings) -> Result<Self, Error> {
+        Self::open_unnamed(settings).map_err(fault::named)
+    }
+
+    fn open_unnamed(settings: Settings) -> Result<Self, Error> {
         let address = Address {
             module: Module::load(&settings.module)?,
             label: settings.token_label,

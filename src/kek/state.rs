@@ -1,9 +1,9 @@
 //! What a key holder's condition is called: up, degraded or down, and in one word why. The words are stable:
 //! docs/operations-token.md says of each what to do.
 
-use std::{fmt, time::Instant};
+use std::{error::Error as StdError, fmt, iter, time::Instant};
 
-use crate::error::{Error, Source};
+use crate::error::Source;
 
 /// How well a key holder does its work.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -220,9 +220,9 @@ impl Trouble {
 
     /// The word for what went wrong, if the error has one.
     #[must_use]
-    pub fn cause_of(error: &Error) -> Option<Cause> {
-        let source = std::error::Error::source(error)?;
-        source.downcast_ref::<Self>().map(|trouble| trouble.cause)
+    pub fn cause_of(error: &(dyn StdError + 'static)) -> Option<Cause> {
+        let mut causes = iter::successors(Some(error), |error| (*error).source());
+        causes.find_map(|error| error.downcast_ref().map(|trouble: &Self| trouble.cause))
     }
 }
 
@@ -232,8 +232,8 @@ impl fmt::Display for Trouble {
     }
 }
 
-impl std::error::Error for Trouble {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+impl StdError for Trouble {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
         self.because.source()
     }
 }

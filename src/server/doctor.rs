@@ -195,10 +195,15 @@ fn finish(mut child: Child, patience: Duration) -> Result<Output, Source> {
     Ok(output?)
 }
 
-/// What the command said last, without who said it.
+/// Why the command ended, in its own words; what else it said last, if it did not come to that.
 fn last_line(output: &Output) -> String {
     let said = String::from_utf8_lossy(&output.stderr);
-    let line = said.lines().last().unwrap_or("it said nothing");
-    let line = line.trim_start_matches("custodian: ");
-    line.trim_start_matches("Kek unavailable: ").to_owned()
+    let why = said
+        .lines()
+        .rev()
+        .find_map(|line| line.strip_prefix("custodian: "));
+    let line = why.or_else(|| said.lines().last());
+    let line = line.unwrap_or("it said nothing");
+    line.trim_start_matches("the KEK is unavailable: ")
+        .to_owned()
 }

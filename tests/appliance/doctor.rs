@@ -159,16 +159,29 @@ fn another_token_of_the_same_label_is_found() {
 }
 
 #[test]
-fn a_token_that_is_away_ends_serve_with_a_code_that_says_try_again() {
+fn a_token_that_is_away_ends_serve_with_a_code_that_says_try_again_and_with_what_to_do() {
     let site = Site::new();
     assert!(site.init().status.success());
+    let ends = |code: i32, todo: &str| {
+        let (ended, log) = site.try_serve().err().unwrap();
+        assert_eq!(ended, Some(code), "{log}");
+        assert_eq!(log.lines().last().unwrap(), format!("what to do: {todo}"));
+    };
     fs::rename(site.path("tokens"), site.path("away")).unwrap();
+    ends(
+        2,
+        "look at the PKCS#11 library, its configuration and its own log",
+    );
     fs::create_dir(site.path("tokens")).unwrap();
-    let (code, log) = site.try_serve().err().unwrap();
-    assert_eq!(code, Some(2), "{log}");
+    ends(
+        2,
+        "put the token back, or start whatever makes it reachable",
+    );
     fs::remove_dir(site.path("tokens")).unwrap();
     fs::rename(site.path("away"), site.path("tokens")).unwrap();
     site.write_private("pin", "wrong");
-    let (code, log) = site.try_serve().err().unwrap();
-    assert_eq!(code, Some(1), "{log}");
+    ends(
+        1,
+        "write the right PIN to the PIN file; if it is right already, reconnect",
+    );
 }

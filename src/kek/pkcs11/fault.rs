@@ -69,6 +69,17 @@ pub(super) fn cause(error: &Error) -> Cause {
     })
 }
 
+/// The same error, that says by a [`Trouble`] what it means to an operator.
+pub(super) fn named(mut error: Error) -> Error {
+    let cause = cause(&error);
+    if let Error::Unavailable { source, .. } = &mut error
+        && let Some(because) = source.take_if(|because| !because.is::<Trouble>())
+    {
+        *source = Some(Trouble::new(cause, because).into());
+    }
+    error
+}
+
 #[allow(clippy::wildcard_enum_match_arm)] // the crate's own, of many dozens
 fn of_answer(answer: &Pkcs11Error) -> Cause {
     match answer {

@@ -3,7 +3,7 @@
 
 use std::{
     collections::HashMap,
-    fs,
+    fs, io,
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak,
@@ -16,7 +16,10 @@ use cryptoki::{
     error::{Error as Pkcs11Error, RvError},
 };
 
-use crate::error::Error;
+use crate::{
+    error::Error,
+    kek::{Cause, Trouble},
+};
 
 /// PKCS#11 state belongs to the process, not to a provider: two providers of one path share it.
 static MODULES: OnceLock<Mutex<HashMap<PathBuf, Arc<Module>>>> = OnceLock::new();
@@ -43,7 +46,7 @@ impl Module {
     /// Loads the library at `path`, or finds it loaded.
     pub(super) fn load(path: &Path) -> Result<Arc<Self>, Error> {
         let path = fs::canonicalize(path)
-            .map_err(|error| Error::kek("finding the PKCS#11 module", error))?;
+            .map_err(|error| Error::kek("finding the PKCS#11 module", not_there(error)))?;
         let modules = MODULES.get_or_init(Mutex::default);
         let mut modules = modules.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(module) = modules.get(&path) {
@@ -108,6 +111,10 @@ impl Module {
         *leases = Arc::downgrade(&lease);
         Ok(lease)
     }
+}
+
+fn not_there(error: io::Error) -> Trouble {
+    Trouble::new(Cause::LibraryFailed, error)
 }
 
 fn unless(harmless: RvError, answer: Result<(), Pkcs11Error>) -> Result<(), Pkcs11Error> {
