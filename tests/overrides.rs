@@ -39,6 +39,8 @@ mod in_flight;
 mod keys;
 #[path = "overrides/outage.rs"]
 mod outage;
+#[path = "support/passing_on.rs"]
+mod passing_on;
 #[path = "support/people.rs"]
 mod people;
 #[path = "overrides/requests.rs"]

@@ -28,6 +28,8 @@ mod flaky;
 mod house;
 #[path = "rotation/outages.rs"]
 mod outages;
+#[path = "support/passing_on.rs"]
+mod passing_on;
 #[path = "rotation/records.rs"]
 mod records;
 #[path = "rotation/retirement.rs"]

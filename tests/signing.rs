@@ -16,6 +16,7 @@ use aegis_custodian::{
 };
 use base64ct::{Base64, Encoding};
 use faulty::Faulty;
+use passing_on::PassingOn;
 use rusqlite::Connection;
 use serde_json::Value;
 use service::Service;
@@ -25,6 +26,8 @@ use tempfile::TempDir;
 mod faulty;
 #[path = "support/house.rs"]
 mod house;
+#[path = "support/passing_on.rs"]
+mod passing_on;
 #[path = "support/service.rs"]
 mod service;
 #[path = "support/softhsm.rs"]
@@ -41,7 +44,7 @@ const KEYS: [&str; 4] = [
 
 /// A folder with a provider that can be told to fail.
 struct Bench {
-    kek: Arc<Faulty>,
+    kek: Arc<PassingOn<Faulty>>,
     home: TempDir,
 }
 

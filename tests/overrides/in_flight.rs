@@ -22,6 +22,7 @@ use crate::{
     House,
     gate::Gate,
     house, is_bare,
+    passing_on::PassingOn,
     people::{Desk, Person, RISK, SECURITY, text},
     service::{Answer, eventually},
     softhsm,
@@ -29,7 +30,7 @@ use crate::{
 
 struct Scene {
     house: House,
-    gate: Arc<Gate>,
+    gate: Arc<PassingOn<Gate>>,
     rita: Person,
     theo: Person,
     asked: Value,
@@ -47,7 +48,7 @@ impl Scene {
         Self::within(house, gate, quorum)
     }
 
-    fn within(house: House, gate: Arc<Gate>, quorum: Quorum) -> Self {
+    fn within(house: House, gate: Arc<PassingOn<Gate>>, quorum: Quorum) -> Self {
         let desk: &dyn Desk = match quorum {
             Quorum::One => &OneAdmin(&house),
             Quorum::Two => &house,

@@ -7,15 +7,14 @@ use std::sync::{
 
 use aegis_custodian::{
     error::Error,
-    id::KekVersion,
-    kek::{
-        Attributes, Condition, Context, Description, KekKeeper, KekProvider, Keyring, NoteKeeper,
-        State as KekState, TokenSigner, WrappedSecret, pkcs11::Pkcs11Kek,
-    },
+    kek::{Context, KekProvider, KeyHolder, WrappedSecret, pkcs11::Pkcs11Kek},
     secret::Secret,
 };
 
-use crate::softhsm;
+use crate::{
+    passing_on::{Ask, Character, PassingOn},
+    softhsm,
+};
 
 /// What it does.
 #[derive(Debug)]
@@ -36,8 +35,8 @@ pub struct Flaky {
 }
 
 impl Flaky {
-    pub fn new() -> Self {
-        Self {
+    pub fn new() -> PassingOn<Self> {
+        PassingOn(Self {
             inner: softhsm::Token::new().open(1),
             switch: Arc::new(Switch {
                 down: AtomicBool::new(false),
@@ -45,7 +44,7 @@ impl Flaky {
                 wraps: AtomicI64::new(-1),
                 exchanges: AtomicBool::new(false),
             }),
-        }
+        })
     }
 
     fn is_there(&self) -> Result<(), Error> {
@@ -63,105 +62,34 @@ impl Flaky {
     }
 }
 
-impl KekProvider for Flaky {
-    fn wrap(&self, secret: &Secret<32>, context: &Context<'_>) -> Result<WrappedSecret, Error> {
-        self.spend(&self.switch.wraps)?;
-        match self.switch.exchanges.load(SeqCst) {
-            true => self
-                .inner
-                .wrap(&Secret::take(&mut [7; 32]).unwrap(), context),
-            false => self.inner.wrap(secret, context),
+impl Character for Flaky {
+    fn inner(&self) -> &dyn KeyHolder {
+        &self.inner
+    }
+
+    fn before(&self, ask: Ask) -> Result<(), Error> {
+        match ask {
+            Ask::Create => self.spend(&self.switch.creations),
+            Ask::Wrap => self.spend(&self.switch.wraps),
+            Ask::Notes | Ask::KeepNote | Ask::SignNote => Ok(()),
+            Ask::CreateSigningKey | Ask::Sign | Ask::Signs => Ok(()),
+            Ask::Adopt
+            | Ask::Attributes
+            | Ask::Canary
+            | Ask::Delete
+            | Ask::Prepare
+            | Ask::Probe
+            | Ask::Unwrap => self.is_there(),
         }
     }
 
-    fn unwrap(&self, wrapped: &WrappedSecret, context: &Context<'_>) -> Result<Secret<32>, Error> {
-        self.is_there()?;
-        self.inner.unwrap(wrapped, context)
-    }
-
-    fn probe(&self) -> Result<(), Error> {
-        self.is_there()?;
-        self.inner.probe()
-    }
-}
-
-impl KekKeeper for Flaky {
-    fn create(&self, version: &KekVersion) -> Result<(), Error> {
-        self.spend(&self.switch.creations)?;
-        self.inner.create(version)
-    }
-
-    fn prepare(&self, ring: &Keyring) -> Result<(), Error> {
-        self.is_there()?;
-        self.inner.prepare(ring)
-    }
-
-    fn adopt(&self, ring: Keyring) -> Result<(), Error> {
-        self.is_there()?;
-        self.inner.adopt(ring)
-    }
-
-    fn canary(&self, version: &KekVersion) -> Result<Vec<u8>, Error> {
-        self.is_there()?;
-        self.inner.canary(version)
-    }
-
-    fn attributes(&self, version: &KekVersion) -> Result<Attributes, Error> {
-        self.is_there()?;
-        self.inner.attributes(version)
-    }
-
-    fn delete(&self, version: &KekVersion) -> Result<(), Error> {
-        self.is_there()?;
-        self.inner.delete(version)
-    }
-
-    fn description(&self) -> Description {
-        self.inner.description()
-    }
-
-    fn condition(&self) -> &Condition {
-        self.inner.condition()
-    }
-
-    fn close(&self) {
-        self.inner.close();
-    }
-
-    fn reconnect(&self) -> KekState {
-        self.inner.reconnect()
-    }
-}
-
-impl NoteKeeper for Flaky {
-    fn notes(&self) -> Result<Vec<Vec<u8>>, Error> {
-        self.inner.notes()
-    }
-
-    fn keep_note(&self, note: &[u8]) -> Result<bool, Error> {
-        self.inner.keep_note(note)
-    }
-
-    fn sign_note(
-        &self,
-        id: &str,
-        public_key: &[u8; 32],
-        message: &[u8],
-    ) -> Result<[u8; 64], Error> {
-        self.inner.sign_note(id, public_key, message)
-    }
-}
-
-impl TokenSigner for Flaky {
-    fn signs(&self) -> Result<bool, Error> {
-        self.inner.signs()
-    }
-
-    fn create_signing_key(&self, id: &str) -> Result<[u8; 32], Error> {
-        self.inner.create_signing_key(id)
-    }
-
-    fn sign(&self, id: &str, public_key: &[u8; 32], message: &[u8]) -> Result<[u8; 64], Error> {
-        self.inner.sign(id, public_key, message)
+    fn wrap(&self, secret: &Secret<32>, context: &Context<'_>) -> Result<WrappedSecret, Error> {
+        match self.switch.exchanges.load(SeqCst) {
+            true => {
+                let another = Secret::take(&mut [7; 32]).unwrap();
+                self.inner.wrap(&another, context)
+            }
+            false => self.inner.wrap(secret, context),
+        }
     }
 }

@@ -7,13 +7,11 @@ use std::sync::{
 
 use aegis_custodian::{
     error::Error,
-    id::KekVersion,
-    kek::{
-        Attributes, Condition, Context, Description, KekKeeper, KekProvider, KeyHolder, Keyring,
-        NoteKeeper, State as KekState, TokenSigner, WrappedSecret,
-    },
+    kek::{Context, KeyHolder, WrappedSecret},
     secret::Secret,
 };
+
+use crate::passing_on::{Ask, Character, PassingOn};
 
 /// What it answers instead of the truth.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -40,13 +38,13 @@ pub struct Faulty {
 }
 
 impl Faulty {
-    pub fn new(inner: Arc<dyn KeyHolder>) -> Self {
-        Self {
+    pub fn new(inner: Arc<dyn KeyHolder>) -> PassingOn<Self> {
+        PassingOn(Self {
             inner,
             left: AtomicUsize::new(NEVER),
             failed: AtomicBool::new(false),
             lie: Mutex::new(None),
-        }
+        })
     }
 
     /// Fails after so many calls that make, wrap or open, and from then on.
@@ -82,14 +80,19 @@ impl Faulty {
     }
 }
 
-impl KekProvider for Faulty {
-    fn wrap(&self, secret: &Secret<32>, context: &Context<'_>) -> Result<WrappedSecret, Error> {
-        self.goes_on()?;
-        self.inner.wrap(secret, context)
+impl Character for Faulty {
+    fn inner(&self) -> &dyn KeyHolder {
+        &*self.inner
+    }
+
+    fn before(&self, ask: Ask) -> Result<(), Error> {
+        match matches!(ask, Ask::Wrap | Ask::Unwrap | Ask::Signs) {
+            true => self.goes_on(),
+            false => Ok(()),
+        }
     }
 
     fn unwrap(&self, wrapped: &WrappedSecret, context: &Context<'_>) -> Result<Secret<32>, Error> {
-        self.goes_on()?;
         match self.told() {
             None => self.inner.unwrap(wrapped, context),
             Some(Lie::Another) => Ok(Secret::take(&mut [9; 32]).unwrap()),
@@ -105,78 +108,6 @@ impl KekProvider for Faulty {
         }
     }
 
-    fn probe(&self) -> Result<(), Error> {
-        self.inner.probe()
-    }
-}
-
-impl KekKeeper for Faulty {
-    fn create(&self, version: &KekVersion) -> Result<(), Error> {
-        self.inner.create(version)
-    }
-
-    fn prepare(&self, ring: &Keyring) -> Result<(), Error> {
-        self.inner.prepare(ring)
-    }
-
-    fn adopt(&self, ring: Keyring) -> Result<(), Error> {
-        self.inner.adopt(ring)
-    }
-
-    fn canary(&self, version: &KekVersion) -> Result<Vec<u8>, Error> {
-        self.inner.canary(version)
-    }
-
-    fn attributes(&self, version: &KekVersion) -> Result<Attributes, Error> {
-        self.inner.attributes(version)
-    }
-
-    fn delete(&self, version: &KekVersion) -> Result<(), Error> {
-        self.inner.delete(version)
-    }
-
-    fn description(&self) -> Description {
-        self.inner.description()
-    }
-
-    fn condition(&self) -> &Condition {
-        self.inner.condition()
-    }
-
-    fn close(&self) {
-        self.inner.close();
-    }
-
-    fn reconnect(&self) -> KekState {
-        self.inner.reconnect()
-    }
-}
-
-impl NoteKeeper for Faulty {
-    fn notes(&self) -> Result<Vec<Vec<u8>>, Error> {
-        self.inner.notes()
-    }
-
-    fn keep_note(&self, note: &[u8]) -> Result<bool, Error> {
-        self.inner.keep_note(note)
-    }
-
-    fn sign_note(
-        &self,
-        id: &str,
-        public_key: &[u8; 32],
-        message: &[u8],
-    ) -> Result<[u8; 64], Error> {
-        self.sign(id, public_key, message)
-    }
-}
-
-impl TokenSigner for Faulty {
-    fn signs(&self) -> Result<bool, Error> {
-        self.goes_on()?;
-        self.inner.signs()
-    }
-
     /// Fails after the key was made, as a kill does that comes before it is written down.
     fn create_signing_key(&self, id: &str) -> Result<[u8; 32], Error> {
         let made = self.inner.create_signing_key(id)?;
@@ -188,5 +119,9 @@ impl TokenSigner for Faulty {
             None => self.inner.sign(id, public_key, message),
             Some(_) => Ok([9; 64]),
         }
+    }
+
+    fn sign_note(&self, id: &str, key: &[u8; 32], message: &[u8]) -> Result<[u8; 64], Error> {
+        self.sign(id, key, message)
     }
 }
