@@ -16,6 +16,9 @@ const BUSY: Duration = Duration::from_secs(5);
 /// How long a reader may be in the way of emptying the write-ahead log.
 const FOLD: Duration = Duration::from_millis(500);
 const STATEMENTS: usize = 128;
+/// KiB of pages that a reader remembers. Each write that it has not seen makes it forget them all, so more would mostly
+/// be memory that every idle reader keeps.
+const READER_CACHE: i64 = 512;
 
 /// Makes the file with mode 0600 if it is not there; SQLite gives its companions the same mode.
 pub(super) fn create_private(path: &Path) -> Result<(), Error> {
@@ -49,8 +52,12 @@ pub(super) fn writing(path: &Path) -> Result<Connection, Error> {
 
 /// One of the connections that only read.
 pub(super) fn reading(path: &Path) -> Result<Connection, Error> {
-    open(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
-        .map_err(|error| Error::store("opening the database for reading", error))
+    let open = || -> rusqlite::Result<Connection> {
+        let connection = open(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        connection.pragma_update(None, "cache_size", -READER_CACHE)?;
+        Ok(connection)
+    };
+    open().map_err(|error| Error::store("opening the database for reading", error))
 }
 
 /// Brings the schema up to date; a database of a newer version is refused.
