@@ -15,6 +15,7 @@ mod deks;
 mod entry;
 mod export;
 mod keks;
+mod newer;
 mod overrides;
 mod people;
 mod proof;

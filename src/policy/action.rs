@@ -324,6 +324,12 @@ impl Action {
         }
     }
 
+    /// Whether it changes something that lasts.
+    #[must_use]
+    pub const fn changes(self) -> bool {
+        matches!(self.row().2, Kind::Change)
+    }
+
     /// Whether its answer comes of using a DEK.
     #[must_use]
     pub const fn uses_dek(self) -> bool {

@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::assemble;
+use super::{assemble, stopped};
 use crate::{
     config::Config,
     crypto::sealed_copy::Identities,
@@ -72,6 +72,7 @@ pub fn run(config: &Config, order: &Order, hear: Hear<'_>) -> Result<Report, Sou
         .mode(0o700)
         .create(&config.data_dir)
         .map_err(|error| format!("{}: {error}", config.data_dir.display()))?;
+    let changed_until = stopped::changed_until(config)?;
     let _lock = Lock::take(&config.database())?;
     let mut marker = Marker::read(config)?;
     let stage = Stage::begin(config)?;
@@ -79,7 +80,7 @@ pub fn run(config: &Config, order: &Order, hear: Hear<'_>) -> Result<Report, Sou
     let custodian = assemble(stage.config())?;
     prove(&custodian, &manifest, order, hear)?;
     let done = match &order.how {
-        How::Audit(export) => follow(&custodian, &manifest, export, hear)?,
+        How::Audit(export) => follow(&custodian, &manifest, export, changed_until, hear)?,
         How::Rollback { approvers, admins } => {
             let accepted = custodian.accept(approvers)?;
             let tokens = admission::issue(&accepted, admins, &mut marker)?;
@@ -142,9 +143,18 @@ fn follow(
     custodian: &Custodian,
     manifest: &Manifest,
     export: &Path,
+    changed_until: u64,
     hear: Hear<'_>,
 ) -> Result<Done, Source> {
     let judged = custodian.judge_export(lines(export)?, hear)?;
+    if changed_until > judged.size {
+        return Err(Unproven(format!(
+            "the database that is there knows of changes (up to entry {changed_until}) that this export of {} entries does not: \
+             take its log by `custodian audit export --config`, and restore by that; or move that database away if it is not to be believed",
+            judged.size
+        ))
+        .into());
+    }
     let since = custodian.follow_export(lines(export)?, &judged, hear)?;
     custodian.take_in_keks(&since)?;
     let renewed = custodian.renew_keys(&since, 0, hear)?;

@@ -7,6 +7,7 @@ use crate::{
     config::Config,
     custodian::Custodian,
     error::{Error, Source},
+    kek::{Cause, Trouble},
     store::Store,
 };
 
@@ -51,6 +52,31 @@ impl StoppedLog {
     /// [`Error::Unavailable`], [`Error::Corrupt`].
     pub fn entries(&self, from: u64) -> Result<Vec<Vec<u8>>, Error> {
         Ok(self.custodian.audit_entries(from, CHUNK)?.entries)
+    }
+}
+
+/// How many entries the log has up to the newest change that somebody made, in a database that is about to be replaced;
+/// 0 if there is none, or it does not open: that may be why it is replaced.
+///
+/// # Errors
+/// [`Error::Unavailable`] for a PIN that is not to be presented again.
+pub(super) fn changed_until(config: &Config) -> Result<u64, Error> {
+    if !config.database().exists() || restore::finished(config).is_err() {
+        return Ok(0);
+    }
+    let store = Store::open_at_rest(&config.database());
+    let custodian = store.and_then(|store| assemble_on(store, config));
+    match custodian.and_then(|custodian| custodian.changed_until()) {
+        Err(error) if Trouble::cause_of(&error).is_some_and(Cause::is_about_the_pin) => Err(error),
+        Err(error) => {
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(
+                error,
+                "the database that is to be replaced does not open: nobody asks what it knows"
+            );
+            Ok(0)
+        }
+        known => known,
     }
 }
 

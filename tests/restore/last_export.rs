@@ -4,9 +4,12 @@
 use std::{fs, process::Command};
 
 use rusqlite::Connection;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::scene::{Ended, Scene};
+use crate::{
+    appliance::Site,
+    scene::{Ended, Scene},
+};
 
 /// A service with backup `b`, and something that it encrypted; its keys are pinned in `keys.json`.
 fn served() -> (Scene, Value) {
@@ -109,6 +112,30 @@ fn what_was_logged_before_a_kill_and_is_not_signed_is_signed_for_the_export() {
     assert_eq!(export_all(&scene), all);
     assert!(logged(&scene).1 < all);
     restores(scene, &old);
+}
+
+#[test]
+fn an_export_that_lacks_what_the_database_in_its_place_knows_is_refused() {
+    // So that the token cannot tell.
+    let site = Site::new();
+    site.configure("note_every = \"1h\"\n");
+    let mut scene = Scene::on(site);
+    scene.make("zed", "operator", json!({}));
+    scene.backup("b");
+    scene.export("e");
+    let zed = format!("/v1/admin/principals/{}", scene.id("zed"));
+    scene.call("ada", "DELETE", &zed, &Value::Null).is(204);
+    scene.kill();
+    let before = files(&scene);
+    let ended = scene.restore(&["--audit", "e"]);
+    ended.is_refused(3, "knows of changes");
+    assert_eq!(files(&scene), before);
+    let exported = export(&scene, &[]);
+    assert_eq!(exported.code, 0, "{exported:?}");
+    let ended = scene.restore(&["--audit", "last"]);
+    assert_eq!(ended.code, 0, "{ended:?}");
+    scene.serve();
+    assert_eq!(scene.get("zed", "/v1/deks").status, 401);
 }
 
 #[test]

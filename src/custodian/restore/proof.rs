@@ -10,7 +10,7 @@ use crate::{
     error::{Error, Source},
     id::KekVersion,
     policy::KekState,
-    store::{Beat, Stretch},
+    store::Stretch,
 };
 
 /// DEK versions that are read at once, and secrets that the token opens at once.
@@ -71,19 +71,10 @@ impl Custodian {
     /// # Errors
     /// [`Unproven`] names the first damaged row; [`Error::Unavailable`].
     pub fn prove_rows(&self, hear: Hear<'_>) -> Result<(), Source> {
-        let all = u64::try_from(Beat::all().len()).unwrap_or_default();
-        for (done, beat) in (1..).zip(Beat::all()) {
-            let mut from = Some(i64::MIN);
-            while let Some(next) = from {
-                let look = self.store.read(|view| view.look_over(beat, next))?;
-                if let Some(row) = look.damaged.first() {
-                    return Err(damaged(beat.table, *row).into());
-                }
-                from = look.to.and_then(|last| last.checked_add(1));
-            }
-            hear("tables verified", done, all);
+        match self.first_damaged(hear)? {
+            Some((table, row)) => Err(damaged(table, row).into()),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// Reads the whole log against its tree and its checkpoint.
