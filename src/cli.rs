@@ -1,14 +1,14 @@
 //! The command line: one file per command. Exit codes: 0 fine, 1 usage or local error, 2 the service refused or could not
 //! be reached, 3 verification says no.
 
-use std::{error::Error as StdError, process::ExitCode};
+use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
 use crate::{
     client::Failure,
     config::Logging,
-    error::Source,
+    error::{Source, chain},
     kek::Trouble,
     server::doctor::{SURVEY, appliance::EXAMINE},
     telemetry::{self, Format},
@@ -264,10 +264,4 @@ fn usage(refusal: &clap::Error) -> ExitCode {
     } else {
         ExitCode::SUCCESS
     }
-}
-
-/// An error and its causes in one line.
-fn chain(error: &(dyn StdError + 'static)) -> String {
-    let cause = error.source().map(chain);
-    cause.map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"))
 }

@@ -8,6 +8,13 @@ use std::{error::Error as StdError, fmt};
 /// The cause behind an [`Error::Unavailable`] or [`Error::Internal`]: logged once, never answered.
 pub type Source = Box<dyn StdError + Send + Sync>;
 
+/// An error and its causes in one line.
+#[must_use]
+pub fn chain(error: &(dyn StdError + 'static)) -> String {
+    let cause = error.source().map(chain);
+    cause.map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"))
+}
+
 /// A part of the service that can be out of order while the rest goes on.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Part {

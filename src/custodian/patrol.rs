@@ -8,7 +8,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use super::{Custodian, keyring::ROW_KEY};
+use super::{Custodian, keyring::ROW_KEY, restore::Hear};
 use crate::{
     error::Error,
     figures,
@@ -48,6 +48,28 @@ impl Custodian {
     pub(super) fn patrol(&self) -> Result<(), Error> {
         let looked = Beat::all().iter().map(|beat| self.look_over(beat));
         looked.fold(self.look_at_row_key(), Result::and)
+    }
+
+    /// Looks over every row of every table and at what is below them, at once; answers table and number of the first row
+    /// that is not as it was written.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] if the database cannot be read, or its trees are out of order.
+    pub fn first_damaged(&self, hear: Hear<'_>) -> Result<Option<(&'static str, i64)>, Error> {
+        let all = u64::try_from(Beat::all().len()).unwrap_or_default();
+        for (done, beat) in (1..).zip(Beat::all()) {
+            let mut from = Some(i64::MIN);
+            while let Some(next) = from {
+                let look = self.store.read(|view| view.look_over(beat, next))?;
+                if let Some(row) = look.damaged.first() {
+                    return Ok(Some((beat.table, *row)));
+                }
+                from = look.to.and_then(|last| last.checked_add(1));
+            }
+            self.store.look_below(beat)?;
+            hear("tables verified", done, all);
+        }
+        Ok(None)
     }
 
     fn look_over(&self, beat: &Beat) -> Result<(), Error> {

@@ -60,6 +60,7 @@ fn a_service_that_is_well_has_no_problem_running_or_not() {
         "wrapping",
         "signing",
         "keys",
+        "rows",
         "audit log",
         "clock",
     ] {
@@ -146,6 +147,47 @@ fn a_log_that_was_changed_is_found() {
     problem(&site, "audit log", "entr");
 }
 
+/// Of the table's tree, which has one page.
+fn zero_page_of(site: &Site, table: &str) {
+    let path = site.path("data/custodian.db");
+    let database = rusqlite::Connection::open(&path).unwrap();
+    let number = |sql: &str| -> usize {
+        let number: i64 = database.query_row(sql, [], |row| row.get(0)).unwrap();
+        number.try_into().unwrap()
+    };
+    let size = number("PRAGMA page_size");
+    let root = number(&format!(
+        "SELECT rootpage FROM sqlite_schema WHERE name = '{table}'"
+    ));
+    drop(database);
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[(root - 1) * size..root * size].fill(0);
+    fs::write(&path, bytes).unwrap();
+}
+
+#[test]
+fn a_row_or_a_page_that_was_changed_is_found() {
+    let site = Site::new();
+    site.serve_new().stop();
+    let path = site.path("data/custodian.db");
+    let whole = fs::read(&path).unwrap();
+    let database = rusqlite::Connection::open(&path).unwrap();
+    let changed = database.execute(
+        "UPDATE principals SET created_at = 0 WHERE name = 'ada'",
+        [],
+    );
+    assert_eq!(changed.unwrap(), 1);
+    drop(database);
+    problem(&site, "rows", "of principals is not as it was written");
+    for table in ["principals", "tokens", "deks", "jobs"] {
+        fs::write(&path, &whole).unwrap();
+        zero_page_of(&site, table);
+        problem(&site, "rows", "the database is unavailable");
+    }
+    fs::write(&path, &whole).unwrap();
+    assert_eq!(look(&site).0, Some(0));
+}
+
 #[test]
 fn another_token_of_the_same_label_is_found() {
     let site = Site::new();
@@ -156,6 +198,25 @@ fn another_token_of_the_same_label_is_found() {
     problem(&site, "store and log", "does not open");
     let (code, log) = site.try_serve().err().unwrap();
     assert_eq!(code, Some(1), "{log}");
+}
+
+#[test]
+fn an_address_that_no_interface_has_may_come_and_one_that_is_taken_is_somebodys() {
+    let (site, _, _) = crate::tls::site("");
+    assert!(site.init().status.success());
+    let ends = |address: &str| {
+        let mut command = site.command(&["serve", "--config", "custodian.toml"]);
+        command.env("CUSTODIAN__LISTEN__ADDRESS", address);
+        site.spawn(command).err().unwrap()
+    };
+    // Of those that are set aside for documentation.
+    let (code, log) = ends("192.0.2.1:7820");
+    assert_eq!(code, Some(2), "{log}");
+    assert!(log.contains("no interface of this machine has"), "{log}");
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let (code, log) = ends(&taken.local_addr().unwrap().to_string());
+    assert_eq!(code, Some(1), "{log}");
+    assert!(log.contains("another process listens on"), "{log}");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use tempfile::{Builder, TempDir};
 use crate::{
     config::{Config, DATABASE},
     custodian::Custodian,
-    error::Source,
+    error::{Source, chain},
     server::{assemble, doctor::Finding},
 };
 
@@ -25,7 +25,12 @@ pub fn examine(config: &Config) -> Result<Vec<Finding>, Source> {
     custodian.adopt_as_written()?;
     let says = "every KEK version is in the token, is as it must be, and opens its canary and the database";
     let keys = Finding::ok("keys", says);
-    Ok(vec![keys, log(&custodian)?, clock(&custodian)])
+    Ok(vec![
+        keys,
+        rows(&custodian),
+        log(&custodian)?,
+        clock(&custodian),
+    ])
 }
 
 /// Beside the original, which has the mode and the room for it.
@@ -42,6 +47,19 @@ fn copied(config: &Config) -> Result<TempDir, Source> {
         }
     }
     Ok(folder)
+}
+
+fn rows(custodian: &Custodian) -> Finding {
+    const ABOUT: &str = "rows";
+    let why = match custodian.first_damaged(&mut |_, _, _| ()) {
+        Ok(None) => {
+            return Finding::ok(ABOUT, "every row of every table is as it was written");
+        }
+        Ok(Some((table, row))) => format!("row {row} of {table} is not as it was written"),
+        Err(error) => chain(&error),
+    };
+    let todo = "keep the files as they are, and see docs/operations.md, \"Restore\"";
+    Finding::problem(ABOUT, why, todo)
 }
 
 fn log(custodian: &Custodian) -> Result<Finding, Source> {
