@@ -45,8 +45,7 @@ const BUCKETS: [f64; 12] = [
 /// # Errors
 /// A sentence about the level.
 pub fn start(level: &str, format: Format) -> Result<(), String> {
-    let filter = EnvFilter::try_new(level);
-    let filter = filter.map_err(|error| format!("the log level is not understood: {error}"))?;
+    let filter = filter(level)?;
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr)
@@ -58,6 +57,20 @@ pub fn start(level: &str, format: Format) -> Result<(), String> {
         Format::Text => lines.with_ansi(false).try_init(),
     };
     started.map_err(|error| format!("the log was started already: {error}"))
+}
+
+/// The same level, if [`start`] understands it.
+///
+/// # Errors
+/// A sentence about it.
+pub fn level(level: String) -> Result<String, String> {
+    filter(&level).map(|_| level)
+}
+
+fn filter(level: &str) -> Result<EnvFilter, String> {
+    EnvFilter::try_new(level).map_err(|error| {
+        format!("the log level is not understood: {error}; it is such as info, or aegis_custodian=debug,warn")
+    })
 }
 
 /// The figures of this process.

@@ -7,7 +7,7 @@ use std::{
 };
 
 use serde::{Deserialize, de::IgnoredAny};
-use settings::{Environment, FileFormat};
+use settings::{ConfigError, Environment, FileFormat};
 
 use super::Config;
 
@@ -105,14 +105,14 @@ pub(super) struct Overrides {
     pub(super) longest: Option<String>,
     pub(super) require_on_behalf_of: bool,
     pub(super) policy_version: Option<String>,
-    pub(super) schemes: Option<Vec<String>>,
+    pub(super) schemes: Option<Words>,
     pub(super) bitcoin_network: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Pii {
-    pub(super) fields: Option<Vec<String>>,
+    pub(super) fields: Option<Words>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -151,28 +151,71 @@ pub(super) struct Log {
     pub(super) format: Option<String>,
 }
 
+/// A list, or as the environment has it its words with commas between them.
+#[derive(Debug, Deserialize)]
+#[serde(untagged, expecting = "expected a list of texts")]
+pub(super) enum Words {
+    Line(String),
+    List(Vec<String>),
+}
+
+impl Words {
+    pub(super) fn list(self) -> Vec<String> {
+        match self {
+            Self::Line(line) => line.split(',').map(|word| word.trim().to_owned()).collect(),
+            Self::List(list) => list,
+        }
+    }
+}
+
 impl Config {
     /// Reads the file, lets the environment go before it, and checks every value and what they are together.
     ///
     /// # Errors
     /// [`Refusal`] says everything that is wrong, and what to do.
     pub fn read(path: &Path) -> Result<Self, Refusal> {
-        let file = read(path).map_err(|error| Refusal(vec![error.to_string()]))?;
+        let file = read(path).map_err(|error| {
+            let why = without_values(&error);
+            Refusal(vec![format!("{}: {why}", path.display())])
+        })?;
         super::terms::check(file)
     }
 }
 
-fn read(path: &Path) -> Result<File, settings::ConfigError> {
+fn read(path: &Path) -> Result<File, ConfigError> {
     let environment = Environment::with_prefix(ENVIRONMENT)
         .prefix_separator(SEPARATOR)
-        .separator(SEPARATOR)
-        .try_parsing(true)
-        .list_separator(",")
-        .with_list_parse_key("overrides.schemes")
-        .with_list_parse_key("pii.fields");
+        .separator(SEPARATOR);
     settings::Config::builder()
         .add_source(settings::File::from(path).format(FileFormat::Toml))
         .add_source(environment)
         .build()?
         .try_deserialize()
+}
+
+/// What is wrong, without what stands there: it may be a PIN.
+#[allow(clippy::wildcard_enum_match_arm)] // the crate's own, to which more may come
+fn without_values(error: &ConfigError) -> String {
+    match error {
+        ConfigError::Type { expected, key, .. } => {
+            let key = key.as_deref().unwrap_or("a value");
+            format!("{key}: something else is there, expected {expected}")
+        }
+        ConfigError::At { error, key, .. } => match key {
+            Some(key) => format!("{key}: {}", without_values(error)),
+            None => without_values(error),
+        },
+        ConfigError::FileParse { cause, .. } => without_lines(&cause.to_string()),
+        error => error.to_string(),
+    }
+}
+
+/// The parser shows the line, behind its number and a bar.
+fn without_lines(said: &str) -> String {
+    let is_shown = |line: &&str| {
+        let line = line.trim_start_matches(|one: char| one.is_ascii_digit() || one == ' ');
+        line.starts_with('|')
+    };
+    let said: Vec<_> = said.lines().filter(|line| !is_shown(line)).collect();
+    said.join(": ")
 }

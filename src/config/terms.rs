@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 use super::{
     ClientCertificates, Config, Kek, Logging, Pin, Refusal, TERMS, Tls,
     check::Check,
-    file::{self, File},
+    file::{self, File, Words},
     values::{
         binding, built_schemes, credential_name, dek_cache, instance, kek_rotation, log_origin,
         network, pii_field, scheme,
@@ -17,6 +17,7 @@ use crate::{
     crypto::scheme::{Network, Scheme},
     custodian::{Fields, KekRotation, LogTerms, Quorum, Terms},
     duration::Period,
+    telemetry,
     words::Binding,
 };
 
@@ -43,6 +44,9 @@ const LONGEST_DEADLINE: SignedDuration = SignedDuration::from_secs(10);
 
 /// How often the newest checkpoint is written into the token: flash memory wears out.
 const NOTE_EVERY: Duration = Duration::from_secs(10);
+
+/// The longest such time.
+const LONGEST_NOTE: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The longest that an override may stay open, whatever is configured.
 const LONGEST_OVERRIDE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
@@ -89,6 +93,9 @@ impl Check {
             KekRotation::ByItself,
         );
         let note_every = self.time("kek.note_every", file.kek.note_every.as_deref(), NOTE_EVERY);
+        if note_every > LONGEST_NOTE {
+            self.wrong::<()>("kek.note_every", "at most 1d: an older copy of the database is noticed by what the token was given last");
+        }
         let kek = self.kek(file.kek);
         let dek_cache = self.or(
             "deks.cache",
@@ -97,15 +104,18 @@ impl Check {
             super::DEK_CACHE,
         );
         let destroy_delay = self.destroy_delay(file.deks.destroy_delay);
-        let schemes = self.schemes(file.overrides.schemes.as_deref());
+        let mut asked = file.overrides;
+        let schemes = asked.schemes.take().map(Words::list);
+        let schemes = self.schemes(schemes.as_deref());
         let network = self.or(
             "overrides.bitcoin_network",
-            file.overrides.bitcoin_network.as_deref(),
+            asked.bitcoin_network.as_deref(),
             network,
             Network::Bitcoin,
         );
-        let overrides = self.overrides(file.overrides);
-        let pii_fields = self.pii(file.pii.fields.as_deref());
+        let overrides = self.overrides(asked);
+        let pii_fields = file.pii.fields.map(Words::list);
+        let pii_fields = self.pii(pii_fields.as_deref());
         let limits = self.limits(&file.limits);
         let logging = self.logging(file.log);
         let origin = file.audit.origin.or_else(|| name.clone());
@@ -320,9 +330,8 @@ impl Check {
             .format
             .as_deref()
             .and_then(|name| self.value("log.format", name.parse()));
-        Logging {
-            level: log.level,
-            format,
-        }
+        let level = log.level;
+        let level = level.and_then(|level| self.value("log.level", telemetry::level(level)));
+        Logging { level, format }
     }
 }

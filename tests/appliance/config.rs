@@ -47,6 +47,12 @@ fn what_is_unsafe_is_refused_with_what_to_do() {
         ("sessions = 0", "kek.sessions", "1 to 64"),
         ("deadline = \"1h\"", "kek.deadline", "1500ms"),
         ("rotation = \"never\"", "kek.rotation", "automatic"),
+        ("note_every = \"2d\"", "kek.note_every", "at most 1d"),
+        (
+            "[log]\nlevel = \"nonsense,,=\"",
+            "log.level",
+            "such as info",
+        ),
         ("[admins]\nquorum = 1", "admins.quorum", "another approves"),
         (
             "[admins]\ntoken_lifetime = \"never\"",
@@ -101,6 +107,28 @@ fn what_is_unsafe_is_refused_with_what_to_do() {
 }
 
 #[test]
+fn what_stands_where_it_is_wrong_is_not_shown_since_it_may_be_a_pin() {
+    for (more, says) in [
+        ("pin = \"271828ab", "line 9"),
+        ("pin = 271828ab", "line 9"),
+        (
+            "pin_prompt = \"271828ab\"",
+            "kek.pin_prompt: something else is there",
+        ),
+        ("sessions = \"271828ab\"", "kek.sessions"),
+        (
+            "pin_credential = { pin = \"271828ab\" }",
+            "kek.pin_credential",
+        ),
+    ] {
+        let said = refusal(more);
+        assert!(said.contains("custodian.toml: "), "{more}: {said}");
+        assert!(said.contains(says), "{more}: {said}");
+        assert!(!said.contains("271828"), "{more}: {said}");
+    }
+}
+
+#[test]
 fn an_address_that_others_reach_needs_tls() {
     let site = Site::without_token();
     let text = fs::read_to_string(site.path("custodian.toml")).unwrap();
@@ -130,16 +158,41 @@ fn the_environment_goes_before_the_file_and_is_checked_like_it() {
     };
     let sound = check("CUSTODIAN__OVERRIDES__SCHEMES", "ed25519,bip340");
     assert!(sound.status.success(), "{sound:?}");
+    for (name, value) in [
+        ("CUSTODIAN__AUDIT__PUBLIC_TILES", "true"),
+        ("CUSTODIAN__KEK__SESSIONS", "4"),
+        ("CUSTODIAN__PII__FIELDS", "actor_id, client_ip"),
+    ] {
+        let sound = check(name, value);
+        assert!(sound.status.success(), "{sound:?}");
+    }
     for (name, value, named) in [
         ("CUSTODIAN__KEK__SESSIONS", "99", "kek.sessions"),
         ("CUSTODIAN__LISTEN__ADDRESS", "0.0.0.0:1", "listen.address"),
         ("CUSTODIAN__LISTEN__ADRESS", "127.0.0.1:1", "adress"),
         ("CUSTODIAN__KEK__PIN", "1234", "kek.pin"),
+        ("CUSTODIAN__KEK__PIN_PROMPT", "1234", "kek.pin_prompt"),
     ] {
         let refused = check(name, value);
         assert_eq!(refused.status.code(), Some(1), "{name}");
         assert!(said(&refused).contains(named), "{}", said(&refused));
         assert!(!said(&refused).contains("1234"), "{}", said(&refused));
+    }
+}
+
+#[test]
+fn a_text_of_the_environment_is_taken_as_it_is() {
+    let site = Site::without_token();
+    for label in ["0123", "1e5", "TRUE"] {
+        let doctor = ["doctor", "--config", "custodian.toml", "--output", "json"];
+        let mut command = site.command(&doctor);
+        let looked = command
+            .env("CUSTODIAN__KEK__TOKEN", label)
+            .output()
+            .unwrap();
+        let looked = String::from_utf8_lossy(&looked.stdout).into_owned();
+        let named = format!("no token is labelled \\\"{label}\\\"");
+        assert!(looked.contains(&named), "{looked}");
     }
 }
 
