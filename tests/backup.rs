@@ -94,6 +94,21 @@ fn any_one_of_several_recipients_opens_it_and_nobody_else_does() {
 }
 
 #[test]
+fn a_secret_key_is_no_recipient_and_never_reaches_the_service() {
+    // Whoever asked it would be told that it is not there.
+    let desk = Desk::with("http://127.0.0.1:1", "nobodys");
+    let keys = Keys::new();
+    desk.write("to", &keys.file);
+    let secret = keys.file.lines().last().unwrap();
+    for more in [["--recipients-file", "to"], ["--recipient", secret]] {
+        let ended = desk.run(&[&["backup", "--out", "b"], &more[..]].concat());
+        assert_eq!(ended.code, 1, "{ended:?}");
+        assert!(ended.error.contains("age-keygen -y"), "{ended:?}");
+        assert!(!ended.error.contains(secret), "{ended:?}");
+    }
+}
+
+#[test]
 fn a_backup_replaces_nothing() {
     let service = Service::spawn();
     let (desk, keys) = (Desk::of(&service, "operator"), Keys::new());

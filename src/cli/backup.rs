@@ -88,9 +88,15 @@ impl Arguments {
             let keys = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
             all.extend(keys.map(str::to_owned));
         }
-        Ok(all)
+        // Nothing but a public key goes to the service.
+        match all.iter().all(|key| key.starts_with("age1")) {
+            true => Ok(all),
+            false => Err(NO_RECIPIENT.into()),
+        }
     }
 }
+
+const NO_RECIPIENT: &str = "a recipient is an age public key (age1…): `age-keygen -y` says that of a secret key, which belongs nowhere else";
 
 impl Made {
     fn screen(&self) -> Screen {
