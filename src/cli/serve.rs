@@ -1,7 +1,7 @@
 //! `custodian serve`: the appliance.
 
 use std::{
-    io::{self, Write},
+    io::{self, ErrorKind, Write},
     net::{SocketAddr, TcpListener},
     path::PathBuf,
 };
@@ -23,8 +23,16 @@ pub(super) struct Arguments {
 
 /// A part that is away: a later start may find it back, so whoever supervises this should try again.
 #[derive(Debug, thiserror::Error)]
-#[error(transparent)]
-pub(super) struct Away(Error);
+pub(super) enum Away {
+    /// An interface.
+    #[error(
+        "listen.address: no interface of this machine has {0}: bring it up, or take another address"
+    )]
+    Address(SocketAddr),
+    /// A part of the service.
+    #[error(transparent)]
+    Part(Error),
+}
 
 impl Arguments {
     /// What is logged and how; what is wrong with the configuration is said when it is used.
@@ -39,14 +47,26 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Source> {
     let tls = config.tls.as_ref().map(Front::open).transpose()?;
     let scheme = if tls.is_some() { "https" } else { "http" };
     let custodian = server::open(&config).map_err(sorted)?;
-    let listener = TcpListener::bind(config.listen)
-        .map_err(|error| format!("listening on {}: {error}", config.listen))?;
+    let listener = bind(config.listen)?;
     let address = listener.local_addr()?;
     let transport = Transport {
         limits: config.limits,
         tls,
     };
     server::serve(listener, custodian, transport, || announce(scheme, address))
+}
+
+/// An address of an interface that is not up may come yet.
+#[allow(clippy::wildcard_enum_match_arm)] // the standard library's own, of dozens
+fn bind(address: SocketAddr) -> Result<TcpListener, Source> {
+    TcpListener::bind(address).map_err(|error| match error.kind() {
+        ErrorKind::AddrNotAvailable => Away::Address(address).into(),
+        ErrorKind::AddrInUse => format!(
+            "listen.address: another process listens on {address}: end that one, or take another"
+        )
+        .into(),
+        _ => format!("listen.address: {address}: {error}").into(),
+    })
 }
 
 /// A refused PIN or a wrong key lasts until an operator does something, and a PIN must not be presented again and again; so
@@ -57,7 +77,7 @@ fn sorted(error: Source) -> Source {
             let lasts = Trouble::cause_of(&error).is_some_and(Cause::needs_operator)
                 || store::Trouble::of(&error).lasts();
             match !lasts && matches!(*error, Error::Unavailable { .. }) {
-                true => Away(*error).into(),
+                true => Away::Part(*error).into(),
                 false => error,
             }
         }
