@@ -26,6 +26,12 @@ pub struct Place {
 /// Nobody is too fast, and no client that stays loses its connection while it waits.
 pub const LIMITS: &str = "[limits]\nidle = \"120s\"\nrequests_per_second = 0\n";
 
+/// What the unit gives the service.
+fn environment() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let unit = include_str!("../../systemd/aegis-custodian.service").lines();
+    unit.filter_map(|line| line.strip_prefix("Environment=")?.split_once('='))
+}
+
 impl Place {
     pub fn open(limits: &str) -> Self {
         let site = Site::new();
@@ -35,7 +41,10 @@ impl Place {
             "[tls]\ncertificate = {:?}\nkey = {:?}\n{limits}",
             pair.certificate, pair.key
         ));
-        let served = site.serve_new();
+        assert!(site.init().status.success());
+        let mut serve = site.command(&["serve", "--config", "custodian.toml"]);
+        serve.envs(environment());
+        let served = site.spawn(serve).unwrap_or_else(|why| panic!("{why:?}"));
         let mut place = Self {
             agent: authority.agent(None),
             tokens: BTreeMap::new(),
