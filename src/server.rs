@@ -79,6 +79,10 @@ pub fn assemble(config: &Config) -> Result<Custodian, Error> {
 }
 
 fn assemble_on(store: Store, config: &Config) -> Result<Custodian, Error> {
+    Ok(assemble_with(key_holder(&config.kek)?, store, config))
+}
+
+fn assemble_with(kek: Arc<dyn KeyHolder>, store: Store, config: &Config) -> Custodian {
     let rules = Rules {
         admin_quorum: config.admin_quorum,
         token_lifetime: config.token_lifetime,
@@ -93,8 +97,7 @@ fn assemble_on(store: Store, config: &Config) -> Result<Custodian, Error> {
         pii_fields: config.pii_fields.clone(),
         log: config.log.clone(),
     };
-    let kek = key_holder(&config.kek)?;
-    Ok(Custodian::new(kek, store, Clock::system(), rules))
+    Custodian::new(kek, store, Clock::system(), rules)
 }
 
 /// How callers are met.

@@ -126,7 +126,7 @@ impl Custodian {
         let Some(newest) = names.last().cloned() else {
             return Err(Error::kek(
                 "adopting the KEK",
-                "the store knows no KEK version: provision it first",
+                "the database knows no KEK version: it is empty, or not of a service that `custodian init` made; restore a backup",
             ));
         };
         let ring = Keyring {

@@ -124,15 +124,6 @@ impl Cause {
         self.row().1
     }
 
-    /// Whether the PIN was not presented, or in vain.
-    #[must_use]
-    pub const fn is_about_the_pin(self) -> bool {
-        matches!(
-            self,
-            Self::PinFile | Self::PinLastTry | Self::PinLocked | Self::PinRefused
-        )
-    }
-
     /// Whether it lasts until a person does something, whatever becomes of the token.
     #[must_use]
     pub const fn needs_operator(self) -> bool {

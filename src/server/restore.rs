@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{assemble, stopped};
+use super::{assemble_with, key_holder, stopped};
 use crate::{
     config::Config,
     crypto::sealed_copy::Identities,
@@ -21,7 +21,7 @@ use crate::{
     error::Source,
     id::{KekVersion, Subject},
     server::init::Admin,
-    store::Lock,
+    store::{Lock, Store},
 };
 
 mod admission;
@@ -72,12 +72,15 @@ pub fn run(config: &Config, order: &Order, hear: Hear<'_>) -> Result<Report, Sou
         .mode(0o700)
         .create(&config.data_dir)
         .map_err(|error| format!("{}: {error}", config.data_dir.display()))?;
-    let changed_until = stopped::changed_until(config)?;
+    drop(Lock::take(&config.database())?);
+    let kek = key_holder(&config.kek)?;
+    let changed_until = stopped::changed_until(config, kek.clone());
     let _lock = Lock::take(&config.database())?;
     let mut marker = Marker::read(config)?;
     let stage = Stage::begin(config)?;
     let manifest = stage.unpack(config, order, hear)?;
-    let custodian = assemble(stage.config())?;
+    let copy = Store::open(&stage.database())?;
+    let custodian = assemble_with(kek, copy, stage.config());
     prove(&custodian, &manifest, order, hear)?;
     let done = match &order.how {
         How::Audit(export) => follow(&custodian, &manifest, export, changed_until, hear)?,

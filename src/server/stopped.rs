@@ -1,13 +1,16 @@
 //! The audit log of a service that does not run, for an export: read where it lies, and nothing is changed.
 
-use std::fs::{File, TryLockError};
+use std::{
+    fs::{File, TryLockError},
+    sync::Arc,
+};
 
-use super::{assemble_on, init, restore};
+use super::{assemble_on, assemble_with, init, restore};
 use crate::{
     config::Config,
     custodian::Custodian,
     error::{Error, Source},
-    kek::{Cause, Trouble},
+    kek::KeyHolder,
     store::Store,
 };
 
@@ -57,27 +60,20 @@ impl StoppedLog {
 
 /// How many entries the log has up to the newest change that somebody made, in a database that is about to be replaced;
 /// 0 if there is none, or it does not open: that may be why it is replaced.
-///
-/// # Errors
-/// [`Error::Unavailable`] for a PIN that is not to be presented again.
-pub(super) fn changed_until(config: &Config) -> Result<u64, Error> {
+pub(super) fn changed_until(config: &Config, kek: Arc<dyn KeyHolder>) -> u64 {
     if !config.database().exists() || restore::finished(config).is_err() {
-        return Ok(0);
+        return 0;
     }
     let store = Store::open_at_rest(&config.database());
-    let custodian = store.and_then(|store| assemble_on(store, config));
-    match custodian.and_then(|custodian| custodian.changed_until()) {
-        Err(error) if Trouble::cause_of(&error).is_some_and(Cause::is_about_the_pin) => Err(error),
-        Err(error) => {
-            let error = &error as &dyn std::error::Error;
-            tracing::warn!(
-                error,
-                "the database that is to be replaced does not open: nobody asks what it knows"
-            );
-            Ok(0)
-        }
-        known => known,
-    }
+    let known = store.and_then(|store| assemble_with(kek, store, config).changed_until());
+    known.unwrap_or_else(|error| {
+        let error = &error as &dyn std::error::Error;
+        tracing::warn!(
+            error,
+            "the database that is to be replaced does not open: nobody asks what it knows"
+        );
+        0
+    })
 }
 
 const RUNS: &str = "another process has the database open: if it is the service, ask it for its log, by the same command without --config \

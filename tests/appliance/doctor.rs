@@ -103,6 +103,7 @@ fn what_others_may_read_is_found() {
         problem(&site, about, "others may");
         fs::set_permissions(&path, closed).unwrap();
     };
+    opened("custodian.toml", 0o666, "configuration");
     opened("data", 0o755, "data folder");
     opened("data/custodian.db", 0o644, "database");
     opened("pin", 0o640, "PIN");

@@ -1,7 +1,7 @@
 //! What `custodian doctor --config` looks at: the files that the configuration names, the token, and where no service
 //! runs a copy of the database opened with the token. It changes nothing and presents a PIN once.
 
-use std::{fs, os::unix::fs::PermissionsExt, path::Path, process::Command, time::Duration};
+use std::{fs, iter, os::unix::fs::PermissionsExt, path::Path, process::Command, time::Duration};
 
 use rustix::fs::statvfs;
 
@@ -30,10 +30,7 @@ const SCARCE: u64 = 256 * 1024 * 1024;
 pub fn look_at(path: &Path, config: &Config) -> Checkup {
     let mut checkup = Checkup::new(&config.schemes);
     let service = Service { path, config };
-    checkup.findings.push(Finding::ok(
-        "configuration",
-        format!("{} is sound", path.display()),
-    ));
+    checkup.findings.push(service.configuration());
     checkup.findings.extend(service.files());
     let survey = service.survey(&mut checkup.findings);
     let opens = survey.is_some_and(|survey| survey.opening == Opening::Opens);
@@ -57,6 +54,26 @@ impl Service<'_> {
         findings.extend(self.pin());
         findings.extend(self.certificates());
         findings
+    }
+
+    /// Whoever changes the configuration has a library of their own loaded, which is given the PIN.
+    fn configuration(&self) -> Finding {
+        const ABOUT: &str = "configuration";
+        let module = match &self.config.kek {
+            Kek::Pkcs11 { module, .. } => Some(module.as_path()),
+            Kek::Software(_) => None,
+        };
+        let open = iter::once(self.path)
+            .chain(module)
+            .find(|path| changeable(path));
+        match open {
+            None => Finding::ok(ABOUT, format!("{} is sound", self.path.display())),
+            Some(path) => Finding::problem(
+                ABOUT,
+                format!("{}: others may change it", path.display()),
+                format!("chmod o-w {}", path.display()),
+            ),
+        }
     }
 
     fn folder(&self) -> Finding {
@@ -294,6 +311,11 @@ fn enough(allowed: Option<u64>, sessions: usize) -> Option<Finding> {
 }
 
 /// What others than its owner may do with a file; `None` if nothing.
+/// Whether everybody on this machine may change the file.
+fn changeable(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|about| about.permissions().mode() & 0o002 != 0)
+}
+
 fn open_to_others(path: &Path) -> std::io::Result<Option<u32>> {
     let mode = fs::metadata(path)?.permissions().mode() & 0o777;
     Ok((mode & 0o077 != 0).then_some(mode))

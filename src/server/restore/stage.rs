@@ -37,6 +37,13 @@ pub(super) struct Stage {
     config: Config,
 }
 
+/// What was unpacked is not left behind by a restore that is refused.
+impl Drop for Stage {
+    fn drop(&mut self) {
+        let _there_until_the_next = self.remove();
+    }
+}
+
 impl Stage {
     /// Makes it anew.
     pub(super) fn begin(config: &Config) -> Result<Self, Source> {
@@ -50,7 +57,10 @@ impl Stage {
         };
         stage.remove()?;
         let made = DirBuilder::new().mode(0o700).create(&stage.folder);
-        made.map_err(|error| format!("{}: {error}", stage.folder.display()))?;
+        made.map_err(|error| {
+            let folder = stage.folder.display();
+            format!("{folder}: {error}; run this as the service's user, who may write there")
+        })?;
         Ok(stage)
     }
 

@@ -68,9 +68,14 @@ impl fmt::Debug for PinSource {
 fn ask(typed: &OnceLock<Zeroizing<String>>) -> Result<Pin, Error> {
     if typed.get().is_none() {
         let pin = rpassword::prompt_password("PIN of the token: ").map(Zeroizing::new);
-        let pin = pin.map_err(|error| unread(error.into()))?;
+        let pin = pin.map_err(|error| {
+            untyped(
+                format!("{error}; without a terminal, give it by pin_file or pin_credential")
+                    .into(),
+            )
+        })?;
         if pin.is_empty() {
-            return Err(unread("no PIN was typed".into()));
+            return Err(untyped("no PIN was typed".into()));
         }
         typed.get_or_init(|| pin);
     }
@@ -79,9 +84,13 @@ fn ask(typed: &OnceLock<Zeroizing<String>>) -> Result<Pin, Error> {
 }
 
 fn read_file(path: &Path) -> Result<Pin, Error> {
-    let refuse = |why: &'static str| unread(why.into());
-    let file = File::open(path).map_err(|error| unread(error.into()))?;
-    let about = file.metadata().map_err(|error| unread(error.into()))?;
+    let unread = |why: &dyn fmt::Display| {
+        let why = format!("{}: {why}", path.display());
+        Error::kek("reading the PIN file", Trouble::new(Cause::PinFile, why))
+    };
+    let refuse = |why: &str| unread(&why);
+    let file = File::open(path).map_err(|error| unread(&error))?;
+    let about = file.metadata().map_err(|error| unread(&error))?;
     if !about.is_file() || about.len() > MOST_BYTES {
         return Err(refuse("it is not a file of at most 1,024 bytes"));
     }
@@ -91,17 +100,20 @@ fn read_file(path: &Path) -> Result<Pin, Error> {
     let mut text = Zeroizing::new(String::with_capacity(MOST_BYTES as usize));
     file.take(MOST_BYTES)
         .read_to_string(&mut text)
-        .map_err(|error| unread(error.into()))?;
+        .map_err(|error| unread(&error))?;
     let pin = text.strip_suffix('\n').unwrap_or(&text);
     let pin = pin.strip_suffix('\r').unwrap_or(pin);
     if pin.is_empty() {
         return Err(refuse("it is empty"));
     }
+    if pin.contains(['\n', '\r']) {
+        return Err(refuse("it holds more than the one line of the PIN"));
+    }
     Ok(Pin::of(pin))
 }
 
-fn unread(why: Source) -> Error {
-    Error::kek("reading the PIN file", Trouble::new(Cause::PinFile, why))
+fn untyped(why: Source) -> Error {
+    Error::kek("asking for the PIN", Trouble::new(Cause::PinFile, why))
 }
 
 fn forbidden_bits(path: &Path) -> u32 {
