@@ -30,7 +30,7 @@ use rustls::{
 };
 
 use super::listener::{self, Secured};
-use crate::{config::Tls, custodian::Clock, error::Source, http::ClientCertificate};
+use crate::{config::Tls, custodian::Clock, error::Source, figures, http::ClientCertificate};
 
 mod fit;
 
@@ -138,6 +138,19 @@ fn meet(stream: &Secured, kept: &mut Extensions) {
     let shown = session.peer_certificates().and_then(<[_]>::first);
     if let Some(leaf) = shown {
         kept.insert(ClientCertificate::of(leaf));
+    }
+}
+
+/// Shows when the certificates end; 0 is what there is not.
+pub(super) fn show_figures(front: Option<&Front>) {
+    let ends = front.map(Front::ends);
+    for (file, end) in [
+        ("certificate", ends.map(|ends| ends.certificate)),
+        ("client_ca", ends.and_then(|ends| ends.client_ca)),
+    ] {
+        let end = end.map_or(0, Timestamp::as_second);
+        let end = figures::number(u64::try_from(end).unwrap_or_default());
+        metrics::gauge!(figures::TLS_NOT_AFTER, "file" => file).set(end);
     }
 }
 

@@ -3,12 +3,12 @@
 
 use std::{fs, path::Path, time::Duration};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{
-    appliance::Site,
+    appliance::{Served, Site},
     authority::{Authority, ending_in, of},
-    tls::{configure, site},
+    tls::{configure, site, until},
 };
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -116,4 +116,54 @@ fn doctor_says_until_when_certificates_are_valid_and_warns_for_the_last_month() 
     let both = lasting(29, 3);
     is(&both[0], "warning", ", 29 more days");
     is(&both[1], "warning", ", 3 more days");
+}
+
+/// Until when `/metrics` says that the certificate and the clients' authority are valid, in days from now.
+fn told(served: &Served, authority: &Authority, token: &str) -> [f64; 2] {
+    let text = served.get(&authority.agent(None), token, "/metrics").text;
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let now = now.unwrap().as_secs_f64();
+    ["certificate", "client_ca"].map(|file| {
+        let name = format!("custodian_tls_certificate_not_after_seconds{{file=\"{file}\"}} ");
+        let value = text.lines().find_map(|line| line.strip_prefix(&name));
+        (value.unwrap().parse::<f64>().unwrap() - now) / DAY.as_secs_f64()
+    })
+}
+
+#[test]
+fn metrics_say_until_when_certificates_are_valid_and_an_expired_one_changes_neither() {
+    let (site, authority, _) = site("");
+    let pair = authority.server_that("server", ending_in(DAY * 20));
+    let clients = Authority::that(site.folder(), "clients", ending_in(DAY * 50));
+    let more = format!(
+        "client_ca = {:?}\nclient_certificates = \"optional\"\n",
+        clients.file
+    );
+    configure(&site, &pair, &more);
+    let served = site.serve_new();
+    let body = json!({"name": "prometheus", "subject": "prometheus", "roles": ["metrics"]});
+    let ada = site.token("ada");
+    let agent = authority.agent(None);
+    let made = served.ask(&agent, &ada, "POST", "/v1/admin/principals", &body);
+    let made = made.is(201);
+    let token = made["token"].as_str().unwrap();
+    let is = |wanted: [f64; 2]| {
+        let told = told(&served, &authority, token);
+        let near = told
+            .iter()
+            .zip(wanted)
+            .all(|(one, wanted)| (one - wanted).abs() < 0.1);
+        assert!(near, "{told:?}");
+    };
+    is([20.0, 50.0]);
+    authority.server_that("server", of(2020..2021));
+    served.signal("-HUP");
+    until(|| served.log().contains("stay as they were"));
+    assert!(served.log().contains("expired at 2021-01-01"));
+    is([20.0, 50.0]);
+    authority.server_that("server", ending_in(DAY * 90));
+    Authority::that(site.folder(), "clients", ending_in(DAY * 80));
+    served.signal("-HUP");
+    until(|| served.log().contains("were read again"));
+    is([90.0, 80.0]);
 }
