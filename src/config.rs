@@ -91,6 +91,23 @@ pub enum ClientCertificates {
     Required(PathBuf),
 }
 
+impl ClientCertificates {
+    /// The authorities' certificates, PEM; `None` if clients are not asked.
+    #[must_use]
+    pub fn authorities(&self) -> Option<&Path> {
+        match self {
+            Self::Off => None,
+            Self::Optional(ca) | Self::Required(ca) => Some(ca),
+        }
+    }
+
+    /// Whether nobody is let in without one.
+    #[must_use]
+    pub fn are_required(&self) -> bool {
+        matches!(self, Self::Required(_))
+    }
+}
+
 /// Who holds the KEK.
 #[derive(Clone, Debug)]
 pub enum Kek {

@@ -52,6 +52,7 @@ figures! {
     UP = Gauge Count "custodian_up" "Whether a part does its work, as the last look found: 1 or 0.";
     READY = Gauge Count "custodian_ready" "Whether the service is ready for requests: 1 or 0.";
     CLOCK_BACK = Gauge Count "custodian_clock_jumped_back" "Whether the system's clock is more than five minutes behind a time that was seen: 1 or 0.";
+    TLS_NOT_AFTER = Gauge Seconds "custodian_tls_certificate_not_after_seconds" "Until when the first certificate of each file is valid, in seconds since 1970; 0 where there is none.";
     FIGURES_AGE = Gauge Seconds "custodian_figures_age_seconds" "Time since the figures that come from the database were gathered.";
 
     REQUESTS = Counter Count "custodian_requests_total" "Requests that were answered.";

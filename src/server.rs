@@ -132,6 +132,7 @@ pub fn serve(
         telemetry::metrics()?,
         transport.limits,
     ));
+    tls::show_figures(transport.tls.as_deref());
     custodian.look();
     // Whoever asks first finds a checkpoint.
     log_failure(custodian.tend_log());
@@ -234,7 +235,10 @@ async fn reload(front: Option<Arc<tls::Front>>, mut hangups: unix::Signal) {
         };
         notify::reloading();
         match front.reload() {
-            Ok(()) => tracing::info!("the certificates were read again"),
+            Ok(()) => {
+                tls::show_figures(Some(front));
+                tracing::info!("the certificates were read again");
+            }
             Err(error) => tracing::error!(%error, "the certificates stay as they were"),
         }
         notify::ready();

@@ -29,3 +29,5 @@ mod reload;
 mod service;
 #[path = "appliance/tls.rs"]
 mod tls;
+#[path = "appliance/validity.rs"]
+mod validity;

@@ -40,7 +40,7 @@ const FLOORS: [(&str, u8); 24] = [
 ];
 
 /// A foreign crate, and the beginnings of the modules that may name it.
-const OWNERS: [(&str, &[&str]); 39] = [
+const OWNERS: [(&str, &[&str]); 40] = [
     ("actix_http", &["server"]),
     ("actix_server", &["server"]),
     ("actix_service", &["server"]),
@@ -90,6 +90,7 @@ const OWNERS: [(&str, &[&str]); 39] = [
     ("signed_note", &["crypto/checkpoint"]),
     ("tlog_tiles", &["crypto"]),
     ("ureq", &["client"]),
+    ("x509_parser", &["server/tls"]),
 ];
 
 const LONGEST_FILE: usize = 400;

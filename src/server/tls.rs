@@ -9,6 +9,7 @@ use std::{
 };
 
 use actix_http::Extensions;
+use jiff::Timestamp;
 use rustls::{
     DigitallySignedStruct, DistinguishedName, RootCertStore, ServerConfig, SignatureScheme,
     client::danger::HandshakeSignatureValid,
@@ -29,11 +30,9 @@ use rustls::{
 };
 
 use super::listener::{self, Secured};
-use crate::{
-    config::{ClientCertificates, Tls},
-    error::Source,
-    http::ClientCertificate,
-};
+use crate::{config::Tls, custodian::Clock, error::Source, figures, http::ClientCertificate};
+
+mod fit;
 
 /// Where systemd shows credentials to a service, by an ACL whose mask stands in the group bits.
 const CREDENTIALS: &str = "/run/credentials";
@@ -49,6 +48,16 @@ pub struct Front {
 struct Shown {
     key: Arc<CertifiedKey>,
     clients: Option<Arc<dyn ClientCertVerifier>>,
+    ends: Ends,
+}
+
+/// When the certificates end: of each file, the first.
+#[derive(Clone, Copy, Debug)]
+pub struct Ends {
+    /// Of what the service shows.
+    pub certificate: Timestamp,
+    /// Of the authorities whose clients are let in, if clients are asked.
+    pub client_ca: Option<Timestamp>,
 }
 
 impl Front {
@@ -79,6 +88,12 @@ impl Front {
         Ok(())
     }
 
+    /// When the certificates end that are shown now.
+    #[must_use]
+    pub fn ends(&self) -> Ends {
+        self.shown().ends
+    }
+
     pub(super) fn secure(self: &Arc<Self>) -> Result<listener::Tls, Source> {
         Ok(listener::Tls {
             config: self.config()?,
@@ -90,11 +105,9 @@ impl Front {
     fn config(self: &Arc<Self>) -> Result<ServerConfig, Source> {
         let builder = ServerConfig::builder_with_provider(self.provider.clone());
         let builder = builder.with_protocol_versions(&[&TLS13])?;
-        let builder = match self.files.clients {
-            ClientCertificates::Off => builder.with_no_client_auth(),
-            ClientCertificates::Optional(_) | ClientCertificates::Required(_) => {
-                builder.with_client_cert_verifier(self.clone())
-            }
+        let builder = match self.files.clients.authorities() {
+            None => builder.with_no_client_auth(),
+            Some(_) => builder.with_client_cert_verifier(self.clone()),
         };
         let mut config = builder.with_cert_resolver(self.clone());
         config.session_storage = Arc::new(NoServerSessionStorage {});
@@ -128,22 +141,43 @@ fn meet(stream: &Secured, kept: &mut Extensions) {
     }
 }
 
+/// Shows when the certificates end; 0 is what there is not.
+pub(super) fn show_figures(front: Option<&Front>) {
+    let ends = front.map(Front::ends);
+    for (file, end) in [
+        ("certificate", ends.map(|ends| ends.certificate)),
+        ("client_ca", ends.and_then(|ends| ends.client_ca)),
+    ] {
+        let end = end.map_or(0, Timestamp::as_second);
+        let end = figures::number(u64::try_from(end).unwrap_or_default());
+        metrics::gauge!(figures::TLS_NOT_AFTER, "file" => file).set(end);
+    }
+}
+
 impl Shown {
     fn read(files: &Tls, provider: &Arc<CryptoProvider>) -> Result<Self, Source> {
+        let now = Clock::system().now();
         let chain = certificates(&files.certificate)?;
+        let certificate = fit::serves(&files.certificate, &chain, now)?;
         let key = key(&files.key)?;
         let key = CertifiedKey::from_der(chain, key, provider).map_err(|error| {
             let (certificate, key) = (files.certificate.display(), files.key.display());
             format!("{key} is not a key that can serve with {certificate}: {error}")
         })?;
-        let clients = match &files.clients {
-            ClientCertificates::Off => None,
-            ClientCertificates::Optional(ca) => Some(verifier(ca, provider, false)?),
-            ClientCertificates::Required(ca) => Some(verifier(ca, provider, true)?),
-        };
+        let (mut clients, mut client_ca) = (None, None);
+        if let Some(ca) = files.clients.authorities() {
+            let authorities = certificates(ca)?;
+            client_ca = Some(fit::authorises(ca, &authorities, now)?);
+            let required = files.clients.are_required();
+            clients = Some(verifier(ca, authorities, provider, required)?);
+        }
         Ok(Self {
             key: Arc::new(key),
             clients,
+            ends: Ends {
+                certificate,
+                client_ca,
+            },
         })
     }
 }
@@ -176,11 +210,12 @@ fn key(file: &Path) -> Result<PrivateKeyDer<'static>, Source> {
 
 fn verifier(
     ca: &Path,
+    authorities: Vec<CertificateDer<'static>>,
     provider: &Arc<CryptoProvider>,
     required: bool,
 ) -> Result<Arc<dyn ClientCertVerifier>, Source> {
     let mut roots = RootCertStore::empty();
-    for certificate in certificates(ca)? {
+    for certificate in authorities {
         let added = roots.add(certificate);
         added.map_err(|error| format!("{}: {error}", ca.display()))?;
     }
@@ -201,7 +236,7 @@ impl ResolvesServerCert for Front {
 
 impl ClientCertVerifier for Front {
     fn client_auth_mandatory(&self) -> bool {
-        matches!(self.files.clients, ClientCertificates::Required(_))
+        self.files.clients.are_required()
     }
 
     /// None are named, since they may be others after the next SIGHUP: a client shows what it has.

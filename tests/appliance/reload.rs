@@ -13,7 +13,7 @@ use rustls::crypto::aws_lc_rs;
 
 use crate::{
     appliance::Served,
-    authority::{Authority, Pair},
+    authority::{Authority, Pair, of},
     service::Stop,
     tls::{connect, leaf, live, site, until},
 };
@@ -90,7 +90,7 @@ fn certificates_are_exchanged_under_load_and_nobody_is_refused() {
 /// What is wrong with a new certificate or its key.
 type Fault = (&'static str, fn(&Pair, &Path));
 
-const FAULTS: [Fault; 6] = [
+const FAULTS: [Fault; 8] = [
     ("no PEM", |pair, _| {
         fs::write(&pair.certificate, "x").unwrap()
     }),
@@ -104,10 +104,22 @@ const FAULTS: [Fault; 6] = [
         let other = Authority::new(folder, "other").server("other");
         fs::copy(other.key, &pair.key).unwrap();
     }),
+    ("a certificate that expired", |pair, folder| {
+        let other = Authority::new(folder, "other").server_that("other", of(2020..2021));
+        replace(pair, &other);
+    }),
+    ("a certificate for clients", |pair, folder| {
+        replace(pair, &Authority::new(folder, "other").client("other"));
+    }),
     ("a key that others may read", |pair, _| {
         fs::set_permissions(&pair.key, Permissions::from_mode(0o644)).unwrap();
     }),
 ];
+
+fn replace(pair: &Pair, by: &Pair) {
+    fs::copy(&by.certificate, &pair.certificate).unwrap();
+    fs::copy(&by.key, &pair.key).unwrap();
+}
 
 #[test]
 fn a_broken_new_certificate_leaves_the_old_one_in_use() {

@@ -6,6 +6,7 @@ use std::{
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use rcgen::{
@@ -37,7 +38,13 @@ pub struct Pair {
 
 impl Authority {
     pub fn new(folder: &Path, name: &str) -> Self {
+        Self::that(folder, name, |_| ())
+    }
+
+    /// One whose certificate is changed before it is signed.
+    pub fn that(folder: &Path, name: &str, change: impl FnOnce(&mut CertificateParams)) -> Self {
         let mut about = CertificateParams::default();
+        change(&mut about);
         about.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         about.distinguished_name.push(DnType::CommonName, name);
         let issuer = CertifiedIssuer::self_signed(about, KeyPair::generate().unwrap()).unwrap();
@@ -54,6 +61,13 @@ impl Authority {
         self.sign(name, ExtendedKeyUsagePurpose::ServerAuth)
     }
 
+    /// A server's certificate that is changed before it is signed.
+    pub fn server_that(&self, name: &str, change: impl FnOnce(&mut CertificateParams)) -> Pair {
+        let mut about = about();
+        change(&mut about);
+        self.sign_that(about, name, ExtendedKeyUsagePurpose::ServerAuth)
+    }
+
     pub fn client(&self, name: &str) -> Pair {
         self.sign(name, ExtendedKeyUsagePurpose::ClientAuth)
     }
@@ -61,8 +75,7 @@ impl Authority {
     /// A client's certificate of these years.
     pub fn client_of(&self, name: &str, years: Range<i32>) -> Pair {
         let mut about = about();
-        about.not_before = date_time_ymd(years.start, 1, 1);
-        about.not_after = date_time_ymd(years.end, 1, 1);
+        of(years)(&mut about);
         self.sign_that(about, name, ExtendedKeyUsagePurpose::ClientAuth)
     }
 
@@ -113,6 +126,24 @@ impl Authority {
             .tls_config(tls);
         config.build().new_agent()
     }
+}
+
+/// Makes a certificate one of these years.
+pub fn of(years: Range<i32>) -> impl Fn(&mut CertificateParams) {
+    move |about| {
+        about.not_before = date_time_ymd(years.start, 1, 1);
+        about.not_after = date_time_ymd(years.end, 1, 1);
+    }
+}
+
+/// Makes a certificate one that ends so long after now.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the service's clock is the system's"
+)]
+pub fn ending_in(left: Duration) -> impl Fn(&mut CertificateParams) {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    move |about| about.not_after = date_time_ymd(1970, 1, 1) + now + left
 }
 
 fn about() -> CertificateParams {

@@ -3,11 +3,13 @@
 
 use std::{fs, iter, os::unix::fs::PermissionsExt, path::Path, process::Command, time::Duration};
 
+use jiff::{SignedDuration, Timestamp};
 use rustix::fs::statvfs;
 
 use super::{Checkup, Finding, Question, answer, look};
 use crate::{
     config::{Config, Kek, Pin},
+    custodian::Clock,
     kek::pkcs11::{Opening, Survey},
     server::{dev::checkup::abilities, init, pin_source, restore, stopped, tls::Front},
 };
@@ -24,6 +26,9 @@ const PATIENCE: Duration = Duration::from_secs(600);
 
 /// Free disk, bytes, below which a service should not run.
 const SCARCE: u64 = 256 * 1024 * 1024;
+
+/// A certificate that ends within this should have been renewed.
+const ENDING: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// Looks at all that a configuration names.
 #[must_use]
@@ -180,27 +185,27 @@ impl Service<'_> {
         })
     }
 
-    fn certificates(&self) -> Option<Finding> {
+    fn certificates(&self) -> Vec<Finding> {
         const ABOUT: &str = "TLS";
         let Some(tls) = &self.config.tls else {
             let says = "none: plain HTTP on loopback, where everybody on this machine can listen as the service if it is down";
-            return Some(Finding::warning(
-                ABOUT,
-                says,
-                "name a certificate and a key under [tls]",
-            ));
+            let todo = "name a certificate and a key under [tls]";
+            return vec![Finding::warning(ABOUT, says, todo)];
         };
-        Some(match Front::open(tls) {
-            Ok(_) => Finding::ok(
-                ABOUT,
-                format!("{} and its key serve", tls.certificate.display()),
-            ),
-            Err(error) => Finding::problem(
-                ABOUT,
-                error.to_string(),
-                "mend the files, then send SIGHUP or start again",
-            ),
-        })
+        let ends = match Front::open(tls) {
+            Ok(front) => front.ends(),
+            Err(error) => {
+                let todo = "mend the files, then send SIGHUP or start again";
+                return vec![Finding::problem(ABOUT, error.to_string(), todo)];
+            }
+        };
+        let shown = format!("{} and its key serve", tls.certificate.display());
+        let mut findings = vec![until(ABOUT, &shown, ends.certificate)];
+        if let (Some(ca), Some(end)) = (tls.clients.authorities(), ends.client_ca) {
+            let asked = format!("{} says whose clients are let in", ca.display());
+            findings.push(until(ABOUT, &asked, end));
+        }
+        findings
     }
 
     fn survey(&self, findings: &mut Vec<Finding>) -> Option<Survey> {
@@ -267,6 +272,20 @@ impl Service<'_> {
                 "see docs/operations.md, \"When something is wrong\"; start nothing before it is clear",
             )),
         }
+    }
+}
+
+/// Of certificates that do what they should until their end.
+fn until(about: &'static str, does: &str, end: Timestamp) -> Finding {
+    let left = end.duration_since(Clock::system().now());
+    let says = format!("{does} until {end}, {} more days", left.as_hours() / 24);
+    match left < ENDING {
+        false => Finding::ok(about, says),
+        true => Finding::warning(
+            about,
+            says,
+            "put a new one in its place, then send SIGHUP: once it has ended, no start and no SIGHUP takes it",
+        ),
     }
 }
 
