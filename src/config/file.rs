@@ -2,7 +2,7 @@
 //! environment says goes before the file.
 
 use std::{
-    fmt,
+    fmt, io,
     path::{Path, PathBuf},
 };
 
@@ -157,9 +157,21 @@ impl Config {
     /// # Errors
     /// [`Refusal`] says everything that is wrong, and what to do.
     pub fn read(path: &Path) -> Result<Self, Refusal> {
-        let file = read(path).map_err(|error| Refusal(vec![error.to_string()]))?;
+        let file = read(path).map_err(|error| Refusal(vec![sentence(path, &error)]))?;
         super::terms::check(file)
     }
+}
+
+/// The library names a file that is not there or not TOML, but not one that cannot be read.
+fn sentence(path: &Path, error: &settings::ConfigError) -> String {
+    if let settings::ConfigError::Foreign(cause) = error
+        && let Some(cause) = cause.downcast_ref::<io::Error>()
+        && cause.kind() != io::ErrorKind::NotFound
+    {
+        let path = path.display();
+        return format!("{path}: {cause}: let whoever runs this command read the file");
+    }
+    error.to_string()
 }
 
 fn read(path: &Path) -> Result<File, settings::ConfigError> {

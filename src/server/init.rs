@@ -35,7 +35,10 @@ pub fn run(config: &Config, admins: &[Admin]) -> Result<(), Source> {
         .recursive(true)
         .mode(0o700)
         .create(&config.data_dir)
-        .map_err(|error| format!("{}: {error}", config.data_dir.display()))?;
+        .map_err(|error| {
+            let folder = config.data_dir.display();
+            format!("{folder}: {error}: make this folder for the service's user first")
+        })?;
     let admins = named(admins)?;
     let mut begun = match Begun::read(config)? {
         None => begin(config, &admins)?,

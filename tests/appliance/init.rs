@@ -224,6 +224,18 @@ fn a_folder_that_is_not_there_is_named_before_anything_is_made() {
 }
 
 #[test]
+fn a_data_dir_that_cannot_be_made_is_named() {
+    let site = Site::new();
+    let configuration = fs::read_to_string(site.path("custodian.toml")).unwrap();
+    let (data, wrong) = (site.path("data"), site.path("pin/data"));
+    let wrong = wrong.to_str().unwrap();
+    let text = configuration.replace(data.to_str().unwrap(), wrong);
+    fs::write(site.path("custodian.toml"), text).unwrap();
+    refused(&site.init(), &format!("{wrong}: "));
+    refused(&site.init(), "make this folder for the service's user");
+}
+
+#[test]
 fn an_interrupted_init_goes_on_with_the_token_on_which_it_began() {
     let site = Site::new();
     interrupted(&site);
