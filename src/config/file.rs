@@ -2,7 +2,7 @@
 //! environment says goes before the file.
 
 use std::{
-    fmt,
+    fmt, io,
     path::{Path, PathBuf},
 };
 
@@ -206,6 +206,9 @@ fn without_values(error: &ConfigError) -> String {
             None => without_values(error),
         },
         ConfigError::FileParse { cause, .. } => without_lines(&cause.to_string()),
+        ConfigError::Foreign(cause) if cause.is::<io::Error>() => {
+            format!("{cause}: let whoever runs this command read the file")
+        }
         error => error.to_string(),
     }
 }

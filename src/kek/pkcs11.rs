@@ -66,7 +66,7 @@ use self::{
 pub use self::{
     pin::PinSource,
     provision::provision_token,
-    survey::{Opening, Survey, survey},
+    survey::{Opening, Survey, serial_number, survey},
 };
 
 /// Making and finding keys may take this many times the deadline of a daily call.

@@ -2,75 +2,59 @@
 //! and goes on where it was interrupted.
 
 use std::{
-    fs::{self, DirBuilder, File},
+    fs::{self, DirBuilder},
     io::{self, ErrorKind},
     os::unix::fs::DirBuilderExt,
-    path::{Path, PathBuf},
+    path::Path,
 };
-
-use serde::{Deserialize, Serialize};
 
 use super::{assemble, pin_source};
 use crate::{
-    config::{Config, Kek},
-    custodian::{Custodian, bearer::BearerToken, provision::First},
+    config::{Config, Kek, Pin},
+    custodian::{bearer::BearerToken, provision::First},
     error::Source,
-    id::Subject,
-    kek::pkcs11::{Opening, survey},
+    kek::pkcs11::{Opening, serial_number, survey},
     policy::{Grants, Role},
-    private_file,
+    private_file::Reserved,
 };
 
-/// One of the first admins.
-#[derive(Clone, Debug)]
-pub struct Admin {
-    /// The human.
-    pub subject: Subject,
-    /// Where their token goes: a new file that only its owner may read.
-    pub token_file: PathBuf,
-}
+mod admins;
+mod begun;
 
-/// There while `init` has not finished: until then nobody was told of anything.
-const UNFINISHED: &str = "init.unfinished";
+pub use admins::Admin;
+pub(super) use admins::named;
 
-/// What an interrupted `init` had begun.
-#[derive(Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(deny_unknown_fields)]
-struct Begun {
-    /// Files that it may have written, which may therefore be written again.
-    token_files: Vec<PathBuf>,
-}
+use begun::{Begun, Token};
 
 /// Makes everything, or finishes what was interrupted.
 ///
 /// # Errors
 /// Says what is there already, or which part refuses, and what to do.
 pub fn run(config: &Config, admins: &[Admin]) -> Result<(), Source> {
-    let admins = named(admins)?;
     DirBuilder::new()
         .recursive(true)
         .mode(0o700)
         .create(&config.data_dir)
-        .map_err(|error| format!("{}: {error}", config.data_dir.display()))?;
-    let begun = begun(config)?;
-    match &begun {
+        .map_err(|error| {
+            let folder = config.data_dir.display();
+            format!("{folder}: {error}: make this folder for the service's user first")
+        })?;
+    let admins = named(admins)?;
+    let mut begun = match Begun::read(config)? {
         None => begin(config, &admins)?,
-        Some(begun) => {
-            tracing::warn!(?begun.token_files, "an earlier init was interrupted; it goes on")
-        }
-    }
+        Some(begun) => go_on(config, &admins, begun)?,
+    };
     let custodian = assemble(config)?;
     custodian.make_first_kek()?;
     custodian.adopt_keyring()?;
     custodian.make_signing_keys()?;
-    if !custodian.is_provisioned()? {
-        let earlier = begun.map_or(Vec::new(), |begun| begun.token_files);
-        remember(config, &admins, &earlier)?;
-        provision(&custodian, &admins, &earlier)?;
+    match custodian.is_provisioned()? {
+        true => begun.has_made(&admins)?,
+        false => custodian.provision(hand_out(config, &admins, &mut begun)?)?,
     }
     custodian.tend_log()?;
     custodian.close()?;
-    Ok(finish(config)?)
+    Ok(Begun::ends(config)?)
 }
 
 /// Refuses to go on where `init` has not come to its end.
@@ -78,7 +62,7 @@ pub fn run(config: &Config, admins: &[Admin]) -> Result<(), Source> {
 /// # Errors
 /// Says what to do.
 pub fn finished(config: &Config) -> Result<(), Source> {
-    if config.data_dir.join(UNFINISHED).exists() {
+    if Begun::is_there(config) {
         return Err("init was interrupted here: run the same `custodian init` again".into());
     }
     match config.database().exists() {
@@ -99,76 +83,48 @@ pub fn permitted(config: &Config) -> Result<(), Source> {
     })
 }
 
-/// Two admins of two subjects, each with a file of their own.
-pub(super) fn named(admins: &[Admin]) -> Result<Vec<Admin>, Source> {
-    if admins.len() < 2 {
-        return Err(
-            "give --admin SUBJECT=FILE twice at least: one proposes, another approves".into(),
-        );
-    }
-    let mut whole = Vec::new();
-    for admin in admins {
-        let token_file = std::path::absolute(&admin.token_file)?;
-        let twice =
-            |other: &Admin| other.subject == admin.subject || other.token_file == token_file;
-        if whole.iter().any(twice) {
-            return Err(format!(
-                "{}: each admin is another person, with a file of their own",
-                admin.subject
-            )
-            .into());
-        }
-        let subject = admin.subject.clone();
-        whole.push(Admin {
-            subject,
-            token_file,
-        });
-    }
-    Ok(whole)
-}
-
-fn begun(config: &Config) -> Result<Option<Begun>, Source> {
-    let marker = config.data_dir.join(UNFINISHED);
-    match fs::read(&marker) {
-        Ok(text) => Ok(Some(serde_json::from_slice(&text)?)),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(format!("{}: {error}", marker.display()).into()),
-    }
-}
-
 /// Sees that nothing is there, then says that something may be from now on.
-fn begin(config: &Config, admins: &[Admin]) -> Result<(), Source> {
+fn begin(config: &Config, admins: &[Admin]) -> Result<Begun, Source> {
     let database = config.database();
+    permitted(config)?;
     if database.exists() {
         return Err(format!("{} is there already: init makes a new service only. Start it by `custodian serve`, or name an empty data_dir", database.display()).into());
     }
-    for admin in admins {
-        if admin.token_file.exists() {
-            return Err(format!(
-                "{} is there already: name a new file for the token of {}",
-                admin.token_file.display(),
-                admin.subject
-            )
-            .into());
+    admins.iter().try_for_each(admins::is_free)?;
+    let (module, label, pin) = asked(&config.kek)?;
+    is_empty(module, label, pin)?;
+    let begun = Begun::new(token(module, label)?, admins);
+    begun.write(config)?;
+    Ok(begun)
+}
+
+/// Sees that all is as it was when an earlier init was interrupted.
+fn go_on(config: &Config, admins: &[Admin], begun: Begun) -> Result<Begun, Source> {
+    begun.is_for(admins)?;
+    begun.may_make(admins)?;
+    let (module, label, _) = asked(&config.kek)?;
+    begun.is_on(label, || token(module, label))?;
+    tracing::warn!(?begun, "an earlier init was interrupted; it goes on");
+    Ok(begun)
+}
+
+/// The module, the token's label and where its PIN is.
+fn asked(kek: &Kek) -> Result<(&Path, &str, &Pin), Source> {
+    match kek {
+        Kek::Pkcs11 {
+            module, token, pin, ..
+        } => Ok((module, token, pin)),
+        Kek::Software(_) => {
+            Err("init needs a PKCS#11 token; a KEK in a file is for `custodian dev` only".into())
         }
     }
-    empty_token(&config.kek)?;
-    remember(config, admins, &[])
 }
 
 /// A token that holds something belongs to somebody: keys of another service, or those of a lost database.
-fn empty_token(kek: &Kek) -> Result<(), Source> {
-    let Kek::Pkcs11 {
-        module, token, pin, ..
-    } = kek
-    else {
-        return Err(
-            "init needs a PKCS#11 token; a KEK in a file is for `custodian dev` only".into(),
-        );
-    };
+fn is_empty(module: &Path, token: &str, pin: &Pin) -> Result<(), Source> {
     let survey = survey(module, token, Some(&pin_source(pin)?))?;
     match survey.opening {
-        Opening::Absent => Err(format!("there is no token {token:?}: initialise one in the key ceremony (for SoftHSM: softhsm2-util --init-token --free --label {token})").into()),
+        Opening::Absent => Err(absent(token)),
         Opening::PinRefused => Err("the token refuses this PIN; init presents it once only, since tokens lock: mend the PIN, then run init again".into()),
         Opening::Untried => Err("no PIN was given".into()),
         Opening::Opens if survey.objects == 0 => Ok(()),
@@ -176,45 +132,60 @@ fn empty_token(kek: &Kek) -> Result<(), Source> {
     }
 }
 
-fn remember(config: &Config, admins: &[Admin], earlier: &[PathBuf]) -> Result<(), Source> {
-    let new = admins.iter().map(|admin| admin.token_file.clone());
-    let mut token_files: Vec<_> = earlier.iter().cloned().chain(new).collect();
-    token_files.sort();
-    token_files.dedup();
-    let text = serde_json::to_vec(&Begun { token_files })?;
-    Ok(private_file::write(
-        &config.data_dir.join(UNFINISHED),
-        &text,
-    )?)
+fn token(module: &Path, label: &str) -> Result<Token, Source> {
+    let serial = serial_number(module, label)?.ok_or_else(|| absent(label))?;
+    let label = label.to_owned();
+    Ok(Token { label, serial })
+}
+
+fn absent(token: &str) -> Source {
+    format!("there is no token {token:?}: initialise one in the key ceremony (for SoftHSM: softhsm2-util --init-token --free --label {token})").into()
 }
 
 /// Each token is in its file before the store knows it.
-fn provision(custodian: &Custodian, admins: &[Admin], earlier: &[PathBuf]) -> Result<(), Source> {
-    let mut firsts = Vec::new();
-    for Admin {
-        subject,
-        token_file,
-    } in admins
-    {
-        let token = BearerToken::fresh()?;
-        let text = token.expose().as_bytes();
-        let written = match earlier.contains(token_file) {
-            true => private_file::write(token_file, text),
-            false => private_file::create(token_file, text),
-        };
-        written.map_err(|error| format!("{}: {error}", token_file.display()))?;
-        firsts.push(First {
-            name: subject.to_string(),
-            subject: subject.clone(),
-            role: Role::Admin,
-            grants: Grants::default(),
-            token,
-        });
+fn hand_out(config: &Config, admins: &[Admin], begun: &mut Begun) -> Result<Vec<First>, Source> {
+    // Again, since to make keys takes its time.
+    begun.may_make(admins)?;
+    for admin in admins.iter().filter(|admin| begun.made_for(admin)) {
+        let file = &admin.token_file;
+        clear(file).map_err(|error| format!("{}: {error}", file.display()))?;
     }
-    Ok(custodian.provision(firsts)?)
+    begun.makes(admins);
+    begun.write(config)?;
+    let mut firsts = Vec::new();
+    let mut left = admins;
+    while let [admin, rest @ ..] = left {
+        match first(admin) {
+            Ok(first) => firsts.push(first),
+            Err(error) => {
+                begun.has_not_made(left);
+                if let Err(error) = begun.write(config) {
+                    tracing::warn!(%error, "the marker could not be brought up to date");
+                }
+                return Err(format!("{}: {error}", admin.token_file.display()).into());
+            }
+        }
+        left = rest;
+    }
+    Ok(firsts)
 }
 
-fn finish(config: &Config) -> io::Result<()> {
-    fs::remove_file(config.data_dir.join(UNFINISHED))?;
-    File::open(Path::new(&config.data_dir))?.sync_all()
+/// An admin whose token is in a new file; if there is an error, there is no file.
+fn first(admin: &Admin) -> Result<First, Source> {
+    let token = BearerToken::fresh()?;
+    Reserved::create(&admin.token_file)?.fill(token.expose().as_bytes())?;
+    Ok(First {
+        name: admin.subject.to_string(),
+        subject: admin.subject.clone(),
+        role: Role::Admin,
+        grants: Grants::default(),
+        token,
+    })
+}
+
+fn clear(file: &Path) -> io::Result<()> {
+    match fs::remove_file(file) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
 }

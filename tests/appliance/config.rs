@@ -25,6 +25,21 @@ fn the_shortest_configuration_is_sound() {
 }
 
 #[test]
+fn a_file_that_cannot_be_read_is_named() {
+    let site = Site::without_token();
+    // It is there, and nobody reads its beginning, not even root.
+    let unreadable = ["config", "check", "--config", "/proc/self/mem"];
+    let checked = site.command(&unreadable).output().unwrap();
+    assert_eq!(checked.status.code(), Some(1), "{checked:?}");
+    assert!(said(&checked).contains("/proc/self/mem: "), "{checked:?}");
+    assert!(said(&checked).contains("read"), "{checked:?}");
+    fs::remove_file(site.path("custodian.toml")).unwrap();
+    let checked = site.run(&["config", "check"]);
+    let found = said(&checked).matches("custodian.toml").count();
+    assert_eq!(found, 1, "{checked:?}");
+}
+
+#[test]
 fn an_unknown_key_is_named_with_those_that_there_are() {
     for (more, key) in [
         ("pin_fiel = \"x\"", "pin_fiel"),

@@ -93,6 +93,22 @@ pub fn survey(module: &Path, label: &str, pin: Option<&PinSource>) -> Result<Sur
     })
 }
 
+/// The serial number of the token `label`, empty if it tells none; `None` if there is no such token. Presents no PIN.
+///
+/// # Errors
+/// [`Error::Unavailable`] if the module cannot be loaded or the token does not answer.
+pub fn serial_number(module: &Path, label: &str) -> Result<Option<String>, Error> {
+    let module = Module::load(module)?;
+    let failed = |error| Error::kek("initialising the PKCS#11 module", error);
+    let lease = module.lease().map_err(failed)?;
+    let Some(slot) = token::find(lease.pkcs11(), label)? else {
+        return Ok(None);
+    };
+    let about = lease.pkcs11().get_token_info(slot);
+    let about = about.map_err(|error| Error::kek("asking for the serial number", error))?;
+    Ok(Some(about.serial_number().to_owned()))
+}
+
 /// What a token shows once its PIN was presented.
 struct Opened {
     opening: Opening,

@@ -11,7 +11,8 @@ use x509_parser::{
 
 use crate::error::Source;
 
-/// What the service shows, its own certificate first. Answers when the first of them ends.
+/// What the service shows, its own certificate first. Answers when the first of them ends; others that have ended are
+/// cross-signatures that nobody needs any more.
 pub(super) fn serves(
     file: &Path,
     chain: &[CertificateDer<'_>],
@@ -20,11 +21,13 @@ pub(super) fn serves(
     let chain = read(file, chain)?;
     if let Some(leaf) = chain.first() {
         leaf.is_for_servers()?;
+        leaf.ends(now)?;
     }
     ends(&chain, now)
 }
 
-/// Whose clients are let in. Answers when the first of them ends.
+/// Whose clients are let in. Answers when the first of them ends; one that has ended lets in nobody, and keeps no other
+/// from it.
 pub(super) fn authorises(
     file: &Path,
     authorities: &[CertificateDer<'_>],
@@ -34,6 +37,8 @@ pub(super) fn authorises(
     authorities.iter().try_for_each(One::is_an_authority)?;
     ends(&authorities, now)
 }
+
+const INSTEAD: &str = "put one there that is valid";
 
 /// A certificate of a file.
 struct One<'a> {
@@ -51,13 +56,16 @@ fn read<'a>(file: &'a Path, all: &'a [CertificateDer<'_>]) -> Result<Vec<One<'a>
     (1..).zip(all).map(one).collect()
 }
 
-/// All have to be valid; answers when the first of them ends.
+/// When the first of those that are valid ends.
 fn ends(all: &[One<'_>], now: Timestamp) -> Result<Timestamp, Source> {
-    let mut first = Timestamp::MAX;
-    for one in all {
-        first = first.min(one.ends(now)?);
-    }
-    Ok(first)
+    let each = all.iter().map(|one| one.ends(now));
+    let later =
+        |first: Result<Timestamp, Source>, one: Result<Timestamp, Source>| match (first, one) {
+            (Ok(first), Ok(one)) => Ok(first.min(one)),
+            (Ok(valid), Err(_)) | (Err(_), Ok(valid)) => Ok(valid),
+            (Err(first), Err(_)) => Err(first),
+        };
+    each.reduce(later).unwrap_or(Ok(Timestamp::MAX))
 }
 
 impl One<'_> {
@@ -72,22 +80,14 @@ impl One<'_> {
         let times = self.says.validity();
         let (begin, end) = (time(times.not_before), time(times.not_after));
         if now.as_second() > end.as_second() {
-            return Err(self.wrong(&format!("expired at {end}: {}", self.instead())));
+            return Err(self.wrong(&format!("expired at {end}: {INSTEAD}")));
         }
         if now < begin {
             return Err(self.wrong(&format!(
-                "is not valid before {begin}: if it is later than that, set the clock right; if not, {}",
-                self.instead()
+                "is not valid before {begin}: if it is later than that, set the clock right; if not, {INSTEAD}"
             )));
         }
         Ok(end)
-    }
-
-    fn instead(&self) -> &'static str {
-        match self.place {
-            1 => "put one there that is valid",
-            _ => "put one there that is valid, or take it out of the file if nobody needs it",
-        }
     }
 
     /// One that names no purpose is for all.
@@ -164,14 +164,33 @@ mod tests {
     }
 
     #[test]
-    fn a_chain_ends_with_the_first_of_its_certificates() {
-        let chain = [
-            made(|_| ()),
-            made(|about| about.not_after = date_time_ymd(2026, 1, 1)),
-        ];
-        let end = Ok(at("2026-01-01T00:00:00Z"));
-        assert_eq!(serves(&chain, "2025-01-01T00:00:00Z"), end);
-        says(serves(&chain, "2027-01-01T00:00:00Z"), "take it out");
+    fn a_chain_ends_with_the_first_of_its_certificates_that_has_not() {
+        let early = || made(|about| about.not_after = date_time_ymd(2026, 1, 1));
+        let chain = [made(|_| ()), early()];
+        let ends = |chain: &[_], now: &str, end: &str| {
+            assert_eq!(serves(chain, now), Ok(at(end)), "{now}");
+        };
+        ends(&chain, "2025-01-01T00:00:00Z", "2026-01-01T00:00:00Z");
+        ends(&chain, "2027-01-01T00:00:00Z", "2030-01-01T00:00:00Z");
+        let chain = [early(), made(|_| ())];
+        says(serves(&chain, "2027-01-01T00:00:00Z"), "expired at 2026");
+    }
+
+    #[test]
+    fn an_authority_that_has_ended_keeps_no_other_from_letting_in_its_clients() {
+        let of = |year| {
+            made(|about| {
+                about.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+                about.not_after = date_time_ymd(year, 1, 1);
+            })
+        };
+        let lets_in = |all: &[_]| {
+            let done = super::authorises(Path::new("shown.pem"), all, at("2025-01-01T00:00:00Z"));
+            done.map_err(|error| error.to_string())
+        };
+        let end = Ok(at("2030-01-01T00:00:00Z"));
+        assert_eq!(lets_in(&[of(2024), of(2030), of(2031)]), end);
+        says(lets_in(&[of(2024), of(2023)]), "expired at 2024");
     }
 
     #[test]
