@@ -206,9 +206,11 @@ fn without_values(error: &ConfigError) -> String {
             None => without_values(error),
         },
         ConfigError::FileParse { cause, .. } => without_lines(&cause.to_string()),
-        ConfigError::Foreign(cause) if cause.is::<io::Error>() => {
-            format!("{cause}: let whoever runs this command read the file")
-        }
+        ConfigError::Foreign(cause) => match cause.downcast_ref::<io::Error>() {
+            Some(cause) if cause.kind() == io::ErrorKind::NotFound => "it is not there".to_owned(),
+            Some(cause) => format!("{cause}: let whoever runs this command read the file"),
+            None => cause.to_string(),
+        },
         error => error.to_string(),
     }
 }
