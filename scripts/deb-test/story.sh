@@ -74,7 +74,7 @@ find $data -mindepth 1 -maxdepth 1 ! -name softhsm -exec rm -r {} +
 systemctl start $service || true
 holds "without its database it does not start" shows "failed 1" ActiveState,ExecMainStatus
 install -m 0600 -o $service -g $service backup.age identity.txt log.jsonl /run/restore/
-is "an export that lacks what the token has seen restores nothing" "3" "$(restored_by log.jsonl 2>&1 >/dev/null; echo $?)"
+is "an export that lacks what the token has seen restores nothing" "3" "$(restored_by log.jsonl >/dev/null 2>&1; echo $?)"
 restored_by newest.jsonl
 rm -r /run/restore
 systemctl start $service

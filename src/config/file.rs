@@ -151,9 +151,11 @@ pub(super) struct Log {
     pub(super) format: Option<String>,
 }
 
+const LIST: &str = "expected a list of texts";
+
 /// A list, or as the environment has it its words with commas between them.
 #[derive(Debug, Deserialize)]
-#[serde(untagged, expecting = "expected a list of texts")]
+#[serde(untagged, expecting = "expected a list of texts")] // as LIST has it
 pub(super) enum Words {
     Line(String),
     List(Vec<String>),
@@ -211,9 +213,15 @@ fn without_values(error: &ConfigError) -> String {
             Some(cause) => format!("{cause}: let whoever runs this command read the file"),
             None => cause.to_string(),
         },
-        error => error.to_string(),
+        ConfigError::Message(said) if OURS.iter().any(|ours| said.starts_with(ours)) => {
+            said.clone()
+        }
+        _ => "something else is there".to_owned(),
     }
 }
+
+/// How messages begin in which nothing stands but names of keys.
+const OURS: [&str; 2] = ["unknown field ", LIST];
 
 /// The parser shows the line, behind its number and a bar.
 fn without_lines(said: &str) -> String {

@@ -174,9 +174,9 @@ impl Pkcs11Kek {
     }
 
     /// Finds and verifies the keys of a ring.
-    fn find_keys(&self, ring: &Keyring) -> Result<(Arc<Live>, Keys), Error> {
+    fn find_keys(&self, ring: &Keyring, until: Instant) -> Result<(Arc<Live>, Keys), Error> {
         let wanted = ring.clone();
-        let found = self.call("adopting the KEK", self.slow_deadline(), move |live| {
+        let found = self.call("adopting the KEK", until, move |live| {
             let keys = live.work(|session| Keys::load(session, &wanted))?;
             Ok((Arc::clone(live), keys))
         });
@@ -277,7 +277,7 @@ impl KekKeeper for Pkcs11Kek {
     }
 
     fn prepare(&self, ring: &Keyring) -> Result<(), Error> {
-        let (live, keys) = self.find_keys(ring)?;
+        let (live, keys) = self.find_keys(ring, self.slow_deadline())?;
         *self.prepared() = Some(Prepared {
             ring: ring.clone(),
             live: Arc::downgrade(&live),
@@ -289,7 +289,7 @@ impl KekKeeper for Pkcs11Kek {
     fn adopt(&self, ring: Keyring) -> Result<(), Error> {
         let until = self.slow_deadline();
         let prepared = self.take_prepared(&ring);
-        let (mut live, mut keys) = prepared.map_or_else(|| self.find_keys(&ring), Ok)?;
+        let (mut live, mut keys) = prepared.map_or_else(|| self.find_keys(&ring, until), Ok)?;
         loop {
             let mechanism = keys.strategy().mechanism();
             if self.shared.adopt(live, &ring, keys) {
@@ -300,7 +300,7 @@ impl KekKeeper for Pkcs11Kek {
                 let why = "the token is opened again and again";
                 return Err(Error::kek("adopting the KEK", why));
             }
-            (live, keys) = self.find_keys(&ring)?;
+            (live, keys) = self.find_keys(&ring, until)?;
         }
     }
 

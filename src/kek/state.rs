@@ -101,7 +101,7 @@ impl Cause {
             Self::LibraryFailed => ("library_failed", "look at the PKCS#11 library, its configuration and its own log"),
             Self::NoAnswer => ("no_answer", "look at the token and at the way to it; if it stays so, restart the service"),
             Self::ObjectUnusable => ("object_unusable", "look at the token's free space and at who writes to it"),
-            Self::PinFile => ("pin_file", "mend the PIN file: its owner only may read it, and it holds nothing but the PIN"),
+            Self::PinFile => ("pin_file", "give the PIN as the configuration says: in a file that only its owner may read and that holds nothing else, or at a terminal"),
             Self::PinLastTry => ("pin_last_try", "log in to the token once by its vendor's tool with the right PIN, write it to the PIN file, then reconnect"),
             Self::PinLocked => ("pin_locked", "unlock the PIN as the token's security officer, write it to the PIN file, then reconnect"),
             Self::PinRefused => ("pin_refused", "write the right PIN to the PIN file; if it is right already, reconnect"),

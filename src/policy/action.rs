@@ -324,7 +324,7 @@ impl Action {
         }
     }
 
-    /// Whether it changes something that lasts.
+    /// Whether it is written down as a change.
     #[must_use]
     pub const fn changes(self) -> bool {
         matches!(self.row().2, Kind::Change)

@@ -3,9 +3,10 @@
 
 use std::{
     fs::{DirBuilder, File},
-    io::BufReader,
+    io::{BufRead, BufReader},
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use super::{assemble_with, key_holder, stopped};
@@ -72,10 +73,9 @@ pub fn run(config: &Config, order: &Order, hear: Hear<'_>) -> Result<Report, Sou
         .mode(0o700)
         .create(&config.data_dir)
         .map_err(|error| format!("{}: {error}", config.data_dir.display()))?;
-    drop(Lock::take(&config.database())?);
+    let lock = Arc::new(Lock::take(&config.database())?);
     let kek = key_holder(&config.kek)?;
-    let changed_until = stopped::changed_until(config, kek.clone());
-    let _lock = Lock::take(&config.database())?;
+    let newest = stopped::newest_change(config, kek.clone(), lock.clone())?;
     let mut marker = Marker::read(config)?;
     let stage = Stage::begin(config)?;
     let manifest = stage.unpack(config, order, hear)?;
@@ -83,7 +83,10 @@ pub fn run(config: &Config, order: &Order, hear: Hear<'_>) -> Result<Report, Sou
     let custodian = assemble_with(kek, copy, stage.config());
     prove(&custodian, &manifest, order, hear)?;
     let done = match &order.how {
-        How::Audit(export) => follow(&custodian, &manifest, export, changed_until, hear)?,
+        How::Audit(export) => {
+            has_it(export, newest)?;
+            follow(&custodian, &manifest, export, hear)?
+        }
         How::Rollback { approvers, admins } => {
             let accepted = custodian.accept(approvers)?;
             let tokens = admission::issue(&accepted, admins, &mut marker)?;
@@ -146,18 +149,9 @@ fn follow(
     custodian: &Custodian,
     manifest: &Manifest,
     export: &Path,
-    changed_until: u64,
     hear: Hear<'_>,
 ) -> Result<Done, Source> {
     let judged = custodian.judge_export(lines(export)?, hear)?;
-    if changed_until > judged.size {
-        return Err(Unproven(format!(
-            "the database that is there knows of changes (up to entry {changed_until}) that this export of {} entries does not: \
-             take its log by `custodian audit export --config`, and restore by that; or move that database away if it is not to be believed",
-            judged.size
-        ))
-        .into());
-    }
     let since = custodian.follow_export(lines(export)?, &judged, hear)?;
     custodian.take_in_keks(&since)?;
     let renewed = custodian.renew_keys(&since, 0, hear)?;
@@ -172,6 +166,24 @@ fn follow(
         newest: judged.in_token,
         note: None,
     })
+}
+
+/// Refuses an export that lacks what the database that is to be replaced knows.
+fn has_it(export: &Path, newest: Option<(u64, Vec<u8>)>) -> Result<(), Source> {
+    let Some((number, entry)) = newest else {
+        return Ok(());
+    };
+    // The first line is the head.
+    let place = usize::try_from(number.saturating_add(1))?;
+    let line = lines(export)?.split(b'\n').nth(place).transpose()?;
+    match line.is_some_and(|line| line == entry) {
+        true => Ok(()),
+        false => Err(Unproven(format!(
+            "the database that is there knows of a change (entry {number}) that this export does not: take its log by \
+             `custodian audit export --config`, and restore by that; or move that database away if it is not to be believed"
+        ))
+        .into()),
+    }
 }
 
 fn roll_back(

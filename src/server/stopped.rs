@@ -9,9 +9,9 @@ use super::{assemble_on, assemble_with, init, restore};
 use crate::{
     config::Config,
     custodian::Custodian,
-    error::{Error, Source},
-    kek::KeyHolder,
-    store::Store,
+    error::{Error, Part, Source},
+    kek::{Cause, KeyHolder, Trouble},
+    store::{Lock, Store},
 };
 
 /// Entries that are in memory at once.
@@ -37,7 +37,8 @@ impl StoppedLog {
         if is_held(config) {
             return Err(RUNS.into());
         }
-        let store = Store::open_at_rest(&config.database())?;
+        let lock = Arc::new(Lock::take(&config.database())?);
+        let store = Store::open_at_rest(&config.database(), lock)?;
         let custodian = assemble_on(store, config)?;
         let note = custodian.sign_stopped_log()?;
         Ok(Self { custodian, note })
@@ -58,22 +59,38 @@ impl StoppedLog {
     }
 }
 
-/// How many entries the log has up to the newest change that somebody made, in a database that is about to be replaced;
-/// 0 if there is none, or it does not open: that may be why it is replaced.
-pub(super) fn changed_until(config: &Config, kek: Arc<dyn KeyHolder>) -> u64 {
+/// Number and bytes of the newest entry about a change that somebody made, in a database that is about to be replaced;
+/// none if there is none, or if it does not open for good: that may be why it is replaced.
+///
+/// # Errors
+/// [`Error::Unavailable`] if the token does not answer at present.
+pub(super) fn newest_change(
+    config: &Config,
+    kek: Arc<dyn KeyHolder>,
+    lock: Arc<Lock>,
+) -> Result<Option<(u64, Vec<u8>)>, Error> {
     if !config.database().exists() || restore::finished(config).is_err() {
-        return 0;
+        return Ok(None);
     }
-    let store = Store::open_at_rest(&config.database());
-    let known = store.and_then(|store| assemble_with(kek, store, config).changed_until());
-    known.unwrap_or_else(|error| {
-        let error = &error as &dyn std::error::Error;
-        tracing::warn!(
-            error,
-            "the database that is to be replaced does not open: nobody asks what it knows"
-        );
-        0
-    })
+    let store = Store::open_at_rest(&config.database(), lock);
+    match store.and_then(|store| assemble_with(kek, store, config).newest_change()) {
+        Err(error) if is_for_now(&error) => Err(error),
+        Err(error) => {
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(
+                error,
+                "the database that is to be replaced does not open: nobody asks what it knows"
+            );
+            Ok(None)
+        }
+        known => known,
+    }
+}
+
+fn is_for_now(error: &Error) -> bool {
+    let lasts = Trouble::cause_of(error).is_some_and(Cause::needs_operator);
+    let part = matches!(error, Error::Unavailable { part, .. } if *part == Part::Kek);
+    part && !lasts
 }
 
 const RUNS: &str = "another process has the database open: if it is the service, ask it for its log, by the same command without --config \

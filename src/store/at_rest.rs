@@ -12,17 +12,16 @@ use super::{
 use crate::error::Error;
 
 impl Store {
-    /// Opens the database at `path` for reading only, and holds its lock meanwhile; every change fails. SQLite may leave
-    /// an empty write-ahead log and its index beside it.
+    /// Opens the database at `path` for reading only, under its lock; every change fails. SQLite may leave an empty
+    /// write-ahead log and its index beside it.
     ///
     /// # Errors
     /// Those of [`Store::open`]; [`Error::Unavailable`] if it is of another version.
-    pub fn open_at_rest(path: &Path) -> Result<Self, Error> {
-        Self::open_for_readers(path).map_err(Trouble::explain)
+    pub fn open_at_rest(path: &Path, lock: Arc<Lock>) -> Result<Self, Error> {
+        Self::open_for_readers(path, lock).map_err(Trouble::explain)
     }
 
-    fn open_for_readers(path: &Path) -> Result<Self, Error> {
-        let lock = Lock::take(path)?;
+    fn open_for_readers(path: &Path, lock: Arc<Lock>) -> Result<Self, Error> {
         let reading = connection::reading(path)?;
         connection::is_of_this_version(&reading)?;
         let mut small = SMALL.iter();
@@ -37,7 +36,7 @@ impl Store {
             row_key: RowKey::default(),
             log_closed: Arc::new(AtomicBool::new(true)),
             path: path.into(),
-            _lock: Arc::new(lock),
+            _lock: lock,
         })
     }
 }

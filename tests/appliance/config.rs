@@ -1,6 +1,6 @@
 //! `custodian config check`: every unsafe or unknown word is refused by a sentence.
 
-use std::{fs, process::Output};
+use std::{ffi::OsStr, fs, os::unix::ffi::OsStrExt, process::Output};
 
 use crate::appliance::Site;
 
@@ -187,12 +187,23 @@ fn the_environment_goes_before_the_file_and_is_checked_like_it() {
         ("CUSTODIAN__LISTEN__ADRESS", "127.0.0.1:1", "adress"),
         ("CUSTODIAN__KEK__PIN", "1234", "kek.pin"),
         ("CUSTODIAN__KEK__PIN_PROMPT", "1234", "kek.pin_prompt"),
+        ("CUSTODIAN__KEK", "1234", "kek"),
     ] {
         let refused = check(name, value);
         assert_eq!(refused.status.code(), Some(1), "{name}");
         assert!(said(&refused).contains(named), "{}", said(&refused));
         assert!(!said(&refused).contains("1234"), "{}", said(&refused));
     }
+}
+
+#[test]
+fn what_is_no_text_in_the_environment_is_not_shown() {
+    let site = Site::without_token();
+    let mut command = site.command(&["config", "check", "--config", "custodian.toml"]);
+    let refused = command.env("CUSTODIAN__KEK__PIN", OsStr::from_bytes(b"1234\xff"));
+    let refused = refused.output().unwrap();
+    assert_eq!(refused.status.code(), Some(1), "{refused:?}");
+    assert!(!said(&refused).contains("1234"), "{}", said(&refused));
 }
 
 #[test]

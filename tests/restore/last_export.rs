@@ -128,7 +128,7 @@ fn an_export_that_lacks_what_the_database_in_its_place_knows_is_refused() {
     scene.kill();
     let before = files(&scene);
     let ended = scene.restore(&["--audit", "e"]);
-    ended.is_refused(3, "knows of changes");
+    ended.is_refused(3, "knows of a change");
     assert_eq!(files(&scene), before);
     let exported = export(&scene, &[]);
     assert_eq!(exported.code, 0, "{exported:?}");

@@ -10,7 +10,7 @@ use crate::{
     error::{Error, Source},
     id::KekVersion,
     policy::KekState,
-    store::Stretch,
+    store::{Stretch, Trouble},
 };
 
 /// DEK versions that are read at once, and secrets that the token opens at once.
@@ -71,9 +71,14 @@ impl Custodian {
     /// # Errors
     /// [`Unproven`] names the first damaged row; [`Error::Unavailable`].
     pub fn prove_rows(&self, hear: Hear<'_>) -> Result<(), Source> {
-        match self.first_damaged(hear)? {
-            Some((table, row)) => Err(damaged(table, row).into()),
-            None => Ok(()),
+        match self.first_damaged(hear) {
+            Ok(None) => Ok(()),
+            Ok(Some((table, row))) => Err(damaged(table, row).into()),
+            Err(error) if Trouble::of(&error) == Trouble::Damaged => Err(Unproven::of(
+                "the database in the backup is damaged: take another backup",
+            )
+            .into()),
+            Err(error) => Err(error.into()),
         }
     }
 

@@ -17,6 +17,9 @@ use crate::{
     store::{CheckpointRow, Tx},
 };
 
+/// The making of the first admins, which is no action of a caller.
+pub(super) const PROVISION: &str = "principal.provision";
+
 /// Entries that share one transaction.
 const BATCH: usize = 500;
 
@@ -97,7 +100,7 @@ fn apply(tx: &Tx<'_>, said: &Said, since: &mut Since, rules: &Rules) -> Result<(
     let Some(action) = Action::named(&said.action) else {
         // The first admins, which an initialised service has.
         return match said.action.as_str() {
-            "principal.provision" => Ok(()),
+            PROVISION => Ok(()),
             _ => Err(STRANGE),
         };
     };

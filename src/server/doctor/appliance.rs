@@ -284,7 +284,7 @@ fn until(about: &'static str, does: &str, end: Timestamp) -> Finding {
         true => Finding::warning(
             about,
             says,
-            "put a new one in its place, then send SIGHUP: once it has ended, no start and no SIGHUP takes it",
+            "put a new one in its place, then send SIGHUP: one that has ended is worth nothing",
         ),
     }
 }
@@ -329,12 +329,12 @@ fn enough(allowed: Option<u64>, sessions: usize) -> Option<Finding> {
     })
 }
 
-/// What others than its owner may do with a file; `None` if nothing.
 /// Whether everybody on this machine may change the file.
 fn changeable(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|about| about.permissions().mode() & 0o002 != 0)
 }
 
+/// What others than its owner may do with a file; `None` if nothing.
 fn open_to_others(path: &Path) -> std::io::Result<Option<u32>> {
     let mode = fs::metadata(path)?.permissions().mode() & 0o777;
     Ok((mode & 0o077 != 0).then_some(mode))
