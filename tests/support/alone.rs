@@ -25,6 +25,6 @@ pub fn alone_with(name: &str, variables: &[(&str, String)]) -> bool {
         .unwrap();
     let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
     println!("{said}");
-    assert!(output.status.success(), "{said}");
+    assert!(output.status.success(), "{}: {said}", output.status);
     false
 }

@@ -25,7 +25,7 @@ use cryptoki_sys::{CK_FUNCTION_LIST, CK_RV, CKR_DEVICE_REMOVED, CKR_GENERAL_ERRO
 
 use crate::{backend, gone, home};
 
-/// C_Finalize runs under no other call: SoftHSM would crash, and that is not what is tested.
+/// C_Finalize and C_CloseAllSessions run under no other call: SoftHSM would crash, and that is not what is tested.
 static CALLS: RwLock<()> = RwLock::new(());
 /// How often each command, by its serial number, was obeyed.
 static OBEYED: LazyLock<Mutex<HashMap<u64, u64>>> = LazyLock::new(Mutex::default);
@@ -129,11 +129,11 @@ fn wait(function: &str) -> Vec<Line> {
 fn obey(lines: &[Line], function: &str, real: &CK_FUNCTION_LIST) -> Option<CK_RV> {
     for line in lines {
         match line.words()[..] {
-            ["close-sessions"] if line.obey(1) => gone::close_sessions(real),
+            ["close-sessions"] if line.obey(1) => close_sessions(real),
             ["finalize"] if line.obey(1) => finalize(real),
             ["gone"] => {
                 if line.obey(1) {
-                    gone::close_sessions(real);
+                    close_sessions(real);
                 }
                 if !gone::STILL_ANSWER.contains(&function) {
                     return Some(CKR_DEVICE_REMOVED);
@@ -152,6 +152,11 @@ fn obey(lines: &[Line], function: &str, real: &CK_FUNCTION_LIST) -> Option<CK_RV
 
 fn concerns(name: &str, function: &str) -> bool {
     name == function || name == "*" && !["C_Initialize", "C_Finalize"].contains(&function)
+}
+
+fn close_sessions(real: &CK_FUNCTION_LIST) {
+    let _alone = CALLS.write().unwrap_or_else(PoisonError::into_inner);
+    gone::close_sessions(real);
 }
 
 fn finalize(real: &CK_FUNCTION_LIST) {
