@@ -4,6 +4,7 @@
 ServerHello, which TLS 1.3 sends in the clear (RFC 8446 section 4.1.3).
 """
 
+import contextlib
 import select
 import socket
 import sys
@@ -31,22 +32,29 @@ def agreed(records: bytes) -> int | None:
     raise ValueError("a ServerHello without a key share")
 
 
+def passed_on(client: socket.socket, service: socket.socket) -> int | None:
+    """Passes on what each says until one of them closes, and answers the group of the ServerHello."""
+    said, group = b"", None
+    # Who closes while something is on its way to it resets the connection: an end as any other.
+    with contextlib.suppress(ConnectionError):
+        while True:
+            for side in select.select([client, service], [], [])[0]:
+                came = side.recv(65536)
+                if not came:
+                    return group
+                (service if side is client else client).sendall(came)
+                if side is service and group is None:
+                    said += came
+                    group = agreed(said)
+    return group
+
+
 def main() -> None:
     port, to = map(int, sys.argv[1:])
     with socket.create_server(("127.0.0.1", port)) as server:
         client, _ = server.accept()
-    service = socket.create_connection(("127.0.0.1", to))
-    said, group = b"", None
-    while True:
-        for side in select.select([client, service], [], [])[0]:
-            came = side.recv(65536)
-            if not came:
-                print(GROUPS.get(group, f"{group}"))
-                return
-            (service if side is client else client).sendall(came)
-            if side is service and group is None:
-                said += came
-                group = agreed(said)
+    group = passed_on(client, socket.create_connection(("127.0.0.1", to)))
+    print(GROUPS.get(group, f"{group}"))
 
 
 main()
