@@ -2,6 +2,7 @@
 
 use std::{fs, path::Path};
 
+use base64ct::{Base64, Encoding};
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -104,7 +105,7 @@ fn what_is_done_to_the_copy_in_the_token_is_noticed() {
             kept.replace("aegis-custodian-dev\n", "another\n"),
             "CheckpointOfAnotherLog",
         ),
-        (kept.replace('A', "B"), "CheckpointForged"),
+        (forged(&kept), "CheckpointForged"),
         (String::new(), "CheckpointMalformed"),
     ] {
         fs::write(&note, changed).unwrap();
@@ -121,6 +122,14 @@ fn a_log_that_is_given_another_name_is_another_log() {
     let renamed = ["--kek", "software", "--log-origin", "example.com/other"];
     let service = Service::start(home.path(), &renamed);
     assert_eq!(word(&service), "CheckpointOfAnotherLog");
+}
+
+/// The note with one bit of its last signature turned.
+fn forged(note: &str) -> String {
+    let (before, signature) = note.trim_end().rsplit_once(' ').unwrap();
+    let mut signature = Base64::decode_vec(signature).unwrap();
+    *signature.last_mut().unwrap() ^= 1;
+    format!("{before} {}\n", Base64::encode_string(&signature))
 }
 
 /// Uses a key so many times, stops cleanly, and answers the database.
