@@ -5,7 +5,7 @@ use std::{
     fs::{self, Permissions},
     os::unix::fs::PermissionsExt,
     path::Path,
-    sync::atomic::{AtomicBool, Ordering::SeqCst},
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
     thread,
 };
 
@@ -37,25 +37,36 @@ fn shown(served: &Served, authority: &Authority) -> Vec<u8> {
     leaf(&stream)
 }
 
-/// Asks on one connection until it is told to stop; answers how often.
-fn stays(served: &Served, authority: &Authority, stop: &AtomicBool) -> usize {
+/// Asks on one connection until it is told to stop, and counts the answers.
+fn stays(served: &Served, authority: &Authority, stop: &AtomicBool, answered: &AtomicUsize) {
     let mut stream = connect(served, authority, &aws_lc_rs::default_provider().kx_groups);
-    let mut answered = 0;
     while !stop.load(SeqCst) {
         assert!(live(&mut stream).starts_with("HTTP/1.1 200"));
-        answered += 1;
+        answered.fetch_add(1, SeqCst);
     }
-    answered
 }
 
-/// Connects again and again; answers how often, and every certificate that it was shown.
-fn comes(served: &Served, authority: &Authority, stop: &AtomicBool) -> (usize, BTreeSet<Vec<u8>>) {
-    let (mut times, mut leaves) = (0, BTreeSet::new());
+/// Connects again and again, and counts it; answers every certificate that it was shown.
+fn comes(
+    served: &Served,
+    authority: &Authority,
+    stop: &AtomicBool,
+    answered: &AtomicUsize,
+) -> BTreeSet<Vec<u8>> {
+    let mut leaves = BTreeSet::new();
     while !stop.load(SeqCst) {
         leaves.insert(shown(served, authority));
-        times += 1;
+        answered.fetch_add(1, SeqCst);
     }
-    (times, leaves)
+    leaves
+}
+
+/// Waits until each caller has been answered twice more: one of the two was asked after this began.
+fn all_are_answered(callers: &[AtomicUsize]) {
+    for answered in callers {
+        let before = answered.load(SeqCst);
+        until(|| answered.load(SeqCst) > before + 1);
+    }
 }
 
 #[test]
@@ -63,27 +74,34 @@ fn certificates_are_exchanged_under_load_and_nobody_is_refused() {
     let (site, authority, pair) = site("");
     let served = site.serve_new();
     let stop = AtomicBool::new(false);
+    let counts = [const { AtomicUsize::new(0) }; 4];
     thread::scope(|scope| {
         let (served, authority, stop) = (&served, &authority, &stop);
-        let staying = [(); 2].map(|()| scope.spawn(|| stays(served, authority, stop)));
-        let coming = [(); 2].map(|()| scope.spawn(|| comes(served, authority, stop)));
+        let [first, second, third, fourth] = &counts;
+        for answered in [first, second] {
+            scope.spawn(move || stays(served, authority, stop, answered));
+        }
+        let coming = [third, fourth]
+            .map(|answered| scope.spawn(move || comes(served, authority, stop, answered)));
         let stopped = Stop(stop);
         for _ in 0..ROUNDS {
             authority.server("server");
             hang_up(served, READ);
+            all_are_answered(&counts);
             fs::write(&pair.certificate, "no certificate").unwrap();
             hang_up(served, KEPT);
+            all_are_answered(&counts);
         }
         drop(stopped);
-        let answered: usize = staying.map(|one| one.join().unwrap()).iter().sum();
-        let came = coming.map(|one| one.join().unwrap());
-        let times: usize = came.iter().map(|(times, _)| times).sum();
-        let leaves: BTreeSet<_> = came.iter().flat_map(|(_, leaves)| leaves).collect();
+        let leaves: BTreeSet<_> = coming
+            .into_iter()
+            .flat_map(|one| one.join().unwrap())
+            .collect();
         println!(
-            "tls: {ROUNDS} exchanges of certificates: {answered} requests on two connections that stayed, {times} handshakes that saw {} certificates, none refused",
+            "tls: {ROUNDS} exchanges of certificates, {} of which new connections saw; answered on two connections that stayed and on ever new ones: {counts:?}, none refused",
             leaves.len()
         );
-        assert!(answered > ROUNDS && times > 4 && leaves.len() > 1);
+        assert!(leaves.len() >= ROUNDS);
     });
 }
 
