@@ -2,59 +2,71 @@
 
 use std::{
     fs,
-    process::Stdio,
+    os::unix::process::ExitStatusExt,
+    path::Path,
+    process::{Command, Stdio},
     thread,
     time::{Duration, Instant},
 };
 
 use crate::scene::{ROLLBACK, Scene};
 
-/// Kills the command later and later, until one run ends by itself; after each kill `between` looks.
-fn killed(scene: &mut Scene, more: &[&str], mut between: impl FnMut(&mut Scene)) -> usize {
-    let begun = Instant::now();
+/// Kills the command later and later, until one run ends by itself; after each kill `between` looks, and says whether
+/// it counts. From the start again in smaller steps, until enough were killed and enough counted.
+fn killed(scene: &mut Scene, more: &[&str], mut between: impl FnMut(&mut Scene) -> bool) {
     let pristine = scene.site.path("data.pristine");
     copy(&scene.site.path("data"), &pristine);
+    let begun = Instant::now();
     let whole = scene.restore(more);
     assert_eq!(whole.code, 0, "{whole:?}");
-    let whole = begun.elapsed();
+    let mut step = begun.elapsed() / 20;
+    let (mut kills, mut counted) = (0, 0);
+    while kills < 4 || counted < 2 {
+        reset(scene, &pristine);
+        let mut delay = step;
+        while is_killed(scene, more, delay) {
+            kills += 1;
+            counted += usize::from(between(scene));
+            delay += step + delay / 4;
+        }
+        step /= 2;
+    }
+    println!("{kills} kills, {counted} of which count");
+}
+
+/// Whether it had not ended after `delay`.
+fn is_killed(scene: &Scene, more: &[&str], delay: Duration) -> bool {
+    let mut command = scene.restoring("b", more);
+    let command = command.stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child = command.spawn().unwrap();
+    thread::sleep(delay);
+    child.kill().unwrap();
+    let ended = child.wait().unwrap();
+    assert!(ended.success() || ended.signal() == Some(9), "{ended}");
+    !ended.success()
+}
+
+/// As it was before any restore.
+fn reset(scene: &Scene, pristine: &Path) {
+    take_away_tokens(scene);
+    fs::remove_dir_all(scene.site.path("data")).unwrap();
+    copy(pristine, &scene.site.path("data"));
+}
+
+/// What a rollback that is done leaves, and no other may write over.
+fn take_away_tokens(scene: &Scene) {
     for name in ["ada.new", "bob.new"] {
         let _only_of_a_rollback = fs::remove_file(scene.site.path(name));
     }
-    fs::remove_dir_all(scene.site.path("data")).unwrap();
-    copy(&pristine, &scene.site.path("data"));
-    let mut kills = 0;
-    for part in 1..=20 {
-        let mut command = scene.restoring("b", more);
-        let mut child = command
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        thread::sleep(whole * part / 20);
-        if child.try_wait().unwrap().is_some_and(|code| code.success()) {
-            break;
-        }
-        let _ended_meanwhile = child.kill();
-        child.wait().unwrap();
-        kills += 1;
-        between(scene);
-    }
-    kills
 }
 
-fn copy(from: &std::path::Path, to: &std::path::Path) {
-    let copied = std::process::Command::new("cp")
-        .arg("-a")
-        .arg(from)
-        .arg(to)
-        .status();
+fn copy(from: &Path, to: &Path) {
+    let copied = Command::new("cp").arg("-a").arg(from).arg(to).status();
     assert!(copied.unwrap().success());
 }
 
-/// Makes the last one.
-fn at_last(scene: &mut Scene, more: &[&str]) {
-    let ended = scene.restore(more);
-    assert_eq!(ended.code, 0, "{ended:?}");
+/// After one that ended by itself.
+fn serves_again(scene: &mut Scene) {
     assert!(!scene.site.path("data/restore.unfinished").exists());
     scene.serve();
 }
@@ -70,12 +82,10 @@ fn a_lawful_restore_that_is_killed_at_any_time_can_be_given_again() {
     scene.rotate("dek-1");
     scene.export("e");
     scene.stop();
-    let mut on_old = 0;
-    let kills = killed(&mut scene, &["--audit", "e"], |scene| {
+    killed(&mut scene, &["--audit", "e"], |scene| {
         match scene.site.try_serve() {
             // Nothing is asked of it that would be logged: the export must stay the newest.
             Ok(served) => {
-                on_old += 1;
                 assert_eq!(
                     served
                         .plain("", "GET", "/v1/health/live", &serde_json::Value::Null)
@@ -83,6 +93,7 @@ fn a_lawful_restore_that_is_killed_at_any_time_can_be_given_again() {
                     200
                 );
                 served.kill();
+                true
             }
             Err((code, log)) => {
                 assert_eq!(code, Some(1));
@@ -90,12 +101,11 @@ fn a_lawful_restore_that_is_killed_at_any_time_can_be_given_again() {
                     log.contains("give the same `custodian restore` again"),
                     "{log}"
                 );
+                false
             }
         }
     });
-    println!("{kills} kills, after {on_old} of which the service ran");
-    assert!(kills > 3 && on_old > 1, "{kills} {on_old}");
-    at_last(&mut scene, &["--audit", "e"]);
+    serves_again(&mut scene);
     scene.opens("dek-1", &old);
     scene.encrypt("dek-49");
 }
@@ -109,16 +119,14 @@ fn a_rollback_that_is_killed_at_any_time_can_be_given_again() {
     scene.backup("b");
     scene.rotate("dek-1");
     scene.stop();
-    let kills = killed(&mut scene, &ROLLBACK, |_| ());
-    println!("{kills} kills");
-    assert!(kills > 3, "{kills}");
-    if !scene.site.path("data/restore.unfinished").exists() {
-        // The last one was done before it was killed: its tokens are good, and in nobody's way here.
-        for name in ["ada.new", "bob.new"] {
-            let _was_there = fs::remove_file(scene.site.path(name));
+    killed(&mut scene, &ROLLBACK, |scene| {
+        let done_or_not_begun = !scene.site.path("data/restore.unfinished").exists();
+        if done_or_not_begun {
+            take_away_tokens(scene);
         }
-    }
-    at_last(&mut scene, &ROLLBACK);
+        !done_or_not_begun
+    });
+    serves_again(&mut scene);
     let token = fs::read_to_string(scene.site.path("ada.new")).unwrap();
     scene.holds("ada", token);
     assert_eq!(scene.get("ada", "/v1/capabilities").status, 200);
@@ -140,8 +148,9 @@ fn a_service_whose_database_was_replaced_half_does_not_start_and_the_same_comman
         log.contains("a restore was interrupted while it replaced the database"),
         "{log}"
     );
-    at_last(&mut scene, &ROLLBACK);
-    thread::sleep(Duration::from_millis(10));
+    let again = scene.restore(&ROLLBACK);
+    assert_eq!(again.code, 0, "{again:?}");
+    serves_again(&mut scene);
     let token = fs::read_to_string(scene.site.path("bob.new")).unwrap();
     scene.holds("bob", token);
     assert_eq!(scene.get("bob", "/v1/capabilities").status, 200);
