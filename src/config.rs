@@ -19,12 +19,13 @@ use crate::{
 };
 
 mod check;
+mod environment;
 mod file;
 mod limits;
 mod terms;
 mod values;
 
-pub use file::{ENVIRONMENT, Refusal};
+pub use file::Refusal;
 use values::built_schemes;
 pub use values::{
     binding, dek_cache, dev_schemes, instance, kek_rotation, log_origin, network, pii_field, scheme,

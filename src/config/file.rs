@@ -7,15 +7,9 @@ use std::{
 };
 
 use serde::{Deserialize, de::IgnoredAny};
-use settings::{ConfigError, Environment, FileFormat};
+use settings::{ConfigError, FileFormat};
 
-use super::Config;
-
-/// The beginning of every variable of the environment that stands for a key: `CUSTODIAN__LISTEN__ADDRESS`.
-pub const ENVIRONMENT: &str = "CUSTODIAN";
-
-/// Parts the prefix from sections and sections from keys.
-const SEPARATOR: &str = "__";
+use super::{Config, environment};
 
 /// Why a configuration is refused: everything that is wrong with it, one sentence each.
 #[derive(Debug, thiserror::Error)]
@@ -180,17 +174,17 @@ impl Config {
             let why = without_values(&error);
             Refusal(vec![format!("{}: {why}", path.display())])
         })?;
-        super::terms::check(file)
+        match environment::near_misses() {
+            none if none.is_empty() => super::terms::check(file),
+            some => Err(Refusal(some)),
+        }
     }
 }
 
 fn read(path: &Path) -> Result<File, ConfigError> {
-    let environment = Environment::with_prefix(ENVIRONMENT)
-        .prefix_separator(SEPARATOR)
-        .separator(SEPARATOR);
     settings::Config::builder()
         .add_source(settings::File::from(path).format(FileFormat::Toml))
-        .add_source(environment)
+        .add_source(environment::source())
         .build()?
         .try_deserialize()
 }

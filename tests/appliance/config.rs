@@ -197,6 +197,42 @@ fn the_environment_goes_before_the_file_and_is_checked_like_it() {
 }
 
 #[test]
+fn a_variable_that_was_meant_for_a_key_and_is_read_by_nothing_is_refused() {
+    let site = Site::without_token();
+    let check = |name: &str| {
+        let mut command = site.command(&["config", "check", "--config", "custodian.toml"]);
+        command.env(name, "1234").output().unwrap()
+    };
+    let example = include_str!("../../systemd/custodian.toml");
+    let sections = example.lines().filter_map(|line| line.strip_prefix('['));
+    let mut sections: Vec<_> = sections
+        .map(|line| line.trim_end_matches(']').to_uppercase())
+        .filter(|section| section != "LOG") // CUSTODIAN_LOG_FORMAT is the command's
+        .collect();
+    assert!(sections.len() > 5, "{sections:?}");
+    sections.extend(["DATA".to_owned(), "LISTEN_".to_owned()]);
+    for section in sections {
+        let refused = check(&format!("CUSTODIAN_{section}_DIR"));
+        assert_eq!(refused.status.code(), Some(1), "{section}");
+        let wanted = match section.trim_end_matches('_') {
+            "DATA" => "give CUSTODIAN__DATA_DIR,".to_owned(),
+            section => format!("give CUSTODIAN__{section}__DIR,"),
+        };
+        assert!(said(&refused).contains(&wanted), "{}", said(&refused));
+        assert!(!said(&refused).contains("1234"), "{}", said(&refused));
+    }
+    for another in [
+        "CUSTODIAN_URL",
+        "CUSTODIAN_PORT_7820_TCP",
+        "CUSTODIANS",
+        "CUSTODIAN_",
+    ] {
+        let sound = check(another);
+        assert!(sound.status.success(), "{another}: {}", said(&sound));
+    }
+}
+
+#[test]
 fn what_is_no_text_in_the_environment_is_not_shown() {
     let site = Site::without_token();
     let mut command = site.command(&["config", "check", "--config", "custodian.toml"]);
