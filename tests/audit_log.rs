@@ -19,3 +19,5 @@ mod rollback;
 mod service;
 #[path = "audit_log/tampering.rs"]
 mod tampering;
+#[path = "support/watch.rs"]
+mod watch;

@@ -49,6 +49,8 @@ mod signing;
 mod softhsm;
 #[path = "kek/strategies.rs"]
 mod strategies;
+#[path = "support/watch.rs"]
+mod watch;
 
 /// Something to keep alive with its provider.
 type Holder = (Box<dyn KeyHolder>, Box<dyn std::any::Any>);

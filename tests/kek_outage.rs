@@ -36,6 +36,7 @@ use cryptoki::{
     object::{Attribute, KeyType, ObjectClass},
 };
 use softhsm::Token;
+use watch::Watch;
 
 #[path = "support/alone.rs"]
 mod alone;
@@ -49,6 +50,8 @@ mod hang;
 mod signing;
 #[path = "support/softhsm.rs"]
 mod softhsm;
+#[path = "support/watch.rs"]
+mod watch;
 
 const CONTEXT: Context<'static> = Context {
     purpose: Purpose::Dek,
@@ -147,13 +150,13 @@ fn token_folder() -> PathBuf {
 }
 
 fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
-    let before = Instant::now();
+    let before = Watch::start();
     (work(), before.elapsed())
 }
 
 /// Until `unwrap` succeeds; how long that took.
 fn recovery(kek: &Pkcs11Kek, record: &WrappedSecret) -> Duration {
-    let before = Instant::now();
+    let before = Watch::start();
     while kek.unwrap(record, &CONTEXT).is_err() {
         assert!(
             before.elapsed() < Duration::from_secs(5),

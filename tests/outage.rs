@@ -40,3 +40,5 @@ mod scene;
 mod service;
 #[path = "support/softhsm.rs"]
 mod softhsm;
+#[path = "support/watch.rs"]
+mod watch;

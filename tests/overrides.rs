@@ -53,6 +53,8 @@ mod signatures;
 mod softhsm;
 #[path = "overrides/void.rs"]
 mod void;
+#[path = "support/watch.rs"]
+mod watch;
 
 /// A house where one admin is enough.
 struct Alone(House);

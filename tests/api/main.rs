@@ -46,4 +46,6 @@ mod table;
 mod tokens;
 mod tools;
 mod versions;
+#[path = "../support/watch.rs"]
+mod watch;
 mod wrap;

@@ -1,13 +1,13 @@
 //! The token's folder moved away and back (issue 2): 503 at once, alive all the while, well again without a restart.
 
-use std::{
-    fs,
-    time::{Duration, Instant},
-};
+use std::{fs, time::Duration};
 
 use serde_json::json;
 
-use crate::service::{Answer, Service, eventually};
+use crate::{
+    service::{Answer, Service, eventually},
+    watch::Watch,
+};
 
 const AT_ONCE: Duration = Duration::from_secs(2);
 
@@ -28,7 +28,7 @@ fn wrap(service: &Service) -> Answer {
 /// Asserts a 503 that came in time and says when to try again.
 #[track_caller]
 fn is_down(asked: impl FnOnce() -> Answer) {
-    let begun = Instant::now();
+    let begun = Watch::start();
     let answer = asked();
     assert!(begun.elapsed() < AT_ONCE, "it took {:?}", begun.elapsed());
     answer.is_refused(503, "kek_unavailable");
@@ -82,7 +82,7 @@ fn without_its_token_the_service_says_so_and_recovers_by_itself() {
     service.get("operator", "/v1/deks/telemetry").is(200);
     assert_eq!(service.get("auditor", "/metrics").status, 200);
     back(&service);
-    let begun = Instant::now();
+    let begun = Watch::start();
     eventually("the token is used again", || wrap(&service).status == 200);
     service.post("app", "/v1/mcp/tools/sign", tools).is(200);
     assert!(

@@ -1,9 +1,6 @@
 //! When checkpoints are made, and who may read them.
 
-use std::{
-    thread,
-    time::{Duration, Instant},
-};
+use std::{thread, time::Duration};
 
 use aegis_custodian::crypto::checkpoint::NoteKey;
 use base64ct::{Base64, Encoding};
@@ -13,6 +10,7 @@ use crate::{
     file,
     service::{Service, eventually},
     tampering::encrypt,
+    watch::Watch,
 };
 
 #[test]
@@ -21,7 +19,7 @@ fn an_entry_is_signed_within_a_second_and_what_signs_it_is_no_entry() {
     service.make_dek("telemetry");
     for _ in 0..3 {
         encrypt(&service).is(200);
-        let begun = Instant::now();
+        let begun = Watch::start();
         let size = u64::try_from(service.audit().len()).unwrap();
         eventually("it is signed", || signed(&service) == size);
         // The contract's second, and the half of one that this machine may be busy.

@@ -15,7 +15,7 @@ const MESSAGE: &[u8] = b"a message";
 
 /// Until `sign` succeeds, verified.
 fn signs_again(kek: &Pkcs11Kek, public_key: &[u8; 32]) -> Duration {
-    let before = Instant::now();
+    let before = Watch::start();
     loop {
         if let Ok(signature) = kek.sign(ID, public_key, MESSAGE) {
             ed25519::verify(public_key, MESSAGE, &signature).unwrap();

@@ -1,9 +1,6 @@
 //! Another application of the same process closes our sessions, logs us out, or finalizes the library.
 
-use std::{
-    thread,
-    time::{Duration, Instant},
-};
+use std::{thread, time::Duration};
 
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
 
@@ -11,6 +8,7 @@ use crate::{
     alone::alone,
     double::Double,
     scene::{AT_ONCE, Scene},
+    watch::Watch,
 };
 
 /// What is done behind the service's back costs no request.
@@ -20,7 +18,7 @@ fn costs_nothing(what: &str, interfere: fn(&Double)) {
     for _ in 0..5 {
         interfere(&double);
         for _ in 0..3 {
-            let begun = Instant::now();
+            let begun = Watch::start();
             scene.unwrap().is(200);
             scene.decrypt().is(200);
             slowest = slowest.max(begun.elapsed());
@@ -61,7 +59,7 @@ fn the_module_finalized_and_initialised_behind_our_back() {
             let arguments = CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK);
             // The service may have been faster.
             let _already = other.initialize(arguments);
-            let begun = Instant::now();
+            let begun = Watch::start();
             scene.unwrap().is(200);
             slowest = slowest.max(begun.elapsed());
         }

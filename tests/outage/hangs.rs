@@ -1,10 +1,6 @@
 //! A library that does not come back from a call.
 
-use std::{
-    sync::Arc,
-    thread,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, thread, time::Duration};
 
 use aegis_custodian::http::Limits;
 use serde_json::{Value, json};
@@ -16,6 +12,7 @@ use crate::{
     scene::{AT_ONCE, SOON, Scene, is_down},
     service::{Answer, eventually},
     softhsm::Token,
+    watch::Watch,
 };
 
 /// One figure of `/metrics`.
@@ -55,7 +52,7 @@ fn hanging(what: &str, trouble: impl FnOnce(&Double)) {
         });
         assert_eq!(figure(&scene, "custodian_token_state{state=\"down\"}"), 1.0);
         // Once it is known, nobody waits for it.
-        let begun = Instant::now();
+        let begun = Watch::start();
         for _ in 0..20 {
             is_down(&scene.unwrap());
             is_down(&scene.decrypt());
@@ -109,13 +106,13 @@ fn sign(scene: &Scene) -> Answer {
 /// Only what uses that function fails at first.
 fn partly(what: &str, double: &Double, function: &str, ask: &dyn Fn() -> Answer, level: &dyn Fn()) {
     ask().is(200);
-    let begun = Instant::now();
+    let begun = Watch::start();
     double.hang(function);
     is_down(&ask());
     let refused = begun.elapsed();
     assert!(refused < AT_ONCE, "{refused:?}");
     level();
-    let returned = Instant::now();
+    let returned = Watch::start();
     double.release();
     eventually(what, || ask().status == 200);
     let back = returned.elapsed();
@@ -135,7 +132,7 @@ fn the_module_hanging_in_sign_leaves_the_rest_at_work() {
         partly(what, &double, "C_Sign", &|| sign(&scene), &|| {
             scene.is("degraded", "calls_stuck");
             // The audit log's checkpoint is signed all the while.
-            let begun = Instant::now();
+            let begun = Watch::start();
             while begun.elapsed() < Duration::from_secs(12) {
                 scene.unwrap().is(200);
                 wrap(&scene).is(200);

@@ -5,7 +5,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use aegis_custodian::kek::KekKeeper;
@@ -22,6 +22,7 @@ use crate::{
     scene::{AT_ONCE, SOON, Scene, aside, is_down, token_folder},
     service::{Answer, eventually},
     softhsm::Token,
+    watch::Watch,
 };
 
 /// The version that a house makes first: its clock stands still on that day.
@@ -208,7 +209,7 @@ fn a_lost_version_that_is_retired_keeps_the_token_down_no_longer() {
         let path = format!("/v1/kek/versions/{KEK}/retire");
         let body = json!({"confirm": KEK});
         house.post(&house.operator, &path, body).is(200);
-        let retired = Instant::now();
+        let retired = Watch::start();
         eventually("it is up", || wrap(&scene).status == 200);
         assert!(retired.elapsed() < SOON, "{:?}", retired.elapsed());
         scene.decrypt().is(200);
@@ -235,7 +236,7 @@ fn signing_keys_that_went_away_and_came_back_sign_again_by_themselves() {
         }
         is_down(&sign());
         scene.is("degraded", "signing_key_unusable");
-        let begun = Instant::now();
+        let begun = Watch::start();
         while begun.elapsed() < SOON {
             is_down(&sign());
             wrap(&scene).is(200);
@@ -244,7 +245,7 @@ fn signing_keys_that_went_away_and_came_back_sign_again_by_themselves() {
         for key in &keys {
             fs::rename(aside(key), key).unwrap();
         }
-        let returned = Instant::now();
+        let returned = Watch::start();
         eventually("it signs", || {
             wrap(&scene).is(200);
             sign().status == 200
@@ -267,7 +268,7 @@ fn wraps_go_on_while_the_keys_of_a_rotation_are_found_slowly() {
         thread::scope(|scope| {
             let rotation = scope.spawn(|| rotate(&scene));
             while !rotation.is_finished() {
-                let begun = Instant::now();
+                let begun = Watch::start();
                 wrap(&scene).is(200);
                 assert!(begun.elapsed() < AT_ONCE, "{:?}", begun.elapsed());
             }

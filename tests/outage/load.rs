@@ -5,7 +5,7 @@ use std::{
     fs,
     sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use serde_json::{Value, json};
@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use crate::{
     scene::{AT_ONCE, SOON},
     service::{Answer, Service, eventually},
+    watch::Watch,
 };
 
 const CLIENTS: usize = 4;
@@ -88,7 +89,7 @@ fn wrap(service: &Service) -> Answer {
 /// Takes the token away and puts it back; answers how long 503 and work took.
 fn outage(service: &Service) -> (Duration, Duration) {
     let (here, away) = (service.dir.join("softhsm/tokens"), service.dir.join("away"));
-    let begun = Instant::now();
+    let begun = Watch::start();
     fs::rename(&here, &away).unwrap();
     while wrap(service).status != 503 {
         assert!(begun.elapsed() < AT_ONCE);
@@ -97,7 +98,7 @@ fn outage(service: &Service) -> (Duration, Duration) {
     thread::sleep(Duration::from_millis(1500));
     let _none = fs::remove_dir_all(&here);
     fs::rename(&away, &here).unwrap();
-    let returned = Instant::now();
+    let returned = Watch::start();
     while wrap(service).status != 200 {
         assert!(returned.elapsed() < SOON);
         thread::sleep(Duration::from_millis(10));
@@ -128,7 +129,7 @@ fn under_load_each_outage_is_503_and_one_entry_down_and_one_up() {
                     if tally.stop.load(SeqCst) {
                         break;
                     }
-                    let begun = Instant::now();
+                    let begun = Watch::start();
                     let answer = ask(service, made, turn);
                     judge(&answer, begun.elapsed(), tally);
                 }

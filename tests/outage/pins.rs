@@ -9,6 +9,7 @@ use crate::{
     double::Double,
     scene::{Scene, is_down},
     softhsm::{self, Token},
+    watch::Watch,
 };
 
 const OTHER: &str = "tests-1-pin";
@@ -97,7 +98,7 @@ fn a_token_that_locks_after_three_wrong_pins_is_never_locked() {
         // Somebody logs in to the token by other means: it counts anew.
         scene.token.write_pin(OTHER);
         double.log_in_elsewhere();
-        let back = std::time::Instant::now();
+        let back = Watch::start();
         while scene.unwrap().status != 200 {
             assert!(back.elapsed() < crate::scene::SOON);
             thread::sleep(Duration::from_millis(20));

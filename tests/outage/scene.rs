@@ -6,7 +6,7 @@ use std::{
     path::PathBuf,
     sync::{Arc, Mutex},
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use aegis_custodian::kek::pkcs11::Pkcs11Kek;
@@ -18,6 +18,7 @@ use crate::{
     house::{House, RULES},
     service::{Answer, eventually},
     softhsm::{self, Token},
+    watch::Watch,
 };
 use aegis_custodian::http::Limits;
 
@@ -168,7 +169,7 @@ impl Scene {
         meanwhile: impl FnOnce(),
         mend: impl FnOnce(),
     ) -> Seen {
-        let begun = Instant::now();
+        let begun = Watch::start();
         trouble();
         let refused = thread::scope(|scope| {
             // One by an open DEK beside it.
@@ -189,7 +190,7 @@ impl Scene {
         assert!(refused < AT_ONCE, "{what}: 503 after {refused:?}");
         eventually("readiness notices", || ready(&self.house).status == 503);
         meanwhile();
-        let returned = Instant::now();
+        let returned = Watch::start();
         mend();
         let back = until_answered(returned, || self.unwrap());
         until_answered(returned, || self.decrypt());
@@ -209,7 +210,7 @@ pub fn ready(house: &House) -> Answer {
 }
 
 /// When 503 came, and when the last use began that succeeded, both since `begun`.
-pub fn until_refused(begun: Instant, ask: impl Fn() -> Answer) -> (Duration, Duration) {
+pub fn until_refused(begun: Watch, ask: impl Fn() -> Answer) -> (Duration, Duration) {
     let mut last = Duration::ZERO;
     loop {
         let asked = begun.elapsed();
@@ -225,7 +226,7 @@ pub fn until_refused(begun: Instant, ask: impl Fn() -> Answer) -> (Duration, Dur
     }
 }
 
-fn until_answered(returned: Instant, ask: impl Fn() -> Answer) -> Duration {
+fn until_answered(returned: Watch, ask: impl Fn() -> Answer) -> Duration {
     loop {
         let answer = ask();
         if answer.status == 200 {

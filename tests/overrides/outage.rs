@@ -1,9 +1,6 @@
 //! The token away between the first signature and the second (api.md section 8): nothing is approved, nothing is lost.
 
-use std::{
-    fs,
-    time::{Duration, Instant},
-};
+use std::{fs, time::Duration};
 
 use aegis_custodian::crypto::scheme::Kind;
 use serde_json::{Value, json};
@@ -15,6 +12,7 @@ use crate::{
     people::{Desk, Person, RISK, SECURITY, text},
     service::{Answer, eventually},
     softhsm,
+    watch::Watch,
 };
 
 /// The token, moved away until it is put back.
@@ -120,7 +118,7 @@ fn the_service_countersigns_by_itself_once_the_token_is_back() {
             let away = Away::begin();
             let (asked, _) = two.complete(&house, &format!("round {round}"), json!({}));
             away.end();
-            let begun = Instant::now();
+            let begun = Watch::start();
             eventually("it is approved", || house.status(&asked) == "approved");
             println!("MEASURED approved by itself after {:?}", begun.elapsed());
             assert!(begun.elapsed() < Duration::from_secs(6));
