@@ -1,7 +1,7 @@
 # Thin: each target says what it runs; the work is in scripts/ and in cargo.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check features bench compare load tamper model approvals races crash rotation fuzz fuzz-api alerts docs-browser exposure deb deb-test clean soak
+.PHONY: help demo test check features bench compare load tamper model approvals races crash rotation fuzz fuzz-api alerts docs-browser exposure deb deb-test rewrap clean soak
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
@@ -51,6 +51,9 @@ load: ## Measure requests a second of a release build beside the raw token, even
 compare: ## Measure another release build beside this one in turn (BEFORE=path/to/custodian)
 	cargo build --release --locked
 	python3 scripts/compare.py $(BEFORE)
+
+rewrap: ## Move a million client blobs to a new KEK, killed in the middle and given again (release build)
+	python3 scripts/rewrap.py
 
 model: ## Play 50,000 random requests against a model of the contract (release build)
 	MODEL_STEPS=5000 MODEL_GAMES=5 cargo test --locked --release --test model -- --nocapture --test-threads 2 every_answer_is
