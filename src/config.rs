@@ -28,7 +28,8 @@ mod values;
 pub use file::Refusal;
 use values::built_schemes;
 pub use values::{
-    binding, dek_cache, dev_schemes, instance, kek_rotation, log_origin, network, pii_field, scheme,
+    binding, dek_cache, dev_schemes, instance, kek_deadline, kek_rotation, log_origin, network,
+    pii_field, scheme,
 };
 
 /// Everything that an operator decides.
@@ -160,8 +161,9 @@ const DEV_TOKENS: Period = Period::days(90);
 /// On SoftHSM two serve one caller faster than one does, and many callers alike (`make bench`).
 const DEV_SESSIONS: usize = 2;
 
-/// So that a request is refused within two seconds of the token's going away.
-const DEV_DEADLINE: Duration = Duration::from_millis(1500);
+/// How long one call to the token may take unless another time is given: a request is refused within two seconds of the
+/// token's going away.
+pub const KEK_DEADLINE: Duration = Duration::from_millis(1500);
 
 /// How long an opened DEK is kept unless another time is asked for.
 pub const DEK_CACHE: Duration = Duration::from_secs(60);
@@ -231,13 +233,13 @@ const DEV_LOG: LogTerms = LogTerms {
 impl Kek {
     /// The SoftHSM token of `dev`.
     #[must_use]
-    pub fn softhsm(module: PathBuf, pin_file: PathBuf) -> Self {
+    pub fn softhsm(module: PathBuf, pin_file: PathBuf, deadline: Duration) -> Self {
         Self::Pkcs11 {
             module,
             token: DEV_TOKEN.to_owned(),
             pin: Pin::File(pin_file),
             sessions: DEV_SESSIONS,
-            deadline: DEV_DEADLINE,
+            deadline,
         }
     }
 }

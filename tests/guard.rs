@@ -11,11 +11,8 @@
 
 use std::{
     collections::BTreeSet,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering::SeqCst},
-    },
-    thread,
+    sync::Arc,
+    thread::{self, ScopedJoinHandle},
     time::{Duration, Instant},
 };
 
@@ -47,6 +44,9 @@ mod softhsm;
 
 /// Long enough for a change that does not wait to be over.
 const A_WHILE: Duration = Duration::from_millis(400);
+
+/// Less than who reads too slowly is waited for.
+const SOON: Duration = Duration::from_millis(2500);
 
 struct Bench {
     custodian: Arc<Custodian>,
@@ -198,38 +198,46 @@ fn only<T>(items: Items<T>) -> T {
     }
 }
 
-/// Whether `change` is still waiting after a while; if so it must be over once `guard` is dropped.
-fn waits_for(change: impl FnOnce() + Send, guard: Guard) -> bool {
-    let over = AtomicBool::new(false);
-    let is_over = || over.load(SeqCst);
+/// Asserts that `change` still waits after a while, and is over soon once `guard` is dropped.
+fn waits_for(change: impl FnOnce() + Send, guard: Guard) {
     thread::scope(|scope| {
-        scope.spawn(|| {
-            change();
-            over.store(true, SeqCst);
-        });
+        let change = scope.spawn(change);
         thread::sleep(A_WHILE);
-        let waited = !is_over();
+        assert!(!change.is_finished(), "it does not wait");
         drop(guard);
-        thread::sleep(A_WHILE);
-        assert!(is_over(), "it waits for something else");
-        waited
-    })
+        is_over(&change);
+    });
+}
+
+/// Asserts that `change` is over while `guard` is there.
+fn goes_past(change: impl FnOnce() + Send, guard: Guard) {
+    thread::scope(|scope| is_over(&scope.spawn(change)));
+    drop(guard);
+}
+
+/// Before somebody who is too slow would have been cut off.
+fn is_over(change: &ScopedJoinHandle<()>) {
+    let begun = Instant::now();
+    while !change.is_finished() {
+        assert!(begun.elapsed() < SOON, "it waits");
+        thread::sleep(Duration::from_millis(10));
+    }
 }
 
 #[test]
 fn a_change_of_a_dek_waits_for_an_answer_that_used_it() {
     let bench = Bench::new();
     let answer = bench.answer(&bench.app, Action::DekPublicKey, "telemetry");
-    assert!(waits_for(|| bench.disable(), answer));
+    waits_for(|| bench.disable(), answer);
 }
 
 #[test]
 fn a_change_of_a_dek_does_not_wait_for_answers_about_others_or_about_nothing() {
     let bench = Bench::new();
     let other = bench.answer(&bench.app, Action::DekPublicKey, "other");
-    assert!(!waits_for(|| bench.disable(), other));
+    goes_past(|| bench.disable(), other);
     let metadata = bench.answer(&bench.app, Action::DekRead, "telemetry");
-    assert!(!waits_for(|| bench.disable(), metadata));
+    goes_past(|| bench.disable(), metadata);
 }
 
 #[test]
@@ -241,20 +249,20 @@ fn a_change_of_a_dek_waits_for_events_whose_fields_it_encrypted_or_decrypted_and
     assert_eq!(back, r#"{"actor_id":1}"#);
     let (encrypted, _) = bench.event_answer(Action::PiiEncrypt, r#"{"actor_id":2}"#);
     drop(decrypted);
-    assert!(waits_for(|| bench.disable(), encrypted));
+    waits_for(|| bench.disable(), encrypted);
     bench.enable();
     let (decrypted, _) = bench.event_answer(Action::PiiDecrypt, &text);
-    assert!(waits_for(|| bench.disable(), decrypted));
+    waits_for(|| bench.disable(), decrypted);
     let (without, _) = bench.event_answer(Action::PiiDecrypt, r#"{"id":1}"#);
     bench.enable();
-    assert!(!waits_for(|| bench.disable(), without));
+    goes_past(|| bench.disable(), without);
 }
 
 #[test]
 fn a_request_that_will_look_again_is_not_waited_for() {
     let bench = Bench::new();
     let body_still_arrives = bench.answer(&bench.app, Action::DekDecrypt, "telemetry");
-    assert!(!waits_for(|| bench.disable(), body_still_arrives));
+    goes_past(|| bench.disable(), body_still_arrives);
 }
 
 #[test]
@@ -262,7 +270,7 @@ fn a_deletion_waits_for_every_answer_to_that_principal_and_to_no_other() {
     let bench = Bench::new();
     let other = bench.answer(&bench.operator, Action::DekRead, "telemetry");
     let own = bench.answer(&bench.app, Action::DekRead, "telemetry");
-    assert!(waits_for(|| bench.delete_app(), own));
+    waits_for(|| bench.delete_app(), own);
     drop(other);
 }
 

@@ -6,9 +6,13 @@
     clippy::panic,
     clippy::indexing_slicing
 )]
-#![allow(missing_docs, unreachable_pub)]
+#![allow(missing_docs, unreachable_pub, dead_code)]
 
-use std::{sync::OnceLock, thread, time::Instant};
+use std::{
+    sync::OnceLock,
+    thread,
+    time::{Duration, Instant},
+};
 
 use aegis_custodian::{
     algorithm::{Algorithm, Mechanism},

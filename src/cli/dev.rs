@@ -34,6 +34,9 @@ pub(super) struct Arguments {
     /// Who holds the KEK: a SoftHSM2 token, or a file, which is no HSM at all.
     #[arg(long, value_name = "softhsm|software", default_value = "softhsm")]
     kek: Choice,
+    /// How long one call to the token may take before the token counts as away.
+    #[arg(long, value_name = "TIME", default_value = "1500ms", value_parser = config::kek_deadline)]
+    kek_deadline: Duration,
     /// How long an opened DEK is kept in locked memory; 0 asks the token for each use.
     #[arg(long, value_name = "60s|0", default_value = "60s", value_parser = config::dek_cache)]
     dek_cache: Duration,
@@ -77,6 +80,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Source> {
     let choices = Choices {
         listen: arguments.listen,
         kek: arguments.kek,
+        kek_deadline: arguments.kek_deadline,
         dek_cache: arguments.dek_cache,
         kek_rotation: arguments.kek_rotation,
         instance: arguments.instance.clone(),

@@ -2,15 +2,13 @@
 
 use std::{borrow::Cow, net::SocketAddr, time::Duration};
 
-use jiff::SignedDuration;
-
 use super::{
-    ClientCertificates, Config, Kek, Logging, Pin, Refusal, TERMS, Tls,
+    ClientCertificates, Config, KEK_DEADLINE, Kek, Logging, Pin, Refusal, TERMS, Tls,
     check::Check,
     file::{self, File, Words},
     values::{
-        binding, built_schemes, credential_name, dek_cache, instance, kek_rotation, log_origin,
-        network, pii_field, scheme,
+        binding, built_schemes, credential_name, dek_cache, instance, kek_deadline, kek_rotation,
+        log_origin, network, pii_field, scheme,
     },
 };
 use crate::{
@@ -35,12 +33,6 @@ const SHORTEST_DELAY: Duration = Duration::from_secs(60 * 60);
 
 /// Sessions of a token: one worker serves SoftHSM best, two serve many callers alike; a network HSM wants more.
 const SESSIONS: usize = 2;
-
-/// So that a request is refused within two seconds of the token's going away.
-const DEADLINE: Duration = Duration::from_millis(1500);
-
-/// The longest deadline: beyond it callers wait for nothing.
-const LONGEST_DEADLINE: SignedDuration = SignedDuration::from_secs(10);
 
 /// How often the newest checkpoint is written into the token: flash memory wears out.
 const NOTE_EVERY: Duration = Duration::from_secs(10);
@@ -206,7 +198,12 @@ impl Check {
                 "sessions are 1 to 64; one or two serve SoftHSM best, a network HSM wants about 8",
             );
         }
-        let deadline = self.deadline(kek.deadline.as_deref());
+        let deadline = self.or(
+            "kek.deadline",
+            kek.deadline.as_deref(),
+            kek_deadline,
+            KEK_DEADLINE,
+        );
         let pin = self.pin(kek);
         Some(Kek::Pkcs11 {
             module: module?,
@@ -228,22 +225,6 @@ impl Check {
             (None, None, false) => self.wrong("kek.pin_file", "say where the token's PIN is: kek.pin_file (mode 0600), kek.pin_credential (a systemd credential's name), or kek.pin_prompt = true"),
             _ => self.wrong("kek.pin_file", "say one place of the PIN only: kek.pin_file, kek.pin_credential or kek.pin_prompt"),
         }
-    }
-
-    fn deadline(&mut self, text: Option<&str>) -> Duration {
-        const WHAT: &str = "a call to the token may take a time from 100ms to 10s, such as 1500ms";
-        let Some(text) = text else {
-            return DEADLINE;
-        };
-        let parsed = text.parse::<SignedDuration>().ok();
-        let fits = |time: &SignedDuration| {
-            (SignedDuration::from_millis(100)..=LONGEST_DEADLINE).contains(time)
-        };
-        let parsed = parsed
-            .filter(fits)
-            .and_then(|time| Duration::try_from(time).ok());
-        self.value("kek.deadline", parsed.ok_or(WHAT))
-            .unwrap_or(DEADLINE)
     }
 
     fn quorum(&mut self, quorum: Option<u8>) -> Quorum {

@@ -2,6 +2,8 @@
 
 use std::{sync::LazyLock, time::Duration};
 
+use jiff::SignedDuration;
+
 use super::Unsafe;
 use crate::{
     crypto::{
@@ -37,6 +39,19 @@ pub fn dek_cache(text: &str) -> Result<Duration, Unsafe> {
     time.filter(|time| *time <= DAY).ok_or(Unsafe(
         "an opened DEK is kept for 0 (each use asks the token) or for a time such as 60s, at most 24h",
     ))
+}
+
+/// Reads how long one call to the token may take.
+///
+/// # Errors
+/// [`Unsafe`] unless it is 100 ms to 10 s: beyond that callers wait for nothing.
+pub fn kek_deadline(text: &str) -> Result<Duration, Unsafe> {
+    let time = text.parse::<SignedDuration>().ok();
+    let time = time.and_then(|time| Duration::try_from(time).ok());
+    time.filter(|time| (Duration::from_millis(100)..=Duration::from_secs(10)).contains(time))
+        .ok_or(Unsafe(
+            "a call to the token may take a time from 100ms to 10s, such as 1500ms",
+        ))
 }
 
 /// Reads the name of this service.

@@ -59,6 +59,8 @@ pub struct Choices {
     pub listen: SocketAddr,
     /// Who holds the KEK.
     pub kek: Choice,
+    /// How long one call to the token may take.
+    pub kek_deadline: Duration,
     /// How long an opened DEK is kept; zero asks the token for each use.
     pub dek_cache: Duration,
     /// Who rotates a KEK that has made half of the encryptions that are safe.
@@ -87,7 +89,7 @@ pub struct Choices {
 /// Says which part and what to do.
 pub fn open(folder: &Folder, choices: &Choices) -> Result<(Config, Custodian), Source> {
     let kek = match choices.kek {
-        Choice::Softhsm => softhsm::kek(folder)?,
+        Choice::Softhsm => softhsm::kek(folder, choices.kek_deadline)?,
         Choice::Software => {
             tracing::warn!(
                 "--kek software: the KEK lies in a file below the data folder. This is no HSM; never use it for real keys"

@@ -186,7 +186,7 @@ impl Scene {
         let unsigned = || self.figure("custodian_audit_unsigned_entries");
         eventually("all of it is signed", || unsigned() == 0.0);
         // Nothing says when the token has it.
-        thread::sleep(Duration::from_secs(3));
+        thread::sleep(Duration::from_secs(6));
     }
 
     /// A start that is to end by itself: its exit code, and what it said last.

@@ -4,7 +4,7 @@ use super::*;
 
 fn survives_an_outage(what: fn() -> PathBuf, outage: Duration) {
     let log = Log::start();
-    let token = Token::new();
+    let token = Token::of_a_service();
     let (kek, record) = adopted(&token, 2);
     let (here, away) = (what(), softhsm::home().join("away"));
     for round in 1..=2 {
@@ -52,7 +52,7 @@ fn every_token_away_is_refused_within_2_s_and_back_within_5_s() {
 #[test]
 fn an_outage_that_only_the_probe_sees_is_mended_too() {
     if alone("away::an_outage_that_only_the_probe_sees_is_mended_too") {
-        let token = Token::new();
+        let token = Token::of_a_service();
         let (kek, record) = adopted(&token, 1);
         let (here, away) = (token_folder(), softhsm::home().join("away"));
         fs::rename(&here, &away).unwrap();
@@ -67,7 +67,7 @@ fn an_outage_that_only_the_probe_sees_is_mended_too() {
 fn two_providers_of_one_module_both_come_back() {
     if alone("away::two_providers_of_one_module_both_come_back") {
         let _log = Log::start();
-        let token = Token::new();
+        let token = Token::of_a_service();
         let (busy, record) = adopted(&token, 1);
         let (idle, _) = adopted(&token, 1);
         let (here, away) = (token_folder(), softhsm::home().join("away"));
@@ -89,7 +89,7 @@ fn two_providers_of_one_module_both_come_back() {
 #[test]
 fn an_outage_under_load_never_calls_a_good_record_corrupt() {
     if alone("away::an_outage_under_load_never_calls_a_good_record_corrupt") {
-        let token = Token::new();
+        let token = Token::of_a_service();
         let (kek, record) = adopted(&token, 2);
         let (here, away) = (token_folder(), softhsm::home().join("away"));
         let end = Instant::now() + Duration::from_secs(4);
@@ -118,7 +118,7 @@ fn an_outage_under_load_never_calls_a_good_record_corrupt() {
 #[test]
 fn what_a_bare_session_answers_while_its_token_is_away() {
     if alone("away::what_a_bare_session_answers_while_its_token_is_away") {
-        let token = Token::new();
+        let token = Token::of_a_service();
         let (kek, _) = adopted(&token, 1);
         let session = token.session();
         let key = session
@@ -152,7 +152,7 @@ fn what_a_bare_session_answers_while_its_token_is_away() {
 #[test]
 fn a_token_made_by_another_process_is_seen_when_a_provider_opens() {
     if alone("away::a_token_made_by_another_process_is_seen_when_a_provider_opens") {
-        let token = Token::new();
+        let token = Token::of_a_service();
         let folder = token_folder();
         let away = softhsm::home().join("away");
         fs::rename(&folder, &away).unwrap();
@@ -167,7 +167,7 @@ fn a_token_made_by_another_process_is_seen_when_a_provider_opens() {
 fn a_key_object_whose_file_is_damaged_is_unavailable_and_never_a_corrupt_record() {
     if alone("away::a_key_object_whose_file_is_damaged_is_unavailable_and_never_a_corrupt_record") {
         let _log = Log::start();
-        let token = Token::new();
+        let token = Token::of_a_service();
         let (kek, record) = adopted(&token, 1);
         let file = key_file();
         let whole = fs::read(&file).unwrap();

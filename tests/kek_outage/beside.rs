@@ -6,7 +6,7 @@ use super::*;
 fn sessions_closed_by_another_cost_no_call() {
     if alone("beside::sessions_closed_by_another_cost_no_call") {
         let log = Log::start();
-        let token = Token::new();
+        let token = Token::of_a_service();
         let (kek, record) = adopted(&token, 2);
         for _ in 0..3 {
             // cryptoki has no C_CloseAllSessions; C_Finalize closes them all too.
@@ -31,7 +31,7 @@ fn sessions_closed_by_another_cost_no_call() {
 #[test]
 fn a_logout_by_another_costs_no_call() {
     if alone("beside::a_logout_by_another_costs_no_call") {
-        let token = Token::new();
+        let token = Token::of_a_service();
         let (kek, record) = adopted(&token, 2);
         token.session().logout().unwrap();
         kek.unwrap(&record, &CONTEXT).unwrap();
@@ -46,7 +46,7 @@ fn a_logout_by_another_costs_no_call() {
 fn a_wrong_pin_is_presented_once_and_a_corrected_file_mends_it() {
     if alone("beside::a_wrong_pin_is_presented_once_and_a_corrected_file_mends_it") {
         let log = Log::start();
-        let token = Token::new();
+        let token = Token::of_a_service();
         let (kek, record) = adopted(&token, 1);
         token.write_pin("wrong-pin");
         token.session().logout().unwrap();
@@ -67,7 +67,7 @@ fn a_wrong_pin_is_presented_once_and_a_corrected_file_mends_it() {
 fn a_key_exchanged_for_another_of_its_name_is_never_used() {
     if alone("beside::a_key_exchanged_for_another_of_its_name_is_never_used") {
         let log = Log::start();
-        let token = Token::new();
+        let token = Token::of_a_service();
         let (kek, record) = adopted(&token, 1);
         let session = token.session();
         let id = Attribute::Id(version().as_str().into());

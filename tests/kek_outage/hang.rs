@@ -45,7 +45,7 @@ impl Hang {
 fn a_library_that_hangs_costs_its_threads_and_never_a_caller() {
     if alone("hang::a_library_that_hangs_costs_its_threads_and_never_a_caller") {
         let _log = Log::start();
-        let token = Token::new();
+        let token = Token::of_a_service();
         let (kek, record) = adopted(&token, 1);
         let hang = Hang::start();
         for call in 1..=3 {
@@ -71,7 +71,7 @@ fn a_library_that_hangs_costs_its_threads_and_never_a_caller() {
 fn a_token_lost_while_a_call_hangs_is_opened_beside_it() {
     if alone("hang::a_token_lost_while_a_call_hangs_is_opened_beside_it") {
         let log = Log::start();
-        let token = Token::new();
+        let token = Token::of_a_service();
         let (kek, record) = adopted(&token, 2);
         let hang = Hang::start();
         thread::scope(|scope| {

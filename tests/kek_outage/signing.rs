@@ -5,7 +5,7 @@ use std::{
     process::Stdio,
 };
 
-use aegis_custodian::{crypto::ed25519, kek::TokenSigner};
+use aegis_custodian::{config::KEK_DEADLINE, crypto::ed25519, kek::TokenSigner};
 use cryptoki::{object::ObjectHandle, session::Session};
 
 use super::*;
@@ -30,7 +30,7 @@ fn signs_again(kek: &Pkcs11Kek, public_key: &[u8; 32]) -> Duration {
 fn a_token_away_and_back_signs_again_without_a_restart() {
     if alone("signing::a_token_away_and_back_signs_again_without_a_restart") {
         let log = Log::start();
-        let token = Token::new();
+        let token = Token::of_a_service();
         let (kek, _) = adopted(&token, 2);
         let public_key = kek.create_signing_key(ID).unwrap();
         kek.sign(ID, &public_key, MESSAGE).unwrap();
@@ -59,7 +59,7 @@ fn a_token_away_and_back_signs_again_without_a_restart() {
 #[test]
 fn sessions_closed_by_another_cost_no_signature() {
     if alone("signing::sessions_closed_by_another_cost_no_signature") {
-        let token = Token::new();
+        let token = Token::of_a_service();
         let (kek, _) = adopted(&token, 2);
         let public_key = kek.create_signing_key(ID).unwrap();
         for _ in 0..3 {
@@ -75,7 +75,7 @@ fn sessions_closed_by_another_cost_no_signature() {
 #[test]
 fn a_signing_key_exchanged_for_another_of_its_id_is_never_used() {
     if alone("signing::a_signing_key_exchanged_for_another_of_its_id_is_never_used") {
-        let token = Token::new();
+        let token = Token::of_a_service();
         let (kek, record) = adopted(&token, 1);
         let public_key = kek.create_signing_key(ID).unwrap();
         kek.sign(ID, &public_key, MESSAGE).unwrap();
@@ -118,6 +118,7 @@ fn a_process_killed_while_it_makes_signing_keys_stops_no_other() {
         make_until_killed(&Token {
             label: label.to_owned(),
             pin_file: pin_file.into(),
+            deadline: KEK_DEADLINE,
         });
     }
     if alone(KILLED) {
@@ -128,7 +129,7 @@ fn a_process_killed_while_it_makes_signing_keys_stops_no_other() {
                 break;
             }
             kills += 1;
-            let token = Token::new();
+            let token = Token::of_a_service();
             let made = killed(&token, Duration::from_micros(500 + 700 * round));
             let (kek, _) = adopted(&token, 1);
             let session = token.session();

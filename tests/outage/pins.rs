@@ -42,7 +42,7 @@ fn the_pin_changed_in_the_token_then_in_its_file() {
 
 /// A service on a token that locks its PIN after three wrong ones, and which another has a new PIN since.
 fn locking() -> (Scene, Double) {
-    let token = Token::new();
+    let token = Token::of_a_service();
     let double = Double::of_character(&token, "locking");
     let kek = double.open(1);
     let scene = Scene::on(token, kek);
@@ -81,7 +81,7 @@ fn a_refused_pin_is_presented_once_and_once_more_for_each_operator_who_asks_unti
 #[test]
 fn a_token_that_locks_after_three_wrong_pins_is_never_locked() {
     if alone("pins::a_token_that_locks_after_three_wrong_pins_is_never_locked") {
-        let token = Token::new();
+        let token = Token::of_a_service();
         let double = Double::of_character(&token, "locking");
         let kek = double.open(1);
         let scene = Scene::on(token, kek);

@@ -46,13 +46,13 @@ pub struct Seen {
 
 impl Scene {
     pub fn open() -> Self {
-        let token = Token::new();
+        let token = Token::of_a_service();
         let kek = token.open(1);
         Self::on(token, kek)
     }
 
     pub fn doubled() -> (Self, Double) {
-        let token = Token::new();
+        let token = Token::of_a_service();
         let double = Double::new(&token);
         let kek = double.open(1);
         (Self::on(token, kek), double)

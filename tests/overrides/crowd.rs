@@ -249,7 +249,7 @@ impl Story {
 
 #[test]
 fn in_a_crowd_nothing_is_approved_on_a_void_signature() {
-    let requests = number("CROWD_REQUESTS").unwrap_or(250);
+    let requests = number("CROWD_REQUESTS").unwrap_or(500);
     let seed = number("CROWD_SEED").unwrap_or_else(|| getrandom::u64().unwrap() >> 16);
     println!("CROWD_SEED={seed} CROWD_REQUESTS={requests}");
     let crowd = Crowd::gather(requests);

@@ -18,6 +18,9 @@ pub const MODULE: &str = "/usr/lib/softhsm/libsofthsm2.so";
 pub const LABEL: &str = "appliance";
 pub const PIN: &str = "appliance-pin";
 
+/// For a call to the token: longer than a busy machine stands still.
+const PATIENT: &str = "deadline = \"10s\"\n";
+
 /// A folder with all that belongs to one installation.
 pub struct Site {
     home: TempDir,
@@ -79,8 +82,12 @@ impl Site {
 
     /// The configuration, and `more` behind it.
     pub fn configure(&self, more: &str) -> PathBuf {
+        let deadline = match more.contains("deadline") {
+            true => "",
+            false => PATIENT,
+        };
         let text = format!(
-            "data_dir = {:?}\ninstance = \"appliance\"\n[listen]\naddress = \"127.0.0.1:0\"\n[kek]\nmodule = {MODULE:?}\ntoken = {LABEL:?}\npin_file = {:?}\n{more}",
+            "data_dir = {:?}\ninstance = \"appliance\"\n[listen]\naddress = \"127.0.0.1:0\"\n[kek]\nmodule = {MODULE:?}\ntoken = {LABEL:?}\npin_file = {:?}\n{deadline}{more}",
             self.path("data"),
             self.path("pin")
         );

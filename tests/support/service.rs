@@ -38,6 +38,9 @@ pub struct Answer {
     pub text: String,
 }
 
+/// For a call to the token: longer than a busy machine stands still.
+const PATIENT: &str = "10s";
+
 /// A principal made through the API.
 #[derive(Debug)]
 pub struct Principal {
@@ -137,6 +140,8 @@ impl Service {
                 "dev",
                 "--listen",
                 "127.0.0.1:0",
+                "--kek-deadline",
+                PATIENT,
                 "--data-dir",
             ])
             .arg(dir)

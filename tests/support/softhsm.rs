@@ -11,7 +11,10 @@ use std::{
     time::Duration,
 };
 
-use aegis_custodian::kek::pkcs11::{PinSource, Pkcs11Kek, Settings, provision_token};
+use aegis_custodian::{
+    config::KEK_DEADLINE,
+    kek::pkcs11::{PinSource, Pkcs11Kek, Settings, provision_token},
+};
 use cryptoki::{
     context::{CInitializeArgs, CInitializeFlags, Pkcs11},
     session::{Session, UserType},
@@ -21,7 +24,8 @@ use cryptoki::{
 
 pub const MODULE: &str = "/usr/lib/softhsm/libsofthsm2.so";
 pub const PIN: &str = "tests-0-pin";
-pub const DEADLINE: Duration = Duration::from_millis(1500);
+/// For a call to the token: longer than a busy machine stands still.
+const PATIENT: Duration = Duration::from_secs(10);
 
 static NEXT: AtomicUsize = AtomicUsize::new(0);
 
@@ -29,6 +33,7 @@ static NEXT: AtomicUsize = AtomicUsize::new(0);
 pub struct Token {
     pub label: String,
     pub pin_file: PathBuf,
+    pub deadline: Duration,
 }
 
 impl Token {
@@ -40,12 +45,21 @@ impl Token {
         token
     }
 
+    /// As [`Token::new`], with the deadline that a service has unless another is configured.
+    pub fn of_a_service() -> Self {
+        Self {
+            deadline: KEK_DEADLINE,
+            ..Self::new()
+        }
+    }
+
     /// A label and a PIN that no other test has, without a token.
     pub fn unmade() -> Self {
         let number = NEXT.fetch_add(1, SeqCst);
         let token = Self {
             label: format!("test-{number}"),
             pin_file: home().join(format!("pin-{number}")),
+            deadline: PATIENT,
         };
         token.write_pin(PIN);
         token
@@ -66,7 +80,7 @@ impl Token {
             token_label: self.label.clone(),
             pin: self.pin(),
             sessions,
-            deadline: DEADLINE,
+            deadline: self.deadline,
         }
     }
 

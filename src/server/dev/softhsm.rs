@@ -5,6 +5,7 @@ use std::{
     io,
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use zeroize::Zeroizing;
@@ -58,7 +59,7 @@ pub(super) fn write_conf(home: &Path, tokens: &Path) -> io::Result<PathBuf> {
 }
 
 /// Opens the way to the token, and makes it on the first start.
-pub(super) fn kek(folder: &Folder) -> Result<Kek, Source> {
+pub(super) fn kek(folder: &Folder, deadline: Duration) -> Result<Kek, Source> {
     let module = config::softhsm_module()?;
     let home = folder.path.join("softhsm");
     let pin_file = home.join("pin");
@@ -70,7 +71,7 @@ pub(super) fn kek(folder: &Folder) -> Result<Kek, Source> {
         pkcs11::provision_token(&module, config::DEV_TOKEN, &PinSource::file(&pin_file))?;
         keep_tokens(&home)?;
     }
-    Ok(Kek::softhsm(module, pin_file))
+    Ok(Kek::softhsm(module, pin_file, deadline))
 }
 
 /// At each login SoftHSM empties the file that holds a token's own key and writes it again: a process killed in
