@@ -124,8 +124,8 @@ fn what_is_unsafe_is_refused_with_what_to_do() {
 #[test]
 fn what_stands_where_it_is_wrong_is_not_shown_since_it_may_be_a_pin() {
     for (more, says) in [
-        ("pin = \"271828ab", "line 9"),
-        ("pin = 271828ab", "line 9"),
+        ("pin = \"271828ab", "line 10"),
+        ("pin = 271828ab", "line 10"),
         (
             "pin_prompt = \"271828ab\"",
             "kek.pin_prompt: something else is there",
