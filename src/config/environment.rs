@@ -55,7 +55,11 @@ fn meant(words: &str) -> Option<String> {
     }
     let (section, key) = words.split_once('_')?;
     let key = key.trim_start_matches('_');
-    SECTIONS
-        .contains(&section)
-        .then(|| format!("{section}{SEPARATOR}{key}"))
+    let is_meant = SECTIONS.contains(&section) && !is_of_kubernetes(key);
+    is_meant.then(|| format!("{section}{SEPARATOR}{key}"))
+}
+
+/// What every container is told of a Service that is named `custodian-tls`, say.
+fn is_of_kubernetes(words: &str) -> bool {
+    matches!(words.split('_').next(), Some("PORT" | "SERVICE"))
 }

@@ -224,6 +224,9 @@ fn a_variable_that_was_meant_for_a_key_and_is_read_by_nothing_is_refused() {
     for another in [
         "CUSTODIAN_URL",
         "CUSTODIAN_PORT_7820_TCP",
+        "CUSTODIAN_AUDIT_PORT",
+        "CUSTODIAN_TLS_PORT_443_TCP",
+        "CUSTODIAN_TLS_SERVICE_HOST",
         "CUSTODIANS",
         "CUSTODIAN_",
     ] {
