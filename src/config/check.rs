@@ -11,7 +11,6 @@ use jiff::SignedDuration;
 use crate::duration::Period;
 
 /// What was found wrong.
-#[derive(Default)]
 pub(super) struct Check {
     pub(super) wrong: Vec<String>,
 }

@@ -43,9 +43,9 @@ const LONGEST_NOTE: Duration = Duration::from_secs(24 * 60 * 60);
 /// The longest that an override may stay open, whatever is configured.
 const LONGEST_OVERRIDE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
-/// Checks everything, and says everything that is wrong at once.
-pub(super) fn check(file: File) -> Result<Config, Refusal> {
-    let mut check = Check::default();
+/// Checks everything, and says everything that is wrong at once, beside what was found `wrong` before.
+pub(super) fn check(file: File, wrong: Vec<String>) -> Result<Config, Refusal> {
+    let mut check = Check { wrong };
     let config = check.config(file);
     match config {
         Some(config) if check.wrong.is_empty() => Ok(config),
