@@ -45,7 +45,7 @@ fn is_down(asked: impl FnOnce() -> Answer) {
 
 #[test]
 fn a_service_that_is_well_is_live_and_ready() {
-    let service = Service::spawn();
+    let service = Service::of_the_contract();
     let live = service.get("", "/v1/health/live").is(200);
     assert_eq!(live, json!({"status": "ok"}));
     let ready = service.get("", "/v1/health/ready").is(200);
@@ -58,7 +58,7 @@ fn a_service_that_is_well_is_live_and_ready() {
 
 #[test]
 fn without_its_token_the_service_says_so_and_recovers_by_itself() {
-    let service = Service::spawn();
+    let service = Service::of_the_contract();
     service.make_dek("telemetry");
     let blob = wrap(&service).is(200)["wrapped"].clone();
     let tools = json!({"tools": [{"name": "add"}]});
@@ -132,7 +132,7 @@ fn each_verb_is_down(service: &Service, blob: &serde_json::Value) {
 
 #[test]
 fn a_request_that_failed_for_want_of_the_token_can_be_sent_again_with_its_key() {
-    let service = Service::spawn();
+    let service = Service::of_the_contract();
     let operator = service.token("operator");
     let body = r#"{"name":"telemetry","algorithm":"aes-256-gcm"}"#;
     let create = || {
@@ -153,7 +153,7 @@ fn a_request_that_failed_for_want_of_the_token_can_be_sent_again_with_its_key() 
 
 #[test]
 fn many_callers_at_once_are_all_told_that_the_token_is_away() {
-    let service = Service::spawn();
+    let service = Service::of_the_contract();
     away(&service);
     std::thread::scope(|scope| {
         for _ in 0..16 {

@@ -17,16 +17,14 @@ use crate::{
 fn an_entry_is_signed_within_a_second_and_what_signs_it_is_no_entry() {
     let service = Service::spawn();
     service.make_dek("telemetry");
-    let mut took = [(); 3].map(|()| {
+    for _ in 0..3 {
         encrypt(&service).is(200);
         let begun = Watch::start();
         let size = u64::try_from(service.audit().len()).unwrap();
         eventually("it is signed", || signed(&service) == size);
-        begun.elapsed()
-    });
-    took.sort_unstable();
-    // The contract's second, and the half of one that this machine may be busy; once it may stand still.
-    assert!(took[1] < Duration::from_millis(1500), "{took:?}");
+        // The contract's second, and the half of one that this machine may be busy.
+        assert!(begun.elapsed() < Duration::from_millis(1500));
+    }
     let before = service.audit().len();
     thread::sleep(Duration::from_millis(1200));
     assert_eq!(service.audit().len(), before);

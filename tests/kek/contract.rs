@@ -222,9 +222,9 @@ fn a_batch_of_bad_records_costs_one_round_trip() {
         let batch = vec![(&bad, CONTEXT); 256];
         let before = Watch::start();
         assert!(kek.unwrap_each(&batch).iter().all(is_corrupt));
-        // Round trips start 100 ms apart: 256 of them would take 25 s.
+        // Round trips start 100 ms apart.
         let took = before.elapsed();
-        assert!(took < Duration::from_secs(5), "{took:?}");
+        assert!(took < Duration::from_secs(1), "{took:?}");
     }
 }
 

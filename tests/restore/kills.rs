@@ -21,7 +21,7 @@ fn killed(scene: &mut Scene, more: &[&str], mut between: impl FnMut(&mut Scene) 
     assert_eq!(whole.code, 0, "{whole:?}");
     let mut step = begun.elapsed() / 20;
     let (mut kills, mut counted) = (0, 0);
-    while kills < 4 || counted < 2 {
+    for _ in 0..8 {
         reset(scene, &pristine);
         let mut delay = step;
         while is_killed(scene, more, delay) {
@@ -29,9 +29,13 @@ fn killed(scene: &mut Scene, more: &[&str], mut between: impl FnMut(&mut Scene) 
             counted += usize::from(between(scene));
             delay += step + delay / 4;
         }
+        if kills > 3 && counted > 1 {
+            println!("{kills} kills, {counted} of which count");
+            return;
+        }
         step /= 2;
     }
-    println!("{kills} kills, {counted} of which count");
+    panic!("{kills} kills, {counted} of which count");
 }
 
 /// Whether it had not ended after `delay`.

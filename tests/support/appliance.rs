@@ -12,14 +12,11 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use ureq::Agent;
 
-use crate::service::{Answer, agent, send};
+use crate::service::{Answer, PATIENT, agent, send};
 
 pub const MODULE: &str = "/usr/lib/softhsm/libsofthsm2.so";
 pub const LABEL: &str = "appliance";
 pub const PIN: &str = "appliance-pin";
-
-/// For a call to the token: longer than a busy machine stands still.
-const PATIENT: &str = "deadline = \"10s\"\n";
 
 /// A folder with all that belongs to one installation.
 pub struct Site {
@@ -83,8 +80,8 @@ impl Site {
     /// The configuration, and `more` behind it.
     pub fn configure(&self, more: &str) -> PathBuf {
         let deadline = match more.contains("deadline") {
-            true => "",
-            false => PATIENT,
+            true => String::new(),
+            false => format!("deadline = {PATIENT:?}\n"),
         };
         let text = format!(
             "data_dir = {:?}\ninstance = \"appliance\"\n[listen]\naddress = \"127.0.0.1:0\"\n[kek]\nmodule = {MODULE:?}\ntoken = {LABEL:?}\npin_file = {:?}\n{deadline}{more}",

@@ -39,7 +39,7 @@ pub struct Answer {
 }
 
 /// For a call to the token: longer than a busy machine stands still.
-const PATIENT: &str = "10s";
+pub const PATIENT: &str = "10s";
 
 /// A principal made through the API.
 #[derive(Debug)]
@@ -101,8 +101,17 @@ impl Answer {
 impl Service {
     /// Starts one on a fresh folder, with the log at trace level.
     pub fn spawn() -> Self {
+        Self::spawn_with(&[])
+    }
+
+    /// As [`Service::spawn`], with the deadline by which the contract's times are kept.
+    pub fn of_the_contract() -> Self {
+        Self::spawn_with(&["--kek-deadline", "1500ms"])
+    }
+
+    fn spawn_with(more: &[&str]) -> Self {
         let home = TempDir::new().unwrap();
-        let mut service = Self::start(home.path(), &[]);
+        let mut service = Self::start(home.path(), more);
         service._home = Some(home);
         service
     }
@@ -133,17 +142,14 @@ impl Service {
             .append(true)
             .open(&log)
             .unwrap();
+        let deadline: &[_] = match more.contains(&"--kek-deadline") {
+            true => &[],
+            false => &["--kek-deadline", PATIENT],
+        };
         let mut child = command
-            .args([
-                "--log",
-                "trace",
-                "dev",
-                "--listen",
-                "127.0.0.1:0",
-                "--kek-deadline",
-                PATIENT,
-                "--data-dir",
-            ])
+            .args(["--log", "trace", "dev", "--listen", "127.0.0.1:0"])
+            .args(deadline)
+            .arg("--data-dir")
             .arg(dir)
             .args(more)
             .stdout(Stdio::piped())

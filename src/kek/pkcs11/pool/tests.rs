@@ -31,7 +31,9 @@ fn give_up(pool: &Pool, held: &Receiver<()>) {
     let held = held.clone();
     let call = pool.submit(later(), move || (begins.send(()), held.recv()));
     begun.recv().unwrap();
+    let before = Instant::now();
     assert!(call.unwrap().wait(soon()).is_err());
+    assert!(before.elapsed() < Duration::from_secs(2));
 }
 
 #[test]
@@ -55,7 +57,9 @@ fn beyond_the_most_stuck_threads_calls_are_refused_at_once_until_one_returns() {
     for _ in 0..2 {
         give_up(&pool, &stuck);
     }
+    let before = Instant::now();
     assert!(pool.run(later(), || ()).is_err());
+    assert!(before.elapsed() < Duration::from_secs(2));
     drop(release);
     while pool.run(later(), || ()).is_err() {
         thread::sleep(Duration::from_millis(1));
